@@ -1,0 +1,22 @@
+//! govanityurls serves Go vanity import paths: it answers `https://example.com/pkg?go-get=1`
+//! with the `go-import` tag that names the repository of `example.com/pkg`.
+//!
+//! The rooms, each knowing only those before it:
+//!
+//! - [`module`]: import paths, repository URLs and forges, by the go command's own rules
+//! - [`config`]: `vanity.yaml`, with errors that point at the line
+//! - [`page`] and [`site`]: the templates, and the look-up from a path to a page
+//! - [`http`]: requests and responses
+//! - [`server`]: sockets, signals and limits
+//! - [`cli`] and [`commands`]: the program
+//!
+//! An embedder needs [`config::Config`], [`site::Site`] and [`http::router`].
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod http;
+pub mod module;
+pub mod page;
+pub mod server;
+pub mod site;

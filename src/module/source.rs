@@ -1,0 +1,235 @@
+//! Forges, and the go-source templates that name a file and a line on each.
+//!
+//! The shapes are the ones that pkg.go.dev recognises (golang.org/x/pkgsite,
+//! internal/source): from them it makes links to the version at hand. It adds the module's
+//! subdirectory itself, so no template has it.
+
+use super::{Problem, RepoUrl, nearest, quoted};
+
+/// The software that shows a repository to a browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Forge {
+    /// GitHub, and Gitee, which has the same addresses.
+    Github,
+    /// GitLab.
+    Gitlab,
+    /// Gitea.
+    Gitea,
+    /// Forgejo, of which Codeberg is one.
+    Forgejo,
+    /// Gogs.
+    Gogs,
+    /// Bitbucket's cloud.
+    Bitbucket,
+    /// SourceHut.
+    Sourcehut,
+    /// Gitiles, as on googlesource.com.
+    Gitiles,
+    /// cgit.
+    Cgit,
+}
+
+/// One forge: how to know it, and how it names things.
+struct Row {
+    forge: Forge,
+    name: &'static str,
+    /// Hosts that run it: a whole name, `name.*` for any host that starts so, or `*.name`.
+    hosts: &'static [&'static str],
+    directory: &'static str,
+    file: &'static str,
+    /// Its alias for the default branch, or the commonest name of one where it has no alias.
+    reference: &'static str,
+}
+
+const ROWS: [Row; 9] = [
+    Row {
+        forge: Forge::Github,
+        name: "github",
+        hosts: &["github.com", "github.*", "gitee.com"],
+        directory: "{repo}/tree/{ref}{/dir}",
+        file: "{repo}/blob/{ref}{/dir}/{file}#L{line}",
+        reference: "HEAD",
+    },
+    Row {
+        forge: Forge::Gitlab,
+        name: "gitlab",
+        hosts: &["gitlab.com", "gitlab.*"],
+        directory: "{repo}/-/tree/{ref}{/dir}",
+        file: "{repo}/-/blob/{ref}{/dir}/{file}#L{line}",
+        reference: "HEAD",
+    },
+    Row {
+        forge: Forge::Gitea,
+        name: "gitea",
+        hosts: &["gitea.com", "gitea.*"],
+        directory: "{repo}/src/branch/{ref}{/dir}",
+        file: "{repo}/src/branch/{ref}{/dir}/{file}#L{line}",
+        reference: "main",
+    },
+    Row {
+        forge: Forge::Forgejo,
+        name: "forgejo",
+        hosts: &["codeberg.org", "forgejo.*"],
+        directory: "{repo}/src/branch/{ref}{/dir}",
+        file: "{repo}/src/branch/{ref}{/dir}/{file}#L{line}",
+        reference: "main",
+    },
+    Row {
+        forge: Forge::Gogs,
+        name: "gogs",
+        hosts: &["gogs.*"],
+        directory: "{repo}/src/{ref}{/dir}",
+        file: "{repo}/src/{ref}{/dir}/{file}#L{line}",
+        reference: "master",
+    },
+    Row {
+        forge: Forge::Bitbucket,
+        name: "bitbucket",
+        hosts: &["bitbucket.org"],
+        directory: "{repo}/src/{ref}{/dir}",
+        file: "{repo}/src/{ref}{/dir}/{file}#lines-{line}",
+        reference: "HEAD",
+    },
+    Row {
+        forge: Forge::Sourcehut,
+        name: "sourcehut",
+        hosts: &["git.sr.ht"],
+        directory: "{repo}/tree/{ref}{/dir}",
+        file: "{repo}/tree/{ref}{/dir}/{file}#L{line}",
+        reference: "HEAD",
+    },
+    Row {
+        forge: Forge::Gitiles,
+        name: "gitiles",
+        hosts: &["*.googlesource.com"],
+        directory: "{repo}/+/{ref}{/dir}",
+        file: "{repo}/+/{ref}{/dir}/{file}#{line}",
+        reference: "HEAD",
+    },
+    Row {
+        forge: Forge::Cgit,
+        name: "cgit",
+        hosts: &[],
+        directory: "{repo}/tree{/dir}",
+        file: "{repo}/tree{/dir}/{file}#n{line}",
+        reference: "",
+    },
+];
+
+impl Forge {
+    /// Every forge's name, as the file spells it.
+    pub const NAMES: [&'static str; ROWS.len()] = {
+        let mut names = [""; ROWS.len()];
+        let mut i = 0;
+        while i < ROWS.len() {
+            names[i] = ROWS[i].name;
+            i += 1;
+        }
+        names
+    };
+
+    /// Takes a forge's name.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a name that is not in the table.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        if let Some(row) = ROWS.iter().find(|row| row.name == text) {
+            return Ok(row.forge);
+        }
+        let problem = Problem::new(format!("unknown forge {}", quoted(text)));
+        Err(match nearest(&text.to_ascii_lowercase(), Self::NAMES) {
+            Some(name) => problem.hint(format!("did you mean `{name}`?")),
+            None => problem.hint(format!(
+                "known are {}; for any other write `display`",
+                Self::NAMES.join(", ")
+            )),
+        })
+    }
+
+    /// The forge that a host is known to run.
+    pub fn infer(host: &str) -> Option<Self> {
+        let runs = |pattern: &str| match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
+            (Some(start), _) => host.starts_with(start),
+            (_, Some(end)) => host.ends_with(end) && host.len() > end.len(),
+            _ => host == pattern,
+        };
+        ROWS.iter()
+            .find(|row| row.hosts.iter().any(|pattern| runs(pattern)))
+            .map(|row| row.forge)
+    }
+
+    /// Whether the forge's addresses name a branch.
+    pub fn has_branches(self) -> bool {
+        !self.row().reference.is_empty()
+    }
+
+    fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
+}
+
+/// The last three fields of go-source: the repository's address, and the templates of a
+/// directory and of a line in a file. `branch` stands where the forge's alias would.
+pub fn go_source(repo: &RepoUrl, forge: Forge, branch: Option<&str>) -> String {
+    let row = forge.row();
+    let home = repo.web();
+    let fill = |template: &str| {
+        template
+            .replace("{ref}", branch.unwrap_or(row.reference))
+            .replace("{repo}", home.as_str())
+    };
+    format!("{home} {} {}", fill(row.directory), fill(row.file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_enum() {
+        for row in &ROWS {
+            assert_eq!(row.forge.row().name, row.name);
+            assert_eq!(Forge::parse(row.name), Ok(row.forge));
+        }
+    }
+
+    #[test]
+    fn hosts_tell_the_forge() {
+        for (host, forge) in [
+            ("github.com", Some(Forge::Github)),
+            ("github.example.com", Some(Forge::Github)),
+            ("gitee.com", Some(Forge::Github)),
+            ("gitlab.example.com", Some(Forge::Gitlab)),
+            ("gitea.example.com", Some(Forge::Gitea)),
+            ("codeberg.org", Some(Forge::Forgejo)),
+            ("forgejo.example.com", Some(Forge::Forgejo)),
+            ("gogs.example.com", Some(Forge::Gogs)),
+            ("bitbucket.org", Some(Forge::Bitbucket)),
+            ("git.sr.ht", Some(Forge::Sourcehut)),
+            ("go.googlesource.com", Some(Forge::Gitiles)),
+            (".googlesource.com", None),
+            ("hg.sr.ht", None),
+            ("git.example.com", None),
+            ("notgithub.com", None),
+        ] {
+            assert_eq!(Forge::infer(host), forge, "{host}");
+        }
+    }
+
+    #[test]
+    fn templates_are_filled() {
+        let repo = RepoUrl::parse("https://git.example.com/a/b.git").unwrap();
+        assert_eq!(
+            go_source(&repo, Forge::Forgejo, Some("trunk")),
+            "https://git.example.com/a/b \
+             https://git.example.com/a/b/src/branch/trunk{/dir} \
+             https://git.example.com/a/b/src/branch/trunk{/dir}/{file}#L{line}"
+        );
+        assert_eq!(
+            go_source(&repo, Forge::Cgit, None),
+            "https://git.example.com/a/b https://git.example.com/a/b/tree{/dir} \
+             https://git.example.com/a/b/tree{/dir}/{file}#n{line}"
+        );
+    }
+}

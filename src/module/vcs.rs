@@ -1,0 +1,128 @@
+//! Version control systems, by the names that go-import carries.
+
+use std::fmt;
+
+use super::{Problem, RepoUrl, nearest, quoted};
+
+/// The second field of go-import: how the go command fetches the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Vcs {
+    /// Git.
+    Git,
+    /// Mercurial.
+    Hg,
+    /// Subversion. The go command fetches it for private paths only, unless GOVCS says more.
+    Svn,
+    /// Bazaar. Go 1.27 no longer fetches it; older releases do.
+    Bzr,
+    /// Fossil.
+    Fossil,
+    /// No version control: the repository is the URL of a module proxy.
+    Mod,
+}
+
+impl Vcs {
+    /// Every system, with its name in go-import.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("git", Self::Git),
+        ("hg", Self::Hg),
+        ("svn", Self::Svn),
+        ("bzr", Self::Bzr),
+        ("fossil", Self::Fossil),
+        ("mod", Self::Mod),
+    ];
+
+    /// Takes a name as go-import spells it.
+    ///
+    /// # Errors
+    ///
+    /// Refuses any other, as the go command does ("unknown vcs").
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        if let Some((_, vcs)) = Self::ALL.iter().find(|(name, _)| *name == text) {
+            return Ok(*vcs);
+        }
+        let names = Self::ALL.map(|(name, _)| name);
+        let problem = Problem::new(format!("unknown vcs {}", quoted(text)));
+        Err(match nearest(&text.to_ascii_lowercase(), names) {
+            Some(name) => problem.hint(format!("did you mean `{name}`?")),
+            None => problem.hint(format!("the go command knows {}", names.join(", "))),
+        })
+    }
+
+    /// The system that a repository's URL tells of: by its suffix, its scheme, or a host that
+    /// has only one; else Git.
+    pub fn infer(repo: &RepoUrl) -> Self {
+        const SUFFIXES: [(&str, Vcs); 5] = [
+            (".git", Vcs::Git),
+            (".hg", Vcs::Hg),
+            (".svn", Vcs::Svn),
+            (".bzr", Vcs::Bzr),
+            (".fossil", Vcs::Fossil),
+        ];
+        let url = repo.as_str().trim_end_matches('/');
+        if let Some((_, vcs)) = SUFFIXES.iter().find(|(suffix, _)| url.ends_with(suffix)) {
+            return *vcs;
+        }
+        match repo.scheme() {
+            "svn" | "svn+ssh" => return Self::Svn,
+            "bzr" | "bzr+ssh" => return Self::Bzr,
+            _ => {}
+        }
+        match repo.host() {
+            "hg.sr.ht" | "hg.mozilla.org" => Self::Hg,
+            "svn.apache.org" | "svn.code.sf.net" => Self::Svn,
+            "chiselapp.com" => Self::Fossil,
+            _ => Self::Git,
+        }
+    }
+
+    /// The name in go-import.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Git => "git",
+            Self::Hg => "hg",
+            Self::Svn => "svn",
+            Self::Bzr => "bzr",
+            Self::Fossil => "fossil",
+            Self::Mod => "mod",
+        }
+    }
+}
+
+impl fmt::Display for Vcs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_reads_back() {
+        for (name, vcs) in Vcs::ALL {
+            assert_eq!(Vcs::parse(name), Ok(vcs));
+            assert_eq!(vcs.as_str(), name);
+        }
+        assert!(Vcs::parse("Git").is_err());
+    }
+
+    #[test]
+    fn the_url_tells_the_system() {
+        for (url, vcs) in [
+            ("https://github.com/a/b", Vcs::Git),
+            ("https://example.com/a.hg", Vcs::Hg),
+            ("https://example.com/a.svn/", Vcs::Svn),
+            ("https://example.com/a.fossil", Vcs::Fossil),
+            ("svn://example.com/a", Vcs::Svn),
+            ("svn+ssh://example.com/a", Vcs::Svn),
+            ("bzr://example.com/a", Vcs::Bzr),
+            ("https://hg.sr.ht/~a/b", Vcs::Hg),
+            ("https://hg.sr.ht/~a/b.git", Vcs::Git),
+            ("ssh://git@example.com/a/b", Vcs::Git),
+        ] {
+            assert_eq!(Vcs::infer(&RepoUrl::parse(url).unwrap()), vcs, "{url}");
+        }
+    }
+}

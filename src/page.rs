@@ -1,0 +1,305 @@
+//! The pages: askama templates, and what each is given.
+//!
+//! A module's page is rendered once, with holes where a request's subpath (and, for a
+//! pattern, the element that its `*` stands for) go; filling the holes is a copy. Both hold
+//! only characters that HTML and URLs leave alone, which
+//! [`RequestPath`](crate::module::RequestPath) sees to.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use askama::Template;
+use bytes::Bytes;
+
+/// What the pages allow themselves to load: their own style, and nothing else from anywhere.
+/// The hash is that of the `style` element; a test compares it with the templates.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
+     style-src 'sha256-@STYLE@'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A control character cannot come from the file: no value of a module may hold one.
+const SUBPATH: char = '\0';
+const ELEMENT: char = '\u{1}';
+
+/// A finished page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The HTML.
+    pub body: Bytes,
+    /// A strong entity tag, quotation marks included: equal bodies have equal tags, on every
+    /// machine and after every start.
+    pub etag: Bytes,
+}
+
+impl Page {
+    fn new(body: Bytes) -> Self {
+        let etag = etag(&body);
+        Self { body, etag }
+    }
+}
+
+fn etag(body: &impl Hash) -> Bytes {
+    // Hashed with fixed keys, so that replicas agree.
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    format!("\"{:016x}\"", hasher.finish()).into()
+}
+
+/// What the page of a module shows.
+pub struct PackagePage<'a> {
+    /// The import path of the module's root.
+    pub prefix: &'a str,
+    /// The name of the version control system, or `mod`.
+    pub vcs: &'a str,
+    /// The repository URL.
+    pub repo: &'a str,
+    /// The module's directory in the repository.
+    pub subdir: Option<&'a str>,
+    /// The last three fields of go-source.
+    pub source: Option<&'a str>,
+    /// Where the documentation of the module's root is.
+    pub docs: Option<&'a str>,
+    /// Whether the documentation of a subpath is at `docs` with the subpath appended.
+    pub docs_by_path: bool,
+    /// Where a person reads the repository.
+    pub home: &'a str,
+    /// One line about the module.
+    pub description: Option<&'a str>,
+    /// Whether these are the values of a pattern, with a `*` in each place of the element.
+    pub pattern: bool,
+}
+
+#[derive(Template)]
+#[template(path = "package.html")]
+struct PackageTemplate<'a> {
+    prefix: &'a str,
+    import_path: String,
+    vcs: &'a str,
+    repo: &'a str,
+    subdir: Option<&'a str>,
+    source: Option<&'a str>,
+    docs: Option<&'a str>,
+    is_proxy: bool,
+    home: &'a str,
+    description: Option<&'a str>,
+}
+
+/// A module's page with holes in it.
+#[derive(Debug)]
+pub struct PageForm {
+    text: Box<str>,
+    /// Where in the text a hole is, in order, and what goes in.
+    holes: Box<[(usize, Hole)]>,
+    etag_seed: Bytes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hole {
+    Subpath,
+    Element,
+}
+
+impl PageForm {
+    /// Renders a module's page up to what a request adds.
+    pub fn new(page: &PackagePage<'_>) -> Self {
+        let with_element = |text: &str| {
+            if page.pattern {
+                text.replace('*', ELEMENT.encode_utf8(&mut [0; 4]))
+            } else {
+                text.to_owned()
+            }
+        };
+        let prefix = with_element(page.prefix);
+        let docs = page.docs.map(|docs| {
+            let mut docs = with_element(docs);
+            if page.docs_by_path {
+                docs.push(SUBPATH);
+            }
+            docs
+        });
+        let rendered = render(&PackageTemplate {
+            import_path: format!("{prefix}{SUBPATH}"),
+            prefix: &prefix,
+            vcs: page.vcs,
+            repo: &with_element(page.repo),
+            subdir: page.subdir,
+            source: page.source.map(with_element).as_deref(),
+            docs: docs.as_deref(),
+            is_proxy: page.vcs == "mod",
+            home: &with_element(page.home),
+            description: page.description,
+        });
+        let mut text = String::with_capacity(rendered.len());
+        let mut holes = Vec::new();
+        for c in rendered.chars() {
+            match c {
+                SUBPATH => holes.push((text.len(), Hole::Subpath)),
+                ELEMENT => holes.push((text.len(), Hole::Element)),
+                _ => text.push(c),
+            }
+        }
+        Self {
+            etag_seed: etag(&rendered),
+            text: text.into(),
+            holes: holes.into(),
+        }
+    }
+
+    /// The page for `subpath`, which is empty or starts with a slash, of the module that
+    /// `element` makes of a pattern.
+    pub fn fill(&self, element: &str, subpath: &str) -> Page {
+        let value = |hole| match hole {
+            Hole::Subpath => subpath,
+            Hole::Element => element,
+        };
+        let added: usize = self.holes.iter().map(|&(_, hole)| value(hole).len()).sum();
+        let mut body = Vec::with_capacity(self.text.len() + added);
+        let mut done = 0;
+        for &(at, hole) in &self.holes {
+            body.extend_from_slice(&self.text.as_bytes()[done..at]);
+            body.extend_from_slice(value(hole).as_bytes());
+            done = at;
+        }
+        body.extend_from_slice(&self.text.as_bytes()[done..]);
+        Page {
+            body: body.into(),
+            // As good as the hash of the body, which is a function of these, and shorter.
+            etag: etag(&(&self.etag_seed, element, subpath)),
+        }
+    }
+}
+
+/// One line of a list.
+pub struct Entry {
+    /// What is shown.
+    pub name: String,
+    /// Where it leads; none for a pattern.
+    pub href: Option<String>,
+    /// What is said of it.
+    pub note: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct IndexTemplate<'a> {
+    prefix: &'a str,
+    entries: &'a [Entry],
+    left_out: usize,
+}
+
+/// The list of the modules below `prefix`, of which `left_out` are not among `entries`.
+pub fn index(prefix: &str, entries: &[Entry], left_out: usize) -> Page {
+    Page::new(
+        render(&IndexTemplate {
+            prefix,
+            entries,
+            left_out,
+        })
+        .into(),
+    )
+}
+
+/// A module that a person may have meant.
+pub struct Near {
+    /// Its import path.
+    pub name: String,
+    /// Its path on the host.
+    pub href: String,
+}
+
+#[derive(Template)]
+#[template(path = "not_found.html")]
+struct NotFoundTemplate<'a> {
+    host: &'a str,
+    near: &'a [Near],
+}
+
+/// The page that says that nothing is there. It shows nothing of the request.
+pub fn not_found(host: &str, near: &[Near]) -> Bytes {
+    render(&NotFoundTemplate { host, near }).into()
+}
+
+#[allow(clippy::expect_used)]
+fn render(template: &impl Template) -> String {
+    template
+        .render()
+        .expect("a template fails only where its writer does, and a String does not")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(pattern: bool) -> PackagePage<'static> {
+        PackagePage {
+            prefix: if pattern {
+                "example.com/*"
+            } else {
+                "example.com/a"
+            },
+            vcs: "git",
+            repo: if pattern {
+                "https://h.example/*-go.git"
+            } else {
+                "https://h.example/a"
+            },
+            subdir: None,
+            source: None,
+            docs: Some("https://pkg.go.dev/example.com/a"),
+            docs_by_path: true,
+            home: "https://h.example/a",
+            description: Some("<b>&\"'"),
+            pattern,
+        }
+    }
+
+    fn head(page: &Page) -> Vec<String> {
+        let body = String::from_utf8(page.body.to_vec()).unwrap();
+        body.lines().skip(3).take(4).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_head_is_in_order_and_spacing_of_the_contract() {
+        let mut values = page(false);
+        values.source =
+            Some("https://h.example/a https://h.example/a{/dir} https://h.example/a{/dir}/{file}");
+        assert_eq!(
+            head(&PageForm::new(&values).fill("", "/mp")),
+            [
+                r#"<meta charset="utf-8">"#,
+                r#"<meta name="go-import" content="example.com/a git https://h.example/a">"#,
+                r#"<meta name="go-source" content="example.com/a https://h.example/a https://h.example/a{/dir} https://h.example/a{/dir}/{file}">"#,
+                r#"<meta http-equiv="refresh" content="0; url=https://pkg.go.dev/example.com/a/mp">"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pattern_is_filled_in_every_place() {
+        let filled = PageForm::new(&page(true)).fill("tool", "");
+        assert_eq!(
+            head(&filled)[1],
+            r#"<meta name="go-import" content="example.com/tool git https://h.example/tool-go.git">"#
+        );
+        let body = std::str::from_utf8(&filled.body).unwrap();
+        assert!(
+            !body.contains("example.com/*") && !body.contains(ELEMENT),
+            "{body}"
+        );
+    }
+
+    #[test]
+    fn values_are_escaped() {
+        let body = PageForm::new(&page(false)).fill("", "").body;
+        let body = std::str::from_utf8(&body).unwrap();
+        assert!(body.contains("<p>&#60;b&#62;&#38;&#34;&#39;</p>"), "{body}");
+    }
+
+    #[test]
+    fn entity_tags_tell_pages_apart() {
+        let form = PageForm::new(&page(false));
+        let root = form.fill("", "");
+        assert_eq!(root, PageForm::new(&page(false)).fill("", ""));
+        assert_ne!(root.etag, form.fill("", "/mp").etag);
+        assert_ne!(form.fill("a", "/b").etag, form.fill("a/b", "").etag);
+    }
+}

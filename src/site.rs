@@ -1,0 +1,495 @@
+//! What one process serves: a [`Config`] made ready for look-up. It never changes.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+use crate::config::{Config, Index, Module, ModuleDocs};
+use crate::module::{Host, RequestPath, WebUrl, is_path_element, path_order};
+use crate::page::{self, Entry, Near, PackagePage, Page, PageForm};
+
+/// Up to so many modules a list shows each; above, one level with counts.
+const FLAT_LIST: usize = 200;
+/// A list has no more lines than a person scrolls through.
+const LONGEST_LIST: usize = 1000;
+/// A request path above this length is no misspelling of anything.
+const LONGEST_GUESS: usize = 128;
+/// Up to so many modules all are compared with a misspelt path; above, only its neighbours.
+const COMPARE_ALL: usize = 32;
+/// How many neighbours to either side, in each of the two orders.
+const NEIGHBOURS: usize = 4;
+/// Names that browsers and crawlers ask every host for: a pattern at the root leaves them.
+const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
+
+/// All hosts of a configuration, with their modules.
+#[derive(Debug)]
+pub struct Site {
+    /// How long caches may keep a page, in seconds.
+    cache_max_age: u32,
+    index: Index,
+    /// The default host first.
+    hosts: Vec<VirtualHost>,
+    by_name: HashMap<Host, usize>,
+}
+
+/// What a request is answered with.
+#[derive(Debug)]
+pub enum Answer<'s> {
+    /// A module's page.
+    Module {
+        /// The module that answered.
+        module: &'s Module,
+        /// Its page, for the subpath that was asked for.
+        page: Page,
+    },
+    /// The list of the modules below a folder.
+    List(Page),
+    /// Somewhere else.
+    Redirect(&'s WebUrl),
+    /// Nothing is there; the page that says so to a person.
+    NotFoundPage(Bytes),
+    /// Nothing is there; the lines that the go command prints.
+    NotFoundText(Bytes),
+}
+
+impl Site {
+    /// Makes a configuration ready. `host` is the default host.
+    pub fn new(host: Host, config: Config) -> Self {
+        let docs = config.docs;
+        let mut modules: Vec<(Host, Vec<Module>)> = vec![(host.clone(), Vec::new())];
+        let mut by_name = HashMap::from([(host, 0)]);
+        for module in config.modules {
+            let nth = match &module.key.host {
+                None => 0,
+                Some(name) => *by_name.entry(name.clone()).or_insert_with(|| {
+                    modules.push((name.clone(), Vec::new()));
+                    modules.len() - 1
+                }),
+            };
+            modules[nth].1.push(module);
+        }
+        Self {
+            cache_max_age: config.cache_max_age,
+            index: config.index,
+            hosts: modules
+                .into_iter()
+                .map(|(name, modules)| VirtualHost::new(name, modules, docs.clone()))
+                .collect(),
+            by_name,
+        }
+    }
+
+    /// How long caches may keep a page, in seconds.
+    pub fn cache_max_age(&self) -> u32 {
+        self.cache_max_age
+    }
+
+    /// The hosts, the default one first.
+    pub fn hosts(&self) -> &[VirtualHost] {
+        &self.hosts
+    }
+
+    /// How many modules (and patterns) there are on all hosts.
+    pub fn module_count(&self) -> usize {
+        self.hosts.iter().map(|host| host.modules.len()).sum()
+    }
+
+    /// The host that a Host header names; any other name gets the default host, so that
+    /// nothing of the header ever reaches a page.
+    pub fn host(&self, header: Option<&str>) -> &VirtualHost {
+        let nth = match header {
+            Some(header) if self.hosts.len() > 1 => {
+                // An IPv6 address in brackets is cut in two here, and is no host of ours.
+                let name = header.split(':').next().unwrap_or_default();
+                let name = name.strip_suffix('.').unwrap_or(name);
+                Host::parse(&name.to_ascii_lowercase())
+                    .ok()
+                    .and_then(|name| self.by_name.get(&name).copied())
+                    .unwrap_or(0)
+            }
+            _ => 0,
+        };
+        &self.hosts[nth]
+    }
+
+    /// Answers a request for `path` (as it stands in the request target, without the query)
+    /// on the host of a Host header. `go_get` tells the go command from a browser.
+    pub fn answer(&self, host_header: Option<&str>, path: &str, go_get: bool) -> Answer<'_> {
+        let host = self.host(host_header);
+        let Some(path) = RequestPath::parse(path) else {
+            return host.not_found(None, go_get);
+        };
+        if let Some(found) = host.look_up(&path) {
+            return Answer::Module {
+                module: &found.served.module,
+                page: host.page(&found),
+            };
+        }
+        if !go_get {
+            match &self.index {
+                Index::Redirect(url) if path.as_str().is_empty() => return Answer::Redirect(url),
+                Index::None => {}
+                _ => {
+                    if let Some(page) = host.list(path.as_str()) {
+                        return Answer::List(page);
+                    }
+                }
+            }
+        }
+        host.not_found(Some(path.as_str()), go_get)
+    }
+}
+
+/// One host and its modules.
+#[derive(Debug)]
+pub struct VirtualHost {
+    name: Host,
+    docs: Option<WebUrl>,
+    /// In the order of their keys: each is followed by all that is below it.
+    modules: Vec<Served>,
+    /// Indices of `modules`, by path; for a pattern, the path before `/*`.
+    exact: HashMap<Box<str>, u32>,
+    patterns: HashMap<Box<str>, u32>,
+    /// How many elements the deepest match has. No longer prefix of a request is looked up,
+    /// so a path of ten thousand elements costs no more than a long one.
+    max_depth: usize,
+    /// Indices of the modules that may be listed, in the same order.
+    listed: Vec<u32>,
+    /// Indices of the modules that may be suggested, ordered by their paths read backwards:
+    /// the neighbours here of a path with a slip near its start are the ones it may mean.
+    backwards: Vec<u32>,
+}
+
+/// A module, and its page once somebody has asked for it.
+#[derive(Debug)]
+struct Served {
+    module: Module,
+    page: OnceLock<(PageForm, Page)>,
+}
+
+/// What a look-up found.
+#[derive(Debug)]
+pub struct Match<'s, 'p> {
+    served: &'s Served,
+    /// What the `*` of a pattern stands for; else empty.
+    element: &'p str,
+    /// What the request adds to the module's path: empty, or with a slash at its start.
+    subpath: &'p str,
+}
+
+impl<'s, 'p> Match<'s, 'p> {
+    /// The module, or the pattern, that answers.
+    pub fn module(&self) -> &'s Module {
+        &self.served.module
+    }
+
+    /// What the `*` of a pattern stands for; empty for a module.
+    pub fn element(&self) -> &'p str {
+        self.element
+    }
+
+    /// What the request adds to the module's path: empty, or with a slash at its start.
+    pub fn subpath(&self) -> &'p str {
+        self.subpath
+    }
+}
+
+impl VirtualHost {
+    fn new(name: Host, mut modules: Vec<Module>, docs: Option<WebUrl>) -> Self {
+        modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
+        let mut exact = HashMap::with_capacity(modules.len());
+        let mut patterns = HashMap::new();
+        let mut max_depth = 0;
+        let indexed = || modules.iter().zip(0u32..);
+        for (module, nth) in indexed() {
+            let key = &module.key;
+            let map = if key.pattern {
+                &mut patterns
+            } else {
+                &mut exact
+            };
+            map.insert(key.path.as_str().into(), nth);
+            max_depth = max_depth.max(key.path.depth() + usize::from(key.pattern));
+        }
+        let listed: Vec<u32> = indexed()
+            .filter(|(module, _)| !module.hidden)
+            .map(|(_, nth)| nth)
+            .collect();
+        let path = |nth: &u32| modules[*nth as usize].key.path.as_str();
+        let mut backwards: Vec<u32> = listed
+            .iter()
+            .copied()
+            .filter(|&nth| !modules[nth as usize].key.pattern)
+            .collect();
+        if backwards.len() > COMPARE_ALL {
+            backwards.sort_by(|a, b| path(a).bytes().rev().cmp(path(b).bytes().rev()));
+        }
+        Self {
+            name,
+            docs,
+            exact,
+            patterns,
+            max_depth,
+            listed,
+            backwards,
+            modules: modules
+                .into_iter()
+                .map(|module| Served {
+                    module,
+                    page: OnceLock::new(),
+                })
+                .collect(),
+        }
+    }
+
+    /// The host's name.
+    pub fn name(&self) -> &Host {
+        &self.name
+    }
+
+    /// The modules, each followed by what is below it.
+    pub fn modules(&self) -> impl ExactSizeIterator<Item = &Module> {
+        self.modules.iter().map(|served| &served.module)
+    }
+
+    /// The module that answers for a path: the longest match wins, and at equal length an
+    /// exact key beats a pattern.
+    pub fn look_up<'p>(&self, path: &'p RequestPath<'_>) -> Option<Match<'_, 'p>> {
+        let path = path.as_str();
+        let slashes = path.bytes().enumerate().filter(|&(_, b)| b == b'/');
+        let mut end = slashes
+            .map(|(at, _)| at)
+            .nth(self.max_depth)
+            .unwrap_or(path.len());
+        loop {
+            let prefix = &path[..end];
+            let found = |nth: u32, element| Match {
+                served: &self.modules[nth as usize],
+                element,
+                subpath: &path[end..],
+            };
+            if let Some(&nth) = self.exact.get(prefix) {
+                return Some(found(nth, ""));
+            }
+            // The root has no parent: nothing shorter is left.
+            let (parent, element) = prefix.rsplit_once('/')?;
+            if !self.patterns.is_empty()
+                && let Some(&nth) = self.patterns.get(parent)
+                && is_path_element(element)
+                && !(parent.is_empty() && WELL_KNOWN.contains(&element))
+            {
+                return Some(found(nth, element));
+            }
+            end = parent.len();
+        }
+    }
+
+    /// The page of what a look-up found.
+    fn page(&self, found: &Match<'_, '_>) -> Page {
+        let (form, root) = found.served.page.get_or_init(|| {
+            let form = self.page_form(&found.served.module);
+            let root = form.fill("", "");
+            (form, root)
+        });
+        if found.element.is_empty() && found.subpath.is_empty() {
+            root.clone()
+        } else {
+            form.fill(found.element, found.subpath)
+        }
+    }
+
+    fn page_form(&self, module: &Module) -> PageForm {
+        let prefix = self.import_path(module);
+        let docs = match (&module.docs, &self.docs) {
+            (ModuleDocs::At(url), _) => Some(url.to_string()),
+            (ModuleDocs::OnSite, Some(site)) => Some(format!("{site}/{prefix}")),
+            _ => None,
+        };
+        let home = module.repo.web();
+        PageForm::new(&PackagePage {
+            prefix: &prefix,
+            vcs: module.vcs.as_str(),
+            repo: module.repo.as_str(),
+            subdir: module.subdir.as_deref(),
+            source: module.source().as_deref(),
+            docs: docs.as_deref(),
+            docs_by_path: module.docs == ModuleDocs::OnSite,
+            home: home.as_str(),
+            description: module.description.as_deref(),
+            pattern: module.key.pattern,
+        })
+    }
+
+    /// A module's import path; a pattern's ends in `/*`.
+    pub fn import_path(&self, module: &Module) -> String {
+        let star = if module.key.pattern { "/*" } else { "" };
+        format!("{}{}{star}", self.name, module.key.path)
+    }
+
+    /// The list of the modules below `folder`; none where nothing is below it to be listed.
+    fn list(&self, folder: &str) -> Option<Page> {
+        let below = self.listed_below(folder);
+        if below.is_empty() {
+            return None;
+        }
+        let mut entries = Vec::new();
+        let mut left_out = 0;
+        if below.len() <= FLAT_LIST {
+            entries.extend(below.iter().map(|&nth| self.entry(nth)));
+        } else {
+            // One level: the modules directly below, and what lies deeper as one line each.
+            let mut rest = below;
+            while let Some(&first) = rest.first() {
+                let key = &self.modules[first as usize].module.key;
+                if entries.len() == LONGEST_LIST {
+                    left_out = rest.len();
+                    break;
+                }
+                let path = key.path.as_str();
+                let child_end = path[(folder.len() + 1).min(path.len())..]
+                    .find('/')
+                    .map_or(path.len(), |at| folder.len() + 1 + at);
+                let child = &path[..child_end];
+                if child_end == path.len() && (!key.pattern || child == folder) {
+                    entries.push(self.entry(first));
+                    rest = &rest[1..];
+                    if child == folder {
+                        continue;
+                    }
+                }
+                let deeper = rest.partition_point(|&nth| {
+                    let path = self.modules[nth as usize].module.key.path.as_str();
+                    path.starts_with(child)
+                        && (path.len() == child.len() || path[child.len()..].starts_with('/'))
+                });
+                if deeper > 0 {
+                    entries.push(Entry {
+                        name: format!("{}{child}/", self.name),
+                        href: Some(format!("{child}/")),
+                        note: Some(match deeper {
+                            1 => "1 module".to_owned(),
+                            n => format!("{n} modules"),
+                        }),
+                    });
+                    rest = &rest[deeper..];
+                }
+            }
+        }
+        Some(page::index(
+            &format!("{}{folder}", self.name),
+            &entries,
+            left_out,
+        ))
+    }
+
+    fn entry(&self, nth: u32) -> Entry {
+        let module = &self.modules[nth as usize].module;
+        Entry {
+            name: self.import_path(module),
+            href: (!module.key.pattern).then(|| match module.key.path.as_str() {
+                "" => "/".to_owned(),
+                path => path.to_owned(),
+            }),
+            note: module.description.as_deref().map(str::to_owned),
+        }
+    }
+
+    fn listed_below(&self, folder: &str) -> &[u32] {
+        let order = |nth: &u32| self.modules[*nth as usize].module.key.order();
+        // Everything below the folder starts with it and a slash, which sorts lowest.
+        let start = || path_order(folder).chain([0]);
+        let from = self.listed.partition_point(|nth| order(nth).lt(start()));
+        let length = self.listed[from..]
+            .partition_point(|nth| order(nth).take(folder.len() + 1).eq(start()));
+        &self.listed[from..from + length]
+    }
+
+    /// The answer that nothing is there. `path` is none where it cannot be an import path:
+    /// then nothing of it is repeated.
+    fn not_found(&self, path: Option<&str>, go_get: bool) -> Answer<'_> {
+        let path = path.filter(|path| path.len() <= LONGEST_GUESS);
+        let near = path.map(|path| self.near(path)).unwrap_or_default();
+        if !go_get {
+            let near: Vec<_> = near
+                .into_iter()
+                .map(|module| Near {
+                    name: self.import_path(module),
+                    href: module.key.path.to_string(),
+                })
+                .collect();
+            return Answer::NotFoundPage(page::not_found(self.name.as_str(), &near));
+        }
+        let mut text = match path {
+            Some(path) => format!("no module at {}{path}", self.name),
+            None => format!("no module of {} has such a path", self.name),
+        };
+        if let Some(module) = near.first() {
+            let _ = write!(text, "; did you mean {}?", self.import_path(module));
+        } else if path.is_some_and(|path| !self.listed_below(path).is_empty()) {
+            text.push_str(", only below it");
+        }
+        text.push('\n');
+        Answer::NotFoundText(text.into())
+    }
+
+    /// The modules whose paths are nearest to a path that names none, the nearest first.
+    ///
+    /// Among many modules only the neighbours in two orders are compared, so that a miss
+    /// costs the same however many there are.
+    fn near(&self, path: &str) -> Vec<&Module> {
+        const MOST: usize = 3;
+        let module = |nth: &u32| &self.modules[*nth as usize].module;
+        let mut candidates: Vec<u32> = Vec::new();
+        if self.backwards.len() <= COMPARE_ALL {
+            candidates.extend(&self.backwards);
+        } else {
+            let around = |order: &[u32], at: usize| {
+                order[at.saturating_sub(NEIGHBOURS)..order.len().min(at + NEIGHBOURS)].to_vec()
+            };
+            let at = self
+                .listed
+                .partition_point(|nth| module(nth).key.order().lt(path_order(path)));
+            candidates.extend(around(&self.listed, at));
+            let at = self.backwards.partition_point(|nth| {
+                module(nth)
+                    .key
+                    .path
+                    .as_str()
+                    .bytes()
+                    .rev()
+                    .lt(path.bytes().rev())
+            });
+            candidates.extend(around(&self.backwards, at));
+            candidates.sort_unstable();
+            candidates.dedup();
+        }
+        let path = path.to_ascii_lowercase();
+        let mut near: Vec<_> = candidates
+            .iter()
+            .map(module)
+            .filter(|module| !module.key.pattern)
+            .filter_map(|module| {
+                let candidate = module.key.path.as_str();
+                // The request may name a package below the module.
+                let end = path
+                    .bytes()
+                    .enumerate()
+                    .filter(|&(_, b)| b == b'/')
+                    .nth(module.key.path.depth())
+                    .map_or(path.len(), |(at, _)| at);
+                let meant = &path[..end];
+                let reach = candidate.len().max(3) / 3;
+                if meant.len().abs_diff(candidate.len()) > reach {
+                    return None;
+                }
+                let distance = strsim::osa_distance(meant, &candidate.to_ascii_lowercase());
+                (distance <= reach).then_some((distance, module))
+            })
+            .collect();
+        near.sort_by_key(|(distance, _)| *distance);
+        near.truncate(MOST);
+        near.into_iter().map(|(_, module)| module).collect()
+    }
+}

@@ -1,0 +1,228 @@
+//! What the integration tests share: the real program on a port of its own, and a client that
+//! sends exactly the bytes it is given.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Nothing here takes this long; what does has hung.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The seed of the contract: two modules, no settings.
+pub const SEED: &str = "\
+/gowechat:
+  repo: https://github.com/bigwhite/gowechat
+/x/experiments:
+  repo: https://github.com/bigwhite/experiments
+";
+
+/// The program, to be started.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_govanityurls"));
+    // What the machine happens to set must not decide a test.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("GOVANITYURLS_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("PORT").env_remove("NOTIFY_SOCKET");
+    command
+}
+
+/// A running server, killed when dropped.
+pub struct Server {
+    child: Child,
+    /// Where it listens, with a loopback address in place of 0.0.0.0.
+    pub addr: SocketAddr,
+    lines: mpsc::Receiver<String>,
+    /// The lines of its standard error that were read so far.
+    pub log: Vec<String>,
+    directory: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// Starts the program with `config` as its vanity.yaml, for tonybai.com, on a free port.
+    pub fn start(config: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("vanity.yaml"), config).unwrap();
+        let mut command = program();
+        command
+            .current_dir(directory.path())
+            .args(["-host", "tonybai.com", "-listen", "127.0.0.1:0"]);
+        let mut server = Self::spawn(command);
+        server.directory = Some(directory);
+        server
+    }
+
+    /// Starts `command`, and waits until it says where it listens.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut server = Self {
+            child,
+            addr: ([127, 0, 0, 1], 0).into(),
+            lines,
+            log: Vec::new(),
+            directory: None,
+        };
+        let line = server.wait_for_line("serving ");
+        if let Some(addr) = line.split_whitespace().last().and_then(|word| word.parse().ok()) {
+            server.addr = addr;
+            if server.addr.ip().is_unspecified() {
+                server.addr.set_ip([127, 0, 0, 1].into());
+            }
+        }
+        server
+    }
+
+    /// The file that the server reads, where it was started by [`Server::start`].
+    pub fn config(&self) -> PathBuf {
+        self.directory.as_ref().unwrap().path().join("vanity.yaml")
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line of its standard error that contains `text`.
+    pub fn wait_for_line(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    self.log.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(_) => panic!("no line with {text:?} in:\n{}", self.log.join("\n")),
+            }
+        }
+    }
+
+    /// Sends a signal, by its name without SIG.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.pid().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for it to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait_until("the server ends", || self.child.try_wait().unwrap())
+    }
+
+    /// One request of the go command or a browser, on a connection of its own.
+    pub fn get(&self, target: &str) -> Response {
+        self.request("GET", target, &[])
+    }
+
+    /// One request with more headers, on a connection of its own.
+    pub fn request(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
+        let mut head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            head.push_str("Host: tonybai.com\r\n");
+        }
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        let mut stream = self.connect();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Response::parse(&bytes)
+    }
+
+    /// A connection with a read timeout.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A response, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    /// Names in lower case, in the order that they came in.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Response {
+    /// Reads all bytes that a closed connection left.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("no response: {text:?}"));
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        Self {
+            status: status.parse().unwrap(),
+            headers: lines
+                .map(|line| {
+                    let (name, value) = line.split_once(':').unwrap();
+                    (name.to_ascii_lowercase(), value.trim().to_owned())
+                })
+                .collect(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// The value of a header; it must not be there twice.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(given, _)| given == name);
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert!(values.next().is_none(), "{name} twice in {:?}", self.headers);
+        value
+    }
+}
+
+/// Polls until there is a value.
+pub fn wait_until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = poll() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A file of the repository.
+pub fn repository_file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
