@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
 use crate::module::{Host, quoted};
+use crate::server::ListenAddr;
 
 /// The opening of the usage text, as the Go tool words it.
 pub const ABOUT: &str =
@@ -18,7 +18,8 @@ const AFTER_HELP: &str = "\
 Each flag may be written with one dash or two, and its value after a space or a `=`.
 A flag beats its environment variable, which beats the file, which beats the default.
 PORT in the environment sets the port of the default -listen address.
-Signals: TERM and INT stop the server after the requests that are under way.";
+A reload reads the file alone: flags and environment hold until the next start.
+Signals: HUP reads the file again; TERM and INT stop the server after the requests under way.";
 
 /// What was typed.
 #[derive(Debug, Parser)]
@@ -70,9 +71,42 @@ pub struct Common {
 /// Flags of serving.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to listen: IP:PORT, or :PORT on every interface [default: 0.0.0.0:8080]
-    #[arg(long, value_name = "ADDR", env = "GOVANITYURLS_LISTEN")]
-    pub listen: Option<ListenAddr>,
+    /// Where to listen: IP:PORT, :PORT on every interface, or unix:PATH; may be given more than
+    /// once [default: 0.0.0.0:8080]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "GOVANITYURLS_LISTEN",
+        value_delimiter = ','
+    )]
+    pub listen: Vec<ListenAddr>,
+    /// The file mode of Unix sockets, in octal
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "GOVANITYURLS_SOCKET_MODE",
+        default_value = "0660",
+        value_parser = socket_mode
+    )]
+    pub socket_mode: u32,
+    /// Where to answer /healthz, /readyz and /metrics: an address as for -listen [default: nowhere]
+    #[arg(long, value_name = "ADDR", env = "GOVANITYURLS_ADMIN")]
+    pub admin: Option<ListenAddr>,
+    /// Read the file again when it changes, as on SIGHUP
+    #[arg(long, env = "GOVANITYURLS_WATCH")]
+    pub watch: bool,
+    /// How many connections may be open; more wait until one ends
+    #[arg(
+        long,
+        value_name = "N",
+        env = "GOVANITYURLS_MAX_CONNECTIONS",
+        default_value = "10000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub max_connections: u32,
+    /// Log each request
+    #[arg(long, env = "GOVANITYURLS_ACCESS_LOG")]
+    pub access_log: bool,
     /// How log lines are written
     #[arg(
         long,
@@ -101,48 +135,15 @@ pub enum LogFormat {
     Json,
 }
 
-/// An address to listen on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListenAddr {
-    /// A TCP port of an interface.
-    Tcp(SocketAddr),
-}
-
-impl FromStr for ListenAddr {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let with_host = match text {
-            _ if text.starts_with(':') => format!("0.0.0.0{text}"),
-            _ => text.replacen("localhost:", "127.0.0.1:", 1),
-        };
-        with_host.parse().map(Self::Tcp).map_err(|_| {
-            let hint = match text.parse::<u16>() {
-                Ok(port) => format!("write `:{port}`"),
-                Err(_) => "write IP:PORT, such as `127.0.0.1:8080`, or `:8080`".to_owned(),
-            };
-            format!("{} is no address to listen on; {hint}", quoted(text))
-        })
-    }
-}
-
-impl std::fmt::Display for ListenAddr {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tcp(addr) => addr.fmt(f),
-        }
-    }
-}
-
 impl Serve {
     /// Where to listen, given what PORT says in the environment.
     ///
     /// # Errors
     ///
     /// PORT is no port, and nothing else says where to listen.
-    pub fn listen(&self, port: Option<&str>) -> Result<ListenAddr, String> {
-        if let Some(listen) = &self.listen {
-            return Ok(listen.clone());
+    pub fn listen(&self, port: Option<&str>) -> Result<Vec<ListenAddr>, String> {
+        if !self.listen.is_empty() {
+            return Ok(self.listen.clone());
         }
         let port = match port {
             None | Some("") => 8080,
@@ -153,10 +154,15 @@ impl Serve {
                 )
             })?,
         };
-        Ok(ListenAddr::Tcp(SocketAddr::new(
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            port,
-        )))
+        let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Ok(vec![ListenAddr::Tcp(SocketAddr::new(everywhere, port))])
+    }
+}
+
+fn socket_mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err("write three octal digits, such as 660".to_owned()),
     }
 }
 
@@ -275,37 +281,24 @@ mod tests {
     }
 
     #[test]
-    fn listen_addresses() {
-        for (text, addr) in [
-            ("127.0.0.1:80", "127.0.0.1:80"),
-            (":8080", "0.0.0.0:8080"),
-            ("[::1]:0", "[::1]:0"),
-            ("localhost:1", "127.0.0.1:1"),
-        ] {
-            assert_eq!(text.parse::<ListenAddr>().unwrap().to_string(), addr);
-        }
-        assert!(
-            "8080"
-                .parse::<ListenAddr>()
-                .unwrap_err()
-                .contains("write `:8080`")
-        );
-        assert!("example.com:80".parse::<ListenAddr>().is_err());
-    }
-
-    #[test]
     fn a_flag_beats_port() {
-        let cli = parsed(&["-listen", "127.0.0.1:1"]).unwrap();
+        let listen = |args: &[&str], port| {
+            let addrs = parsed(args).unwrap().serve.listen(port)?;
+            Ok::<_, String>(
+                addrs
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            )
+        };
+        assert_eq!(listen(&["-listen", ":1"], Some("2")).unwrap(), "0.0.0.0:1");
         assert_eq!(
-            cli.serve.listen(Some("2")).unwrap().to_string(),
-            "127.0.0.1:1"
+            listen(&["-listen", ":1", "-listen=unix:/x"], None).unwrap(),
+            "0.0.0.0:1 unix:/x"
         );
-        let cli = parsed(&[]).unwrap();
-        assert_eq!(
-            cli.serve.listen(Some("2")).unwrap().to_string(),
-            "0.0.0.0:2"
-        );
-        assert_eq!(cli.serve.listen(None).unwrap().to_string(), "0.0.0.0:8080");
-        assert!(cli.serve.listen(Some("x")).is_err());
+        assert_eq!(listen(&[], Some("2")).unwrap(), "0.0.0.0:2");
+        assert_eq!(listen(&[], None).unwrap(), "0.0.0.0:8080");
+        assert!(listen(&[], Some("x")).is_err());
     }
 }

@@ -3,33 +3,43 @@
 //! It knows no sockets and no files. The site can be replaced while requests are answered;
 //! each is answered from the site that it started with.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH,
-    LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST,
+    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
+use http_body::Body as _;
+use prometheus_client::metrics::counter::Counter;
+use tracing::info;
 
-use crate::page;
-use crate::site::{Answer, Site};
+use crate::metrics::{Kind, Metrics};
+use crate::page::{CONTENT_SECURITY_POLICY as POLICY, Page};
+use crate::site::{Answer, FoundModule as Module, Site};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// The go command prints the body of an error only as text/plain in UTF-8 or US-ASCII.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// A module that was just added must not stay missing for a day.
 const MISS_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// A site, with what every response from it has in common.
 #[derive(Debug)]
 pub struct Serving {
     site: Site,
     cache_control: HeaderValue,
+    /// By the modules' numbers: the counter of each, once the go command has asked for it.
+    go_gets: Box<[OnceLock<Counter>]>,
 }
 
 impl Serving {
@@ -39,6 +49,7 @@ impl Serving {
         Self {
             cache_control: HeaderValue::try_from(max_age)
                 .unwrap_or(HeaderValue::from_static("no-cache")),
+            go_gets: (0..site.module_count()).map(|_| OnceLock::new()).collect(),
             site,
         }
     }
@@ -49,78 +60,229 @@ impl Serving {
     }
 }
 
-/// The site that is served now; storing another replaces it in one step.
-pub type CurrentSite = Arc<ArcSwap<Serving>>;
+/// Who sent a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A client at this address.
+    Tcp(IpAddr),
+    /// A process of this machine, over a Unix socket.
+    Unix,
+}
 
-/// A handle to a site that can be replaced.
-pub fn current(site: Site) -> CurrentSite {
-    Arc::new(ArcSwap::from_pointee(Serving::new(site)))
+impl Peer {
+    /// Whether the peer is a proxy of this machine, whose word on the client's address counts.
+    fn is_local(self) -> bool {
+        match self {
+            Self::Tcp(address) => address.is_loopback(),
+            Self::Unix => true,
+        }
+    }
+}
+
+/// The site that is served now, and what lives longer than any one site.
+#[derive(Debug)]
+pub struct App {
+    serving: ArcSwap<Serving>,
+    metrics: Metrics,
+    access_log: bool,
+    closing: AtomicBool,
+}
+
+impl App {
+    /// An app that serves `site`, and logs each request where `access_log` says so.
+    pub fn new(site: Site, access_log: bool) -> Self {
+        Self {
+            metrics: Metrics::new(site.module_count()),
+            serving: ArcSwap::from_pointee(Serving::new(site)),
+            access_log,
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    /// The site that is served now.
+    pub fn site(&self) -> Arc<Serving> {
+        self.serving.load_full()
+    }
+
+    /// Serves `site` from now on, and returns what was served until now. A request that has
+    /// begun is answered from the site that it began with.
+    pub fn replace_site(&self, site: Site) -> Arc<Serving> {
+        self.serving.swap(Arc::new(Serving::new(site)))
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Whether requests should carry their [`Peer`] as an extension: the access log asks.
+    pub fn wants_peer(&self) -> bool {
+        self.access_log
+    }
+
+    /// Asks each client, with the answer to its next request, to close its connection.
+    pub fn close_connections(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`close_connections`](Self::close_connections) was called: the server is
+    /// stopping.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
 }
 
 /// The router that answers every request from the current site.
 ///
 /// No path is the server's own: it routes by the site alone.
-pub fn router(site: CurrentSite) -> Router {
-    Router::new().fallback(answer).with_state(site)
+pub fn router(app: Arc<App>) -> Router {
+    Router::new().fallback(answer).with_state(app)
 }
 
-async fn answer(State(current): State<CurrentSite>, request: Request) -> Response<Body> {
-    respond(&current.load(), &request)
+async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let start = Instant::now();
+    let serving = app.serving.load();
+    let Answered {
+        kind,
+        module,
+        mut response,
+    } = respond(&serving, &request);
+    if let (Kind::GoGetHit, Some(module)) = (kind, &module) {
+        serving.go_gets[module.number]
+            .get_or_init(|| app.metrics.go_gets.counter(module.import_path()))
+            .inc();
+    }
+    let took = start.elapsed();
+    app.metrics.answered(kind, response.status(), took);
+    if app.access_log {
+        log_access(&request, &response, module.as_ref(), took);
+    }
+    if app.is_closing() {
+        response.headers_mut().insert(CONNECTION, CLOSE);
+    }
+    response
 }
 
-fn respond<B>(serving: &Serving, request: &axum::http::Request<B>) -> Response<Body> {
+/// A response, and what it was about.
+struct Answered<'s> {
+    kind: Kind,
+    module: Option<Module<'s>>,
+    response: Response<Body>,
+}
+
+fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Answered<'s> {
+    let answered = |kind, response| Answered {
+        kind,
+        module: None,
+        response,
+    };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let body = Bytes::from_static(b"only GET and HEAD are answered here\n");
         let mut response = page_response(
             StatusCode::METHOD_NOT_ALLOWED,
             TEXT,
             MISS_CACHE_CONTROL,
-            Bytes::from_static(b"only GET and HEAD are answered here\n"),
+            body,
         );
-        response
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        response.headers_mut().insert(ALLOW, allowed);
+        return answered(Kind::Other, response);
     }
     let uri = request.uri();
-    let go_get = uri
-        .query()
-        .is_some_and(|query| query.split('&').any(|pair| pair == "go-get=1"));
+    let go_get = is_go_get(uri.query());
     let cache_control = || serving.cache_control.clone();
+    let page = |page| found(request.headers(), page, cache_control());
     match serving.site.answer(host(request), uri.path(), go_get) {
-        Answer::Module { page, .. } | Answer::List(page) => {
-            let tag = HeaderValue::from_maybe_shared(page.etag);
-            let unchanged = tag
-                .as_ref()
-                .is_ok_and(|tag| matches(request.headers(), tag));
-            let mut response = if unchanged {
-                let mut response = Response::new(Body::empty());
-                *response.status_mut() = StatusCode::NOT_MODIFIED;
-                response
-                    .headers_mut()
-                    .insert(CACHE_CONTROL, cache_control());
-                response
-            } else {
-                page_response(StatusCode::OK, HTML, cache_control(), page.body)
-            };
-            if let Ok(tag) = tag {
-                response.headers_mut().insert(ETAG, tag);
-            }
-            response
-        }
+        Answer::Module(module, body) => Answered {
+            kind: if go_get { Kind::GoGetHit } else { Kind::Page },
+            module: Some(module),
+            response: page(body),
+        },
+        Answer::List(body) => answered(Kind::List, page(body)),
         Answer::Redirect(url) => {
             let mut response =
                 page_response(StatusCode::FOUND, TEXT, cache_control(), Bytes::new());
             if let Ok(url) = HeaderValue::from_str(url.as_str()) {
                 response.headers_mut().insert(LOCATION, url);
             }
-            response
+            answered(Kind::Other, response)
         }
-        Answer::NotFoundPage(body) => {
-            page_response(StatusCode::NOT_FOUND, HTML, MISS_CACHE_CONTROL, body)
-        }
-        Answer::NotFoundText(body) => {
-            page_response(StatusCode::NOT_FOUND, TEXT, MISS_CACHE_CONTROL, body)
-        }
+        Answer::NotFoundPage(body) => answered(
+            Kind::Miss,
+            page_response(StatusCode::NOT_FOUND, HTML, MISS_CACHE_CONTROL, body),
+        ),
+        Answer::NotFoundText(body) => answered(
+            Kind::GoGetMiss,
+            page_response(StatusCode::NOT_FOUND, TEXT, MISS_CACHE_CONTROL, body),
+        ),
+    }
+}
+
+/// A page, or that the client has it already.
+fn found(headers: &HeaderMap, page: Page, cache_control: HeaderValue) -> Response<Body> {
+    let Ok(tag) = HeaderValue::from_maybe_shared(page.etag) else {
+        return page_response(StatusCode::OK, HTML, cache_control, page.body);
+    };
+    let mut response = if matches(headers, &tag) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().insert(CACHE_CONTROL, cache_control);
+        response
+    } else {
+        page_response(StatusCode::OK, HTML, cache_control, page.body)
+    };
+    response.headers_mut().insert(ETAG, tag);
+    response
+}
+
+/// Whether the go command asks: it adds `go-get=1` to the query.
+fn is_go_get(query: Option<&str>) -> bool {
+    query.is_some_and(|query| query.split('&').any(|pair| pair == "go-get=1"))
+}
+
+/// One line for one request. Each text is written in quotation marks, with escapes, by
+/// tracing's formatters: no client can end the line, or speak to the terminal.
+fn log_access(
+    request: &Request,
+    response: &Response<Body>,
+    module: Option<&Module<'_>>,
+    took: Duration,
+) {
+    let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
+    let target = request.uri().path_and_query();
+    info!(
+        target: "access",
+        client = client(request),
+        method = request.method().as_str(),
+        host = host(request).unwrap_or_default(),
+        path = target.map_or("", |target| target.as_str()),
+        status = response.status().as_u16(),
+        bytes = response.body().size_hint().exact().unwrap_or_default(),
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        agent = &*String::from_utf8_lossy(agent.unwrap_or_default()),
+        go_get = is_go_get(request.uri().query()),
+        module = module.map(Module::import_path).unwrap_or_default(),
+    );
+}
+
+/// The client's address: the peer's or, where the peer is a proxy of this machine, the one
+/// that it names. Of X-Forwarded-For the last counts: a proxy appends the address that it saw
+/// to whatever the client sent.
+fn client(request: &Request) -> String {
+    let peer = request.extensions().get::<Peer>().copied();
+    let named = peer.filter(|peer| peer.is_local()).and_then(|_| {
+        ["x-forwarded-for", "x-real-ip"]
+            .into_iter()
+            .find_map(|name| {
+                let last = request.headers().get_all(name).iter().next_back()?;
+                let last = last.to_str().ok()?.rsplit(',').next()?;
+                last.trim().parse::<IpAddr>().ok()
+            })
+    });
+    match (named, peer) {
+        (Some(address), _) | (None, Some(Peer::Tcp(address))) => address.to_string(),
+        (None, Some(Peer::Unix)) => "unix".to_owned(),
+        (None, None) => String::new(),
     }
 }
 
@@ -137,10 +299,7 @@ fn page_response(
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, cache_control);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(page::CONTENT_SECURITY_POLICY),
-    );
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
@@ -177,7 +336,7 @@ mod tests {
 
     fn get(serving: &Serving, target: &str) -> Response<Body> {
         let request = axum::http::Request::get(target).body(()).unwrap();
-        respond(serving, &request)
+        respond(serving, &request).response
     }
 
     #[test]
@@ -197,7 +356,11 @@ mod tests {
                 .header(IF_NONE_MATCH, &header)
                 .body(())
                 .unwrap();
-            assert_eq!(respond(&serving, &request).status(), status, "{header}");
+            assert_eq!(
+                respond(&serving, &request).response.status(),
+                status,
+                "{header}"
+            );
         }
     }
 
@@ -226,7 +389,7 @@ mod tests {
                 .header(HOST, host)
                 .body(())
                 .unwrap();
-            respond(&serving, &request).headers()[ETAG].clone()
+            respond(&serving, &request).response.headers()[ETAG].clone()
         };
         assert_ne!(tag_of("a.example"), tag_of("b.example"));
         for host in ["B.Example", "b.example:8080", "b.example."] {

@@ -6,16 +6,17 @@
 //! - [`module`]: import paths, repository URLs and forges, by the go command's own rules
 //! - [`config`]: `vanity.yaml`, with errors that point at the line
 //! - [`page`] and [`site`]: the templates, and the look-up from a path to a page
-//! - [`http`]: requests and responses
+//! - [`metrics`] and [`http`]: what is counted; requests and responses
 //! - [`server`]: sockets, signals and limits
 //! - [`cli`] and [`commands`]: the program
 //!
-//! An embedder needs [`config::Config`], [`site::Site`] and [`http::router`].
+//! An embedder needs [`config::Config`], [`site::Site`], [`http::App`] and [`http::router`].
 
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod http;
+pub mod metrics;
 pub mod module;
 pub mod page;
 pub mod server;

@@ -1,5 +1,7 @@
 //! What one process serves: a [`Config`] made ready for look-up. It never changes.
 
+mod changes;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -9,6 +11,8 @@ use bytes::Bytes;
 use crate::config::{Config, Index, Module, ModuleDocs};
 use crate::module::{Host, RequestPath, WebUrl, is_path_element, path_order};
 use crate::page::{self, Entry, Near, PackagePage, Page, PageForm};
+
+pub use changes::Changes;
 
 /// Up to so many modules a list shows each; above, one level with counts.
 const FLAT_LIST: usize = 200;
@@ -37,13 +41,8 @@ pub struct Site {
 /// What a request is answered with.
 #[derive(Debug)]
 pub enum Answer<'s> {
-    /// A module's page.
-    Module {
-        /// The module that answered.
-        module: &'s Module,
-        /// Its page, for the subpath that was asked for.
-        page: Page,
-    },
+    /// A module, and its page for the subpath that was asked for.
+    Module(FoundModule<'s>, Page),
     /// The list of the modules below a folder.
     List(Page),
     /// Somewhere else.
@@ -52,6 +51,22 @@ pub enum Answer<'s> {
     NotFoundPage(Bytes),
     /// Nothing is there; the lines that the go command prints.
     NotFoundText(Bytes),
+}
+
+/// The module that answers a request.
+#[derive(Debug, Clone, Copy)]
+pub struct FoundModule<'s> {
+    host: &'s VirtualHost,
+    module: &'s Module,
+    /// Its number among the site's modules, from 0 to [`Site::module_count`].
+    pub number: usize,
+}
+
+impl FoundModule<'_> {
+    /// The module's import path; for a pattern it ends in `/*`.
+    pub fn import_path(&self) -> String {
+        self.host.import_path(self.module)
+    }
 }
 
 impl Site {
@@ -70,13 +85,16 @@ impl Site {
             };
             modules[nth].1.push(module);
         }
+        let mut first_number = 0;
+        let hosts = modules.into_iter().map(|(name, modules)| {
+            let host = VirtualHost::new(name, modules, docs.clone(), first_number);
+            first_number += host.modules.len();
+            host
+        });
         Self {
             cache_max_age: config.cache_max_age,
             index: config.index,
-            hosts: modules
-                .into_iter()
-                .map(|(name, modules)| VirtualHost::new(name, modules, docs.clone()))
-                .collect(),
+            hosts: hosts.collect(),
             by_name,
         }
     }
@@ -122,10 +140,12 @@ impl Site {
             return host.not_found(None, go_get);
         };
         if let Some(found) = host.look_up(&path) {
-            return Answer::Module {
+            let module = FoundModule {
+                host,
                 module: &found.served.module,
-                page: host.page(&found),
+                number: host.first_number + found.nth as usize,
             };
+            return Answer::Module(module, host.page(&found));
         }
         if !go_get {
             match &self.index {
@@ -147,6 +167,8 @@ impl Site {
 pub struct VirtualHost {
     name: Host,
     docs: Option<WebUrl>,
+    /// How many modules the hosts before this one have.
+    first_number: usize,
     /// In the order of their keys: each is followed by all that is below it.
     modules: Vec<Served>,
     /// Indices of `modules`, by path; for a pattern, the path before `/*`.
@@ -172,6 +194,7 @@ struct Served {
 /// What a look-up found.
 #[derive(Debug)]
 pub struct Match<'s, 'p> {
+    nth: u32,
     served: &'s Served,
     /// What the `*` of a pattern stands for; else empty.
     element: &'p str,
@@ -197,7 +220,12 @@ impl<'s, 'p> Match<'s, 'p> {
 }
 
 impl VirtualHost {
-    fn new(name: Host, mut modules: Vec<Module>, docs: Option<WebUrl>) -> Self {
+    fn new(
+        name: Host,
+        mut modules: Vec<Module>,
+        docs: Option<WebUrl>,
+        first_number: usize,
+    ) -> Self {
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
         let mut exact = HashMap::with_capacity(modules.len());
         let mut patterns = HashMap::new();
@@ -229,6 +257,7 @@ impl VirtualHost {
         Self {
             name,
             docs,
+            first_number,
             exact,
             patterns,
             max_depth,
@@ -266,6 +295,7 @@ impl VirtualHost {
         loop {
             let prefix = &path[..end];
             let found = |nth: u32, element| Match {
+                nth,
                 served: &self.modules[nth as usize],
                 element,
                 subpath: &path[end..],

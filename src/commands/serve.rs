@@ -1,6 +1,7 @@
 //! Serving: what the program does without a command.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 
 use tracing::info;
 use tracing_subscriber::prelude::*;
@@ -8,9 +9,12 @@ use tracing_subscriber::prelude::*;
 use super::Failure;
 use crate::cli::{ABOUT, Cli, LogFormat, Serve};
 use crate::config::Config;
-use crate::http;
-use crate::server::{self, Listener};
+use crate::http::{self, App};
+use crate::server::{self, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
 use crate::site::Site;
+
+/// The admin listener needs no more: a scraper, a probe, a person.
+const ADMIN_CONNECTIONS: usize = 100;
 
 /// Serves until a signal says stop.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
@@ -19,33 +23,126 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         .serve
         .listen(std::env::var("PORT").ok().as_deref())
         .map_err(|why| Failure::Usage(format!("govanityurls: {why}")))?;
+    // Before the runtime starts its threads: it changes the environment.
+    let passed = PassedSockets::take()?;
     let file = &cli.common.config;
     // Without a host on the command line the file may name it; without either there is
     // nothing to report about a file, only how the program is used.
     if cli.common.host.is_none() && !file.exists() {
         return Err(no_host());
     }
+    // Before it is read: a change in between is a change.
+    let seen = Seen::of(file);
     let config = Config::read(file, cli.common.host.as_ref())?;
     let host = config.host.clone().ok_or_else(no_host)?;
     let site = Site::new(host, config);
+    let app = Arc::new(App::new(site, cli.serve.access_log));
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        let stop = server::stop_signal()?;
-        let listener = Listener::bind(&listen).await?;
+    runtime.block_on(serve(cli, &listen, passed, app, seen))
+}
+
+async fn serve(
+    cli: &Cli,
+    listen: &[ListenAddr],
+    mut passed: PassedSockets,
+    app: Arc<App>,
+    seen: Seen,
+) -> Result<(), Failure> {
+    let stop = server::stop_signal()?;
+    let hang_up = server::reload_signal()?;
+    let mode = cli.serve.socket_mode;
+    let mut listeners = passed.serve()?;
+    if listeners.is_empty() {
+        listeners = Listener::bind_all(listen, mode)?;
+    }
+    let mut admin = passed.admin()?;
+    if let (true, Some(address)) = (admin.is_empty(), &cli.serve.admin) {
+        admin = Listener::bind_all(std::slice::from_ref(address), mode)?;
+    }
+    let status = status(&app);
+    for listener in &admin {
+        info!("admin endpoints on {}", listener.address());
+    }
+    for listener in &listeners {
         info!(
-            "serving {} modules of {} from {} on {}",
-            site.module_count(),
-            site.hosts()[0].name(),
-            file.display(),
-            listener.address(),
+            "serving {status} from {} on {}",
+            cli.common.config.display(),
+            listener.address()
         );
-        server::run(listener, http::router(http::current(site)), stop).await;
-        info!("stopped");
-        Ok(())
-    })
+    }
+    // The admin listener outlives the others: until the end it says that they are stopping.
+    let (admin_stop, admin_stopped) = tokio::sync::oneshot::channel::<()>();
+    let admin = tokio::spawn(server::run(
+        admin,
+        app.clone(),
+        server::admin_router(app.clone()),
+        ADMIN_CONNECTIONS,
+        async { _ = admin_stopped.await },
+    ));
+    tokio::spawn(Manager.ping_watchdog());
+    let reloader = Reloader::new(
+        cli.common.config.clone(),
+        cli.common.host.clone(),
+        app.clone(),
+    );
+    let watched = cli.serve.watch.then_some(seen);
+    tokio::spawn(reload_when_told(reloader, app.clone(), hang_up, watched));
+    Manager.ready(&status);
+    let stop = async {
+        stop.await;
+        Manager.stopping();
+    };
+    let router = http::router(app.clone());
+    let max_connections = cli.serve.max_connections as usize;
+    server::run(listeners, app, router, max_connections, stop).await;
+    drop(admin_stop);
+    let _ = admin.await;
+    info!("stopped");
+    Ok(())
+}
+
+/// Reloads on SIGHUP and, where the file is watched, when it is another than it was.
+async fn reload_when_told(
+    reloader: Reloader,
+    app: Arc<App>,
+    mut hang_up: tokio::signal::unix::Signal,
+    mut watched: Option<Seen>,
+) {
+    let reloader = Arc::new(reloader);
+    loop {
+        let changed = async {
+            match &mut watched {
+                Some(seen) => reloader.changed(seen).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = hang_up.recv() => info!("SIGHUP: reloading"),
+            () = changed => info!("the file has changed: reloading"),
+        }
+        Manager.reloading();
+        let reloader = reloader.clone();
+        let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
+        Manager.ready(&status(&app));
+    }
+}
+
+/// What is served, in a few words, for the log and for `systemctl status`.
+fn status(app: &App) -> String {
+    let serving = app.site();
+    let site = serving.site();
+    let count = match site.module_count() {
+        1 => "1 module".to_owned(),
+        n => format!("{n} modules"),
+    };
+    let more = match site.hosts().len() {
+        1 => String::new(),
+        n => format!(" and {} more hosts", n - 1),
+    };
+    format!("{count} of {}{more}", site.hosts()[0].name())
 }
 
 fn no_host() -> Failure {

@@ -1,44 +1,116 @@
 //! Sockets that connections come from.
 
+use std::fmt;
+use std::fs;
 use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tracing::warn;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tracing::{info, warn};
 
-use crate::cli::ListenAddr;
+use crate::http::Peer;
+use crate::module::quoted;
 
+/// How many connections may wait to be accepted; the kernel's own limit
+/// (net.core.somaxconn) may be lower.
+const BACKLOG: i32 = 4096;
 /// How long accepting rests after an error that only time mends.
-const BACK_OFF: Duration = Duration::from_millis(100);
+const BACK_OFF: Duration = Duration::from_millis(50);
+/// The kernel's limit for the path of a Unix socket, in bytes, less the closing zero.
+const LONGEST_SOCKET_PATH: usize = 107;
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddr {
+    /// A TCP port of one address, or of all.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl FromStr for ListenAddr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err("`unix:` needs the path of a socket behind it".to_owned()),
+                path => Ok(Self::Unix(path.into())),
+            };
+        }
+        let with_host = match text {
+            _ if text.starts_with(':') => format!("0.0.0.0{text}"),
+            _ => text.replacen("localhost:", "127.0.0.1:", 1),
+        };
+        with_host.parse().map(Self::Tcp).map_err(|_| {
+            let hint = match text.parse::<u16>() {
+                Ok(port) => format!("write `:{port}`"),
+                Err(_) if text.starts_with('/') => format!("write `unix:{text}`"),
+                Err(_) => "write IP:PORT, such as `127.0.0.1:8080`, or `:8080`, \
+                           or `unix:/run/govanityurls/http.sock`"
+                    .to_owned(),
+            };
+            format!("{} is no address to listen on; {hint}", quoted(text))
+        })
+    }
+}
+
+impl fmt::Display for ListenAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
 
 /// Why an address cannot be listened on, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {why}")]
 pub struct BindError {
-    address: ListenAddr,
+    address: String,
     why: String,
 }
 
 impl BindError {
     fn new(address: &ListenAddr, error: &io::Error) -> Self {
-        let ListenAddr::Tcp(tcp) = address;
-        let port = tcp.port();
-        let why = match error.kind() {
-            io::ErrorKind::AddrInUse => format!(
-                "the port is in use; stop what uses it (`ss -ltnp 'sport = :{port}'` names it), \
-                 or choose another with -listen or PORT"
+        let why = match (address, error.kind()) {
+            (ListenAddr::Tcp(tcp), io::ErrorKind::AddrInUse) => format!(
+                "the port is in use; stop what uses it (`ss -ltnp 'sport = :{}'` names it), \
+                 or choose another with -listen or PORT",
+                tcp.port()
             ),
-            io::ErrorKind::PermissionDenied => format!(
+            (ListenAddr::Tcp(tcp), io::ErrorKind::PermissionDenied) => format!(
                 "permission denied; a port below 1024 needs CAP_NET_BIND_SERVICE, \
-                 or choose another with -listen or PORT ({port} was asked for)"
+                 or choose another with -listen or PORT (this is {})",
+                tcp.port()
             ),
-            io::ErrorKind::AddrNotAvailable => {
+            (_, io::ErrorKind::AddrNotAvailable) => {
                 "this machine has no such address; 0.0.0.0 stands for all it has".to_owned()
+            }
+            (ListenAddr::Unix(_), io::ErrorKind::AddrInUse) => {
+                "another process listens there; stop it, or choose another path".to_owned()
+            }
+            (ListenAddr::Unix(_), io::ErrorKind::PermissionDenied) => {
+                "permission denied; the user that the server runs as must be able to write to \
+                 the directory"
+                    .to_owned()
+            }
+            (ListenAddr::Unix(_), io::ErrorKind::NotFound) => {
+                "there is no such directory; make it, or let systemd do so with \
+                 RuntimeDirectory="
+                    .to_owned()
             }
             _ => error.to_string(),
         };
         Self {
-            address: address.clone(),
+            address: address.to_string(),
             why,
         }
     }
@@ -47,22 +119,64 @@ impl BindError {
 /// A bound socket.
 #[derive(Debug)]
 pub struct Listener {
-    tcp: TcpListener,
+    socket: Accepting,
     address: ListenAddr,
+    /// Removed when the listener is dropped; none where systemd owns it.
+    _file: Option<SocketFile>,
+}
+
+#[derive(Debug)]
+enum Accepting {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// An accepted connection.
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
 }
 
 impl Listener {
-    /// Listens on an address. Port 0 stands for any free port.
+    /// Listens on each address; `socket_mode` is the file mode of Unix sockets. Port 0 stands
+    /// for any free port. It must be called within a runtime.
     ///
     /// # Errors
     ///
-    /// The operating system refuses the address.
-    pub async fn bind(address: &ListenAddr) -> Result<Self, BindError> {
-        let failed = |error| BindError::new(address, &error);
-        let ListenAddr::Tcp(wanted) = address;
-        let tcp = TcpListener::bind(wanted).await.map_err(failed)?;
-        let address = ListenAddr::Tcp(tcp.local_addr().map_err(failed)?);
-        Ok(Self { tcp, address })
+    /// The operating system refuses an address.
+    pub fn bind_all(addresses: &[ListenAddr], socket_mode: u32) -> Result<Vec<Self>, BindError> {
+        addresses
+            .iter()
+            .map(|address| {
+                match address {
+                    ListenAddr::Tcp(tcp) => bind_tcp(*tcp, addresses),
+                    ListenAddr::Unix(path) => bind_unix(path, socket_mode),
+                }
+                .map_err(|error| BindError::new(address, &error))
+            })
+            .collect()
+    }
+
+    /// Takes over a TCP socket that listens already.
+    pub(super) fn from_tcp(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = ListenAddr::Tcp(socket.local_addr()?);
+        Ok(Self {
+            socket: Accepting::Tcp(TcpListener::from_std(socket)?),
+            address,
+            _file: None,
+        })
+    }
+
+    /// Takes over a Unix socket that listens already; its file is its owner's to remove.
+    pub(super) fn from_unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let path = socket.local_addr()?.as_pathname().map(Path::to_owned);
+        Ok(Self {
+            socket: Accepting::Unix(UnixListener::from_std(socket)?),
+            address: ListenAddr::Unix(path.unwrap_or_default()),
+            _file: None,
+        })
     }
 
     /// Where it listens, with the port that was chosen for port 0.
@@ -70,23 +184,163 @@ impl Listener {
         &self.address
     }
 
-    /// The next connection. Errors are waited out: none of them is the listener's own.
-    pub async fn accept(&self) -> TcpStream {
+    /// The next connection. Errors are waited out, none of them being the listener's own;
+    /// `on_error` is called for each that kept a client waiting.
+    pub(super) async fn accept(&self, on_error: impl Fn()) -> (Stream, Peer) {
+        let mut failing = false;
         loop {
-            match self.tcp.accept().await {
-                Ok((stream, _)) => {
-                    // Pages leave in one write; waiting for more to send gains nothing.
-                    let _ = stream.set_nodelay(true);
-                    return stream;
+            match self.try_accept().await {
+                Ok(accepted) => {
+                    if failing {
+                        info!("{}: accepting connections again", self.address);
+                    }
+                    return accepted;
                 }
                 // The client gave up before it was accepted.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                // Out of file descriptors or memory: others will give some back.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => on_error(),
+                // Out of file descriptors or memory: other connections will give some back.
                 Err(error) => {
-                    warn!("cannot accept a connection: {error}");
+                    on_error();
+                    // Once, not for every try: the disk may be short as well.
+                    if !failing {
+                        warn!(
+                            "{}: cannot accept connections: {error}; trying on",
+                            self.address
+                        );
+                        failing = true;
+                    }
                     tokio::time::sleep(BACK_OFF).await;
                 }
             }
+        }
+    }
+
+    async fn try_accept(&self) -> io::Result<(Stream, Peer)> {
+        match &self.socket {
+            Accepting::Tcp(socket) => {
+                let (stream, peer) = socket.accept().await?;
+                // An answer leaves in one write; waiting for more to send gains nothing.
+                let _ = stream.set_nodelay(true);
+                Ok((Stream::Tcp(stream), Peer::Tcp(peer.ip().to_canonical())))
+            }
+            Accepting::Unix(socket) => {
+                let (stream, _) = socket.accept().await?;
+                Ok((Stream::Unix(stream), Peer::Unix))
+            }
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr, all: &[ListenAddr]) -> io::Result<Listener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A restart must not wait until the connections of the last run are forgotten.
+    socket.set_reuse_address(true)?;
+    // [::]:80 alone takes IPv4 too, as in Go programs; beside 0.0.0.0:80 it must not.
+    let beside_ipv4 = all.iter().any(|other| {
+        matches!(other, ListenAddr::Tcp(other) if other.is_ipv4() && other.port() == address.port())
+    });
+    if address.is_ipv6() && beside_ipv4 {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Listener::from_tcp(socket.into())
+}
+
+fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
+    if path.as_os_str().len() > LONGEST_SOCKET_PATH {
+        return Err(io::Error::other(format!(
+            "the path is longer than the {LONGEST_SOCKET_PATH} bytes that a Unix socket's may \
+             have; choose a shorter one, such as /run/govanityurls/http.sock"
+        )));
+    }
+    remove_stale(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&socket2::SockAddr::unix(path)?)?;
+    let file = SocketFile::at(path)?;
+    // Before it listens: nobody gets in by the mode that the umask left.
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    socket.listen(BACKLOG)?;
+    let mut listener = Listener::from_unix(socket.into())?;
+    listener._file = Some(file);
+    Ok(listener)
+}
+
+/// Removes the socket that a server left behind that was killed. One that answers stays, and
+/// so does anything that is no socket.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(file) if !file.file_type().is_socket() => {
+            return Err(io::Error::other(
+                "there is a file of that name that is no socket; remove it, or choose another path",
+            ));
+        }
+        Ok(_) => {}
+    }
+    match StdUnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        // It answers, or is too busy to.
+        _ => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+/// The file of a Unix socket, removed at the end if it is still the same: a server that was
+/// started meanwhile may have put its own there.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    id: (u64, u64),
+}
+
+impl SocketFile {
+    fn at(path: &Path) -> io::Result<Self> {
+        let file = fs::symlink_metadata(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            id: (file.dev(), file.ino()),
+        })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.id) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for (text, addr) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            (":8080", "0.0.0.0:8080"),
+            ("[::1]:0", "[::1]:0"),
+            ("localhost:1", "127.0.0.1:1"),
+            ("unix:/run/x.sock", "unix:/run/x.sock"),
+        ] {
+            assert_eq!(text.parse::<ListenAddr>().unwrap().to_string(), addr);
+        }
+        for (text, hint) in [
+            ("8080", "write `:8080`"),
+            ("/run/x.sock", "write `unix:/run/x.sock`"),
+            ("example.com:80", "write IP:PORT"),
+            ("unix:", "needs the path"),
+        ] {
+            let error = text.parse::<ListenAddr>().unwrap_err();
+            assert!(error.contains(hint), "{error}");
         }
     }
 }

@@ -1,48 +1,151 @@
-//! Sockets, connections and signals: the rim around [`http`](crate::http).
+//! Sockets, connections, signals and systemd: the rim around [`http`](crate::http).
 
+mod admin;
 mod connection;
 mod listener;
-mod shutdown;
+mod reload;
+mod signals;
+mod systemd;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
-pub use listener::{BindError, Listener};
-pub use shutdown::stop_signal;
+pub use admin::router as admin_router;
+pub use listener::{BindError, ListenAddr, Listener};
+pub use reload::{Reloader, Seen};
+pub use signals::{reload_signal, stop_signal};
+pub use systemd::{Manager, PassedSockets};
+
+use crate::http::App;
+use crate::metrics::Connections;
+use connection::End;
+use listener::Stream;
 
 /// How long the requests that are under way may take to finish after the stop signal.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long a connection that rests may send one more request after the stop signal, whose
+/// answer then tells the client to close it. A client that is about to send never finds the
+/// connection closed under it.
+const LAST_REQUEST: Duration = Duration::from_millis(250);
+/// How long connections are still taken out of the backlog after the stop signal: their
+/// clients believe themselves connected.
+const LAST_ACCEPT: Duration = Duration::from_millis(100);
 
-/// Serves connections of `listener` until `stop` is ready; then accepts no more, lets the
-/// requests that are under way finish, for ten seconds at most, and returns.
-pub async fn run(listener: Listener, router: Router, stop: impl Future<Output = ()>) {
-    // Dropped to tell every connection that the server is stopping.
-    let (stopping, stopped) = watch::channel(());
-    let mut connections = JoinSet::new();
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            stream = listener.accept() => {
-                let stopped = stopped.clone();
-                connections.spawn(connection::serve(stream, router.clone(), stopped));
-            }
-            // Reap the ended, so that the set holds the living only.
-            Some(_) = connections.join_next() => {}
-        }
+/// Serves the connections of all listeners until `stop` is ready; then accepts no more, lets
+/// the requests that are under way finish, for ten seconds at most, and returns.
+///
+/// No more than `max_connections` are open at a time; more wait in the backlog.
+pub async fn run(
+    listeners: Vec<Listener>,
+    app: Arc<App>,
+    router: Router,
+    max_connections: usize,
+    stop: impl Future<Output = ()>,
+) {
+    let room = Arc::new(Semaphore::new(max_connections));
+    let (stopping, stopped) = watch::channel(false);
+    let mut acceptors = JoinSet::new();
+    for listener in listeners {
+        acceptors.spawn(accept_all(
+            listener,
+            Connecting {
+                room: room.clone(),
+                stopped: stopped.clone(),
+                router: router.clone(),
+                metrics: app.metrics().connections.clone(),
+                with_peer: app.wants_peer(),
+            },
+        ));
     }
-    drop(listener);
-    drop(stopping);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+    stop.await;
+    app.close_connections();
+    stopping.send_replace(true);
+    while acceptors.join_next().await.is_some() {}
+    // Each connection holds a permit: to have them all is to have none left.
+    let everyone = u32::try_from(max_connections).unwrap_or(u32::MAX);
+    if tokio::time::timeout(DRAIN, room.acquire_many(everyone))
+        .await
+        .is_err()
+    {
         warn!(
             "{} connections cut: not done {DRAIN:?} after the stop signal",
-            connections.len()
+            max_connections - room.available_permits()
         );
+    }
+}
+
+/// What every connection is given.
+#[derive(Clone)]
+struct Connecting {
+    room: Arc<Semaphore>,
+    stopped: watch::Receiver<bool>,
+    router: Router,
+    metrics: Connections,
+    /// Whether anyone asks who the client is; telling costs each request an allocation.
+    with_peer: bool,
+}
+
+async fn accept_all(listener: Listener, connecting: Connecting) {
+    let accept = || listener.accept(|| connecting.metrics.not_accepted());
+    let mut stopped = connecting.stopped.clone();
+    loop {
+        let next = async {
+            let permit = connecting.room.clone().acquire_owned().await.ok()?;
+            Some((accept().await, permit))
+        };
+        tokio::select! {
+            _ = stopped.changed() => break,
+            next = next => match next {
+                Some((stream, permit)) => connecting.spawn(stream, permit),
+                None => return,
+            },
+        }
+    }
+    let last = async {
+        while let Ok(permit) = connecting.room.clone().try_acquire_owned() {
+            // The backlog is empty when nothing comes out of it at once.
+            match tokio::time::timeout(Duration::from_millis(2), accept()).await {
+                Ok(stream) => connecting.spawn(stream, permit),
+                Err(_) => return,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LAST_ACCEPT, last).await;
+}
+
+impl Connecting {
+    fn spawn(&self, (stream, peer): (Stream, crate::http::Peer), permit: OwnedSemaphorePermit) {
+        let mut stopped = self.stopped.clone();
+        let stop = async move {
+            // An error is the sender gone, which is a stop as well.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+            tokio::time::sleep(LAST_REQUEST).await;
+        };
+        let router = self.router.clone();
+        let peer = self.with_peer.then_some(peer);
+        let open = self.metrics.opened();
+        tokio::spawn(async move {
+            let _permit = permit;
+            open.ended(match stream {
+                Stream::Tcp(stream) => connection::serve(stream, router, peer, stop).await,
+                Stream::Unix(stream) => connection::serve(stream, router, peer, stop).await,
+            });
+        });
+    }
+}
+
+impl crate::metrics::OpenConnection {
+    fn ended(self, end: End) {
+        match end {
+            End::Closed => {}
+            End::TimedOut => self.refused("timeout"),
+            End::BadRequest => self.refused("bad_request"),
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! The signals that stop the server.
+//! The signals that the program listens to.
 
 use std::future::Future;
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 /// Ready once the process is told to stop: SIGTERM, as systemd and `kill` send it, or SIGINT,
@@ -23,4 +23,13 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
         };
         info!("{name}: stopping");
     })
+}
+
+/// SIGHUP, by which every daemon is told to read its configuration again.
+///
+/// # Errors
+///
+/// The operating system refuses the handler.
+pub fn reload_signal() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
 }

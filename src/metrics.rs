@@ -1,0 +1,268 @@
+//! What the program counts: prometheus-client's metrics, made once and kept over reloads.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::StatusCode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Modules beyond this many are counted together: each label value is a time series, for
+/// every scrape, for ever.
+const MOST_MODULES: usize = 1000;
+const OTHER_MODULES: &str = "(other)";
+
+/// Upper bounds of the request duration's buckets, in seconds: an answer takes microseconds;
+/// one that takes a millisecond is worth an alert.
+const DURATIONS: [f64; 9] = [2e-6, 5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 1e-3, 10e-3, 100e-3];
+
+/// What kind of request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Kind {
+    /// The go command, for a module that is there.
+    GoGetHit,
+    /// The go command, for nothing that is there.
+    GoGetMiss,
+    /// A browser, for a module's page.
+    Page,
+    /// A browser, for a list of modules.
+    List,
+    /// A browser, for nothing that is there.
+    Miss,
+    /// Anything else: a redirect, a method that is not answered.
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    kind: Kind,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ModuleLabels {
+    module: String,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Histogram,
+    /// Requests of the go command, by module.
+    pub go_gets: GoGets,
+    /// Connections.
+    pub connections: Connections,
+    /// Reloads.
+    pub reloads: Reloads,
+}
+
+impl Metrics {
+    /// Metrics at zero, for a site of so many modules.
+    pub fn new(modules: usize) -> Self {
+        let mut registry = Registry::with_prefix("govanityurls");
+        let requests = Family::default();
+        let durations = Histogram::new(DURATIONS);
+        let go_gets = GoGets::default();
+        let connections = Connections::default();
+        let reloads = Reloads::default();
+        reloads.modules.set(signed(modules));
+        reloads.last_success.set(now());
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The program", build);
+        registry.register(
+            "http_requests",
+            "Requests answered, by kind and status",
+            requests.clone(),
+        );
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from a request's head to its answer",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register(
+            "go_gets",
+            "Requests of the go command that found a module, by module",
+            go_gets.by_module.clone(),
+        );
+        registry.register(
+            "connections",
+            "Connections that are open",
+            connections.open.clone(),
+        );
+        registry.register(
+            "connections_accepted",
+            "Connections accepted",
+            connections.accepted.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections given up: not accepted for want of descriptors, cut for slowness, \
+             or no HTTP",
+            connections.refused.clone(),
+        );
+        registry.register("modules", "Modules served", reloads.modules.clone());
+        registry.register(
+            "config_reloads",
+            "Reloads of the configuration, by outcome",
+            reloads.outcomes.clone(),
+        );
+        registry.register_with_unit(
+            "config_last_reload_success_timestamp",
+            "When the configuration that is served was read",
+            Unit::Seconds,
+            reloads.last_success.clone(),
+        );
+        Self {
+            registry,
+            requests,
+            durations,
+            go_gets,
+            connections,
+            reloads,
+        }
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, kind: Kind, status: StatusCode, took: Duration) {
+        let status = status.as_u16();
+        self.requests
+            .get_or_create(&RequestLabels { kind, status })
+            .inc();
+        self.durations.observe(took.as_secs_f64());
+    }
+
+    /// All metrics as OpenMetrics text.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Only the writer fails, and a String does not.
+            Err(_) => String::new(),
+        }
+    }
+}
+
+/// Counts by module, for a bounded number of modules.
+#[derive(Debug, Default)]
+pub struct GoGets {
+    by_module: Family<ModuleLabels, Counter>,
+    modules: AtomicUsize,
+}
+
+impl GoGets {
+    /// The counter of a module: asked for once, and kept by the caller.
+    pub fn counter(&self, import_path: String) -> Counter {
+        let labels = ModuleLabels {
+            module: import_path,
+        };
+        if let Some(counter) = self.by_module.get(&labels) {
+            return counter.clone();
+        }
+        let labels = if self.modules.fetch_add(1, Ordering::Relaxed) < MOST_MODULES {
+            labels
+        } else {
+            ModuleLabels {
+                module: OTHER_MODULES.to_owned(),
+            }
+        };
+        self.by_module.get_or_create(&labels).clone()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+/// Counts of connections.
+#[derive(Debug, Clone, Default)]
+pub struct Connections {
+    open: Gauge,
+    accepted: Counter,
+    refused: Family<Reason, Counter>,
+}
+
+impl Connections {
+    /// Counts a connection for as long as the result lives.
+    pub fn opened(&self) -> OpenConnection {
+        self.accepted.inc();
+        self.open.inc();
+        OpenConnection(self.clone())
+    }
+
+    /// Counts a connection that could not be accepted.
+    pub fn not_accepted(&self) {
+        self.refused("accept");
+    }
+
+    fn refused(&self, reason: &'static str) {
+        self.refused.get_or_create(&Reason { reason }).inc();
+    }
+}
+
+/// A connection that is counted as open.
+#[derive(Debug)]
+pub struct OpenConnection(Connections);
+
+impl OpenConnection {
+    /// Counts it among the refused, for a reason.
+    pub fn refused(self, reason: &'static str) {
+        self.0.refused(reason);
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.open.dec();
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// Counts of reloads.
+#[derive(Debug, Default)]
+pub struct Reloads {
+    outcomes: Family<Outcome, Counter>,
+    modules: Gauge,
+    last_success: Gauge<f64, AtomicU64>,
+}
+
+impl Reloads {
+    /// Counts a reload that replaced the site by one of so many modules.
+    pub fn succeeded(&self, modules: usize) {
+        self.outcome("success");
+        self.modules.set(signed(modules));
+        self.last_success.set(now());
+    }
+
+    /// Counts a reload that was refused.
+    pub fn failed(&self) {
+        self.outcome("failure");
+    }
+
+    fn outcome(&self, outcome: &'static str) {
+        self.outcomes.get_or_create(&Outcome { outcome }).inc();
+    }
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}

@@ -1,0 +1,129 @@
+//! The service manager: the sockets that it passes, and what it is told (`sd_notify(3)`).
+//! Without one, all of this does nothing.
+
+use std::io;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::time::Duration;
+
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+use tracing::warn;
+
+use super::Listener;
+
+/// The name of a passed socket (`FileDescriptorName=`) that is the admin listener's.
+const ADMIN: &str = "admin";
+
+/// The sockets that systemd passed, sorted by what they are for.
+#[derive(Debug, Default)]
+pub struct PassedSockets {
+    serve: Vec<Socket>,
+    admin: Vec<Socket>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(std::net::TcpListener),
+    Unix(StdUnixListener),
+}
+
+impl PassedSockets {
+    /// Takes what `LISTEN_FDS` announces. Called once, before there are threads: it takes the
+    /// variables out of the environment.
+    ///
+    /// # Errors
+    ///
+    /// A passed descriptor is no listening TCP or Unix stream socket.
+    pub fn take() -> io::Result<Self> {
+        let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let mut names = names.split(':');
+        let mut passed = ListenFd::from_env();
+        let mut sockets = Self::default();
+        for nth in 0..passed.len() {
+            let socket = match passed.take_tcp_listener(nth) {
+                Ok(socket) => socket.map(Socket::Tcp),
+                Err(_) => passed.take_unix_listener(nth)?.map(Socket::Unix),
+            };
+            let admin = names.next() == Some(ADMIN);
+            let list = if admin {
+                &mut sockets.admin
+            } else {
+                &mut sockets.serve
+            };
+            list.extend(socket);
+        }
+        Ok(sockets)
+    }
+
+    /// The sockets to serve on, empty where systemd passed none.
+    ///
+    /// # Errors
+    ///
+    /// The runtime cannot take a socket over.
+    pub fn serve(&mut self) -> io::Result<Vec<Listener>> {
+        listeners(&mut self.serve)
+    }
+
+    /// The sockets named `admin`.
+    ///
+    /// # Errors
+    ///
+    /// The runtime cannot take a socket over.
+    pub fn admin(&mut self) -> io::Result<Vec<Listener>> {
+        listeners(&mut self.admin)
+    }
+}
+
+fn listeners(sockets: &mut Vec<Socket>) -> io::Result<Vec<Listener>> {
+    sockets
+        .drain(..)
+        .map(|socket| match socket {
+            Socket::Tcp(socket) => Listener::from_tcp(socket),
+            Socket::Unix(socket) => Listener::from_unix(socket),
+        })
+        .collect()
+}
+
+/// The service manager, as far as this process can tell it things.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manager;
+
+impl Manager {
+    /// Sockets listen, and the site is as `status` says.
+    pub fn ready(self, status: &str) {
+        tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+    }
+
+    /// The configuration is being read again; [`ready`](Self::ready) follows.
+    pub fn reloading(self) {
+        match NotifyState::monotonic_usec_now() {
+            // Type=notify-reload wants the time, to tell this reload from the one before.
+            Ok(now) => tell(&[NotifyState::Reloading, now]),
+            Err(_) => tell(&[NotifyState::Reloading]),
+        }
+    }
+
+    /// The process is on its way out.
+    pub fn stopping(self) {
+        tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+    }
+
+    /// Pings the watchdog (`WatchdogSec=`) at half its interval, for as long as the runtime
+    /// runs tasks. Returns at once where no watchdog watches.
+    pub async fn ping_watchdog(self) {
+        let Some(within) = sd_notify::watchdog_enabled() else {
+            return;
+        };
+        let mut ticks = tokio::time::interval((within / 2).max(Duration::from_millis(1)));
+        loop {
+            ticks.tick().await;
+            tell(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        warn!("cannot tell the service manager: {error}");
+    }
+}
