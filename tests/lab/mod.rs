@@ -212,11 +212,12 @@ impl Lab {
     }
 }
 
-/// One process, as the user who runs the test: a worker would become a user that the
-/// namespace need not know.
+/// One process, as the user who runs the test, whom the namespace calls root: it may know no
+/// other to whom a worker and its files could belong.
 const NGINX: &str = r#"
 daemon off;
 master_process off;
+user root;
 pid nginx.pid;
 error_log stderr warn;
 events {}
