@@ -1,0 +1,253 @@
+//! The whole way: real go commands fetch real repositories through nginx and the program.
+
+mod lab;
+mod support;
+
+use lab::{Commit, Lab, Scheme, enter, enter_and_fail, processes_of};
+
+/// A module, one beneath it with its own repository, one with a path of two levels, and one
+/// at the root of a host.
+const VANITY: &str = "\
+/gowechat:
+  repo: https://git.example/gowechat.git
+/gowechat/sdk:
+  repo: https://git.example/sdk.git
+/x/experiments:
+  repo: https://git.example/experiments.git
+vanity.example/:
+  repo: https://git.example/vanity.git
+";
+
+/// The rule that people have in their nginx.
+const RULE: &str = r#"
+    location /gowechat {
+            proxy_pass http://127.0.0.1:8080;
+            proxy_redirect off;
+            proxy_set_header Host $host;
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+    }
+"#;
+
+/// What is fetched, in this order; the last is the same repository at another major version.
+const PATHS: [&str; 6] = [
+    "tonybai.com/gowechat",
+    "tonybai.com/gowechat/mp",
+    "tonybai.com/x/experiments/sub",
+    "tonybai.com/gowechat/sdk",
+    "vanity.example",
+    "tonybai.com/gowechat/v2",
+];
+
+const PROGRAM: &str = r#"
+package main
+
+import (
+	"fmt"
+
+	"tonybai.com/gowechat"
+	"tonybai.com/gowechat/mp"
+	"tonybai.com/gowechat/sdk"
+	gowechat2 "tonybai.com/gowechat/v2"
+	"tonybai.com/x/experiments/sub"
+	"vanity.example"
+)
+
+func main() {
+	fmt.Println(gowechat.Name)
+	fmt.Println(mp.Name)
+	fmt.Println(sdk.Name)
+	fmt.Println(gowechat2.Name)
+	fmt.Println(sub.Name)
+	fmt.Println(vanity.Name)
+}
+"#;
+
+const PRINTED: &str = "\
+gowechat, version 1
+mp of gowechat
+sdk
+gowechat, version 2
+sub of experiments
+vanity
+";
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn go_gets_every_kind_of_module_over_tls() {
+    enter(|mut lab| {
+        start(&mut lab, Scheme::Https);
+        for go in lab.go_commands() {
+            for path in PATHS {
+                go.get(path);
+            }
+            assert_eq!(go.run(PROGRAM), PRINTED);
+            assert_eq!(go.version_of("tonybai.com/gowechat"), "v1.2.0");
+            assert_eq!(go.version_of("tonybai.com/gowechat/v2"), "v2.0.0");
+        }
+        let requests = lab.requests();
+        assert!(requests.contains("https tonybai.com \"GET /gowechat?go-get=1"));
+        assert!(!requests.lines().any(|line| line.starts_with("http ")));
+    });
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn go_gets_every_kind_of_module_over_plain_http() {
+    enter(|mut lab| {
+        start(&mut lab, Scheme::Http);
+        for mut go in lab.go_commands() {
+            let said = go.get_fails("tonybai.com/gowechat");
+            assert!(said.contains("connection refused"), "{said}");
+
+            go.set("GOINSECURE", "tonybai.com,vanity.example");
+            for path in PATHS {
+                go.get(path);
+            }
+            assert_eq!(go.run(PROGRAM), PRINTED);
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn a_certificate_that_go_does_not_trust_is_gos_to_report() {
+    enter(|mut lab| {
+        start(&mut lab, Scheme::Https);
+        for mut go in lab.go_commands() {
+            go.unset("SSL_CERT_FILE");
+            let said = go.get_fails("tonybai.com/gowechat");
+            let x509 = "x509: certificate signed by unknown authority";
+            assert!(said.contains(x509), "{said}");
+        }
+        assert_eq!(lab.requests(), "");
+    });
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn go_prints_the_module_that_a_misspelt_path_may_mean() {
+    enter(|mut lab| {
+        start(&mut lab, Scheme::Https);
+        for go in lab.go_commands() {
+            let said = go.get_fails("tonybai.com/gowechatt");
+            let answer = "server response: \
+                no module at tonybai.com/gowechatt; did you mean tonybai.com/gowechat?\n";
+            assert!(said.contains(answer), "{said}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn a_folder_above_modules_is_not_found_and_in_nobodys_way() {
+    enter(|mut lab| {
+        start(&mut lab, Scheme::Https);
+        for go in lab.go_commands() {
+            // On the way to a package go asks for each of its parents, /x among them.
+            go.get("tonybai.com/x/experiments/sub");
+            let version = go.version_of("tonybai.com/x/experiments");
+            assert!(version.starts_with("v0.0.0-"), "{version}");
+            assert!(lab.requests().contains("\"GET /x?go-get=1 HTTP/1.1\" 404"));
+
+            let said = go.get_fails("tonybai.com/x");
+            assert!(said.contains("404 Not Found"), "{said}");
+            assert!(said.contains("no module at tonybai.com/x"), "{said}");
+            assert!(!said.contains("go-import"), "{said}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn nothing_is_left_running_after_a_failure() {
+    // That nothing is left is checked after every test; here it is one that fails half-way.
+    enter_and_fail("on purpose", |mut lab| {
+        start(&mut lab, Scheme::Https);
+        let processes = processes_of(lab.dir()).join("\n");
+        for name in ["nginx", "fcgiwrap", "govanityurls -host tonybai.com"] {
+            assert!(processes.contains(name), "{name} is not in\n{processes}");
+        }
+        // Not even what a lab that is never dropped has started.
+        std::mem::forget(lab);
+        panic!("on purpose");
+    });
+}
+
+/// Starts everything: repositories, the program, nginx.
+fn start(lab: &mut Lab, scheme: Scheme) {
+    lab.repository(
+        "gowechat",
+        &[
+            Commit {
+                tag: "v1.2.0",
+                files: &[
+                    ("go.mod", "module tonybai.com/gowechat\n"),
+                    ("gowechat.go", &package("gowechat", "gowechat, version 1")),
+                    ("mp/mp.go", &package("mp", "mp of gowechat")),
+                ],
+            },
+            Commit {
+                tag: "v2.0.0",
+                files: &[
+                    ("go.mod", "module tonybai.com/gowechat/v2\n"),
+                    ("gowechat.go", &package("gowechat", "gowechat, version 2")),
+                ],
+            },
+        ],
+    );
+    lab.repository(
+        "sdk",
+        &[Commit {
+            tag: "v1.0.0",
+            files: &[
+                ("go.mod", "module tonybai.com/gowechat/sdk\n"),
+                ("sdk.go", &package("sdk", "sdk")),
+            ],
+        }],
+    );
+    lab.repository(
+        "experiments",
+        &[Commit {
+            tag: "",
+            files: &[
+                ("go.mod", "module tonybai.com/x/experiments\n"),
+                ("sub/sub.go", &package("sub", "sub of experiments")),
+            ],
+        }],
+    );
+    lab.repository(
+        "vanity",
+        &[Commit {
+            tag: "v0.1.0",
+            files: &[
+                ("go.mod", "module vanity.example\n"),
+                ("vanity.go", &package("vanity", "vanity")),
+            ],
+        }],
+    );
+    let config = match scheme {
+        Scheme::Http => VANITY.replace("https:", "http:"),
+        Scheme::Https => VANITY.to_owned(),
+    };
+    lab.govanityurls(&config, &["-host", "tonybai.com"]);
+    lab.nginx(
+        scheme,
+        &[
+            (
+                "tonybai.com",
+                &format!("{RULE}{}", RULE.replace("/gowechat", "/x")),
+            ),
+            ("vanity.example", &RULE.replace("/gowechat", "/")),
+        ],
+    );
+}
+
+/// The text of a Go file.
+fn package(name: &str, says: &str) -> String {
+    format!("// Package {name} says its name.\npackage {name}\n\nconst Name = \"{says}\"\n")
+}

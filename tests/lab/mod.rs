@@ -1,0 +1,258 @@
+//! A small internet of its own for one test: nginx with TLS in front of the program, a git
+//! server over smart HTTP, names in /etc/hosts, a certificate authority, and real go commands.
+//!
+//! [`enter`] runs a test's body in fresh network, mount and process namespaces, so that labs
+//! run side by side, collide with nothing on the machine and leave nothing behind: the last
+//! act of a process namespace is to kill what is left in it, however the test ended.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod go;
+mod namespace;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+pub use go::Go;
+pub use namespace::{enter, enter_and_fail, processes_of};
+
+use crate::support::{self, Server, wait_until};
+
+/// The host that serves the lab's repositories, at `/NAME.git`.
+pub const GIT_HOST: &str = "git.example";
+
+/// What the hosts of a lab speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP on port 80; nothing listens on 443.
+    Http,
+    /// TLS on port 443, each host with a certificate of its own; plain HTTP on 80 as well.
+    Https,
+}
+
+/// One commit of a repository.
+pub struct Commit<'a> {
+    /// The tag that it gets; none where empty.
+    pub tag: &'a str,
+    /// Paths and contents. What an earlier commit wrote stays.
+    pub files: &'a [(&'a str, &'a str)],
+}
+
+/// The lab. What it started ends when it is dropped.
+pub struct Lab {
+    dir: PathBuf,
+    /// nginx and fcgiwrap.
+    daemons: Vec<Daemon>,
+    server: Option<Server>,
+}
+
+impl Lab {
+    /// An empty lab in `dir`: a certificate authority, and a git server behind
+    /// [`GIT_HOST`] once nginx runs.
+    fn new(dir: PathBuf) -> Self {
+        for sub in ["certs", "nginx", "repos", "tmp", "work"] {
+            fs::create_dir_all(dir.join(sub)).unwrap();
+        }
+        let mut lab = Self {
+            dir,
+            daemons: Vec::new(),
+            server: None,
+        };
+        lab.openssl("ca", &[]);
+        let socket = lab.dir.join("fcgiwrap.sock");
+        lab.start(Command::new("fcgiwrap").args(["-s", &format!("unix:{}", socket.display())]));
+        wait_until("fcgiwrap listens", || socket.exists().then_some(()));
+        lab
+    }
+
+    /// The lab's directory, for files of the test.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Starts the program with `config` as its vanity.yaml, in a directory of its own.
+    pub fn govanityurls(&mut self, config: &str, args: &[&str]) -> &mut Server {
+        let dir = self.dir.join("govanityurls");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("vanity.yaml"), config).unwrap();
+        let mut command = support::program();
+        command.current_dir(dir).args(args);
+        self.server.insert(Server::spawn(command))
+    }
+
+    /// Makes a bare repository that [`GIT_HOST`] serves at `/NAME.git`.
+    pub fn repository(&self, name: &str, commits: &[Commit<'_>]) {
+        let work = self.dir.join("work").join(name);
+        let bare = self.dir.join("repos").join(format!("{name}.git"));
+        fs::create_dir_all(&work).unwrap();
+        let git = |args: &[&str]| {
+            let mut command = Command::new("git");
+            command
+                .current_dir(&work)
+                .env("GIT_CONFIG_GLOBAL", "/dev/null")
+                .args(["-c", "user.name=Lab", "-c", "user.email=lab@git.example"])
+                .args(args);
+            run(&mut command);
+        };
+        git(&["init", "--quiet", "--initial-branch=main"]);
+        for commit in commits {
+            for (path, content) in commit.files {
+                let path = work.join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, content).unwrap();
+            }
+            git(&["add", "--all"]);
+            git(&["commit", "--quiet", "--message", "A commit"]);
+            if !commit.tag.is_empty() {
+                git(&["tag", commit.tag]);
+            }
+        }
+        git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
+    }
+
+    /// Starts nginx for `hosts`, each with the text of its `server` block, and for
+    /// [`GIT_HOST`]; and makes all of them known in /etc/hosts.
+    pub fn nginx(&mut self, scheme: Scheme, hosts: &[(&str, &str)]) {
+        let git = self.git_rule();
+        let mut names = "127.0.0.1 localhost\n".to_owned();
+        let mut config = NGINX.to_owned();
+        for (host, body) in hosts.iter().copied().chain([(GIT_HOST, git.as_str())]) {
+            let _ = writeln!(names, "127.0.0.1 {host}");
+            let _ = writeln!(config, "server {{\nserver_name {host};\nlisten 80;");
+            if scheme == Scheme::Https {
+                let san = format!("subjectAltName=DNS:{host}");
+                self.openssl(
+                    host,
+                    &["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", &san],
+                );
+                let certs = self.dir.join("certs");
+                let certs = certs.display();
+                let _ = writeln!(
+                    config,
+                    "listen 443 ssl;\n\
+                     ssl_certificate {certs}/{host}.pem;\n\
+                     ssl_certificate_key {certs}/{host}.key;",
+                );
+            }
+            let _ = writeln!(config, "{body}\n}}");
+        }
+        config.push_str("}\n");
+        // The file that is mounted over /etc/hosts, so that a stray call can never write the
+        // machine's own.
+        fs::write(self.dir.join("hosts"), names).unwrap();
+        fs::write(self.dir.join("nginx/nginx.conf"), config).unwrap();
+        self.start(
+            Command::new("nginx")
+                .arg("-p")
+                .arg(self.dir.join("nginx"))
+                .args(["-c", "nginx.conf"]),
+        );
+        let nginx = self.daemons.last_mut().unwrap();
+        let port = if scheme == Scheme::Https { 443 } else { 80 };
+        wait_until("nginx listens", || {
+            let ended = nginx.0.try_wait().unwrap();
+            assert!(ended.is_none(), "nginx ended: see its errors above");
+            TcpStream::connect(("127.0.0.1", port)).ok()
+        });
+    }
+
+    /// The requests that nginx has answered, one a line: `https tonybai.com "GET / HTTP/1.1" 200`.
+    pub fn requests(&self) -> String {
+        fs::read_to_string(self.dir.join("nginx/access.log")).unwrap_or_default()
+    }
+
+    /// The certificate authority's own certificate, for clients to trust.
+    pub fn ca(&self) -> PathBuf {
+        self.dir.join("certs/ca.pem")
+    }
+
+    /// The go commands that every test must pass with: the newest, and Debian's. Each starts
+    /// with nothing downloaded, in an empty module `app.example`.
+    pub fn go_commands(&self) -> [Go; 2] {
+        Go::both(self)
+    }
+
+    /// Makes certs/NAME.pem and its key: self-signed unless `args` name a CA.
+    fn openssl(&self, name: &str, args: &[&str]) {
+        let mut command = Command::new("openssl");
+        command
+            .current_dir(self.dir.join("certs"))
+            .args(["req", "-x509", "-nodes", "-days", "2", "-newkey", "ec"])
+            .args(["-pkeyopt", "ec_paramgen_curve:P-256"])
+            .args(["-subj", &format!("/CN={name}")])
+            .args(["-keyout", &format!("{name}.key")])
+            .args(["-out", &format!("{name}.pem")])
+            .args(args);
+        run(&mut command);
+    }
+
+    /// git's own CGI program serves every repository of the lab.
+    fn git_rule(&self) -> String {
+        let exec_path = run(Command::new("git").arg("--exec-path"));
+        let (exec_path, dir) = (exec_path.trim(), self.dir.display());
+        format!(
+            "location / {{
+                 include /etc/nginx/fastcgi_params;
+                 fastcgi_pass unix:{dir}/fcgiwrap.sock;
+                 fastcgi_param SCRIPT_FILENAME {exec_path}/git-http-backend;
+                 fastcgi_param GIT_PROJECT_ROOT {dir}/repos;
+                 fastcgi_param GIT_HTTP_EXPORT_ALL 1;
+                 fastcgi_param PATH_INFO $uri;
+             }}"
+        )
+    }
+
+    fn start(&mut self, command: &mut Command) {
+        let child = command.stdin(Stdio::null()).spawn();
+        let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        self.daemons.push(Daemon(child));
+    }
+}
+
+/// One process, as the user who runs the test, whom the namespace calls root: it may know no
+/// other to whom a worker and its files could belong.
+const NGINX: &str = r#"
+daemon off;
+master_process off;
+user root;
+pid nginx.pid;
+error_log stderr warn;
+events {}
+http {
+log_not_found off;
+client_body_temp_path tmp-body;
+proxy_temp_path tmp-proxy;
+fastcgi_temp_path tmp-fastcgi;
+uwsgi_temp_path tmp-uwsgi;
+scgi_temp_path tmp-scgi;
+log_format lab '$scheme $host "$request" $status';
+access_log access.log lab;
+"#;
+
+/// A child that is killed when dropped.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs a command to its end; what it printed.
+fn run(command: &mut Command) -> String {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
