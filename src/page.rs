@@ -13,12 +13,14 @@ use bytes::Bytes;
 /// What the pages allow themselves to load: their own style, and nothing else from anywhere.
 /// The hash is that of the `style` element; a test compares it with the templates.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-@STYLE@'; \
+     style-src 'sha256-FUB8a3d4mmCB8BrBeuN7R6109A/zjN5/5g8mhelBMnY='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A control character cannot come from the file: no value of a module may hold one.
 const SUBPATH: char = '\0';
 const ELEMENT: char = '\u{1}';
+/// Stands before and after what only the page of a subpath says.
+const ONLY_BELOW: char = '\u{2}';
 
 /// A finished page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,21 +83,32 @@ struct PackageTemplate<'a> {
     is_proxy: bool,
     home: &'a str,
     description: Option<&'a str>,
+    only_below: char,
 }
 
 /// A module's page with holes in it.
 #[derive(Debug)]
 pub struct PageForm {
     text: Box<str>,
-    /// Where in the text a hole is, in order, and what goes in.
-    holes: Box<[(usize, Hole)]>,
+    /// The text in pieces, in order, all but the last.
+    pieces: Box<[Piece]>,
     etag_seed: Bytes,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A piece of the text, from the end of the one before, and what follows it.
+#[derive(Debug)]
+struct Piece {
+    end: usize,
+    hole: Hole,
+    /// Whether only the page of a subpath has it.
+    only_below: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
 enum Hole {
     Subpath,
     Element,
+    None,
 }
 
 impl PageForm {
@@ -127,20 +140,33 @@ impl PageForm {
             is_proxy: page.vcs == "mod",
             home: &with_element(page.home),
             description: page.description,
+            only_below: ONLY_BELOW,
         });
         let mut text = String::with_capacity(rendered.len());
-        let mut holes = Vec::new();
+        let mut pieces = Vec::new();
+        let mut only_below = false;
         for c in rendered.chars() {
-            match c {
-                SUBPATH => holes.push((text.len(), Hole::Subpath)),
-                ELEMENT => holes.push((text.len(), Hole::Element)),
-                _ => text.push(c),
-            }
+            let hole = match c {
+                SUBPATH => Hole::Subpath,
+                ELEMENT => Hole::Element,
+                ONLY_BELOW => Hole::None,
+                _ => {
+                    text.push(c);
+                    continue;
+                }
+            };
+            let end = text.len();
+            pieces.push(Piece {
+                end,
+                hole,
+                only_below,
+            });
+            only_below ^= c == ONLY_BELOW;
         }
         Self {
             etag_seed: etag(&rendered),
             text: text.into(),
-            holes: holes.into(),
+            pieces: pieces.into(),
         }
     }
 
@@ -150,16 +176,19 @@ impl PageForm {
         let value = |hole| match hole {
             Hole::Subpath => subpath,
             Hole::Element => element,
+            Hole::None => "",
         };
-        let added: usize = self.holes.iter().map(|&(_, hole)| value(hole).len()).sum();
-        let mut body = Vec::with_capacity(self.text.len() + added);
-        let mut done = 0;
-        for &(at, hole) in &self.holes {
-            body.extend_from_slice(&self.text.as_bytes()[done..at]);
-            body.extend_from_slice(value(hole).as_bytes());
-            done = at;
+        let added: usize = self.pieces.iter().map(|p| value(p.hole).len()).sum();
+        let mut body = String::with_capacity(self.text.len() + added);
+        let mut start = 0;
+        for piece in &self.pieces {
+            if !piece.only_below || !subpath.is_empty() {
+                body.push_str(&self.text[start..piece.end]);
+                body.push_str(value(piece.hole));
+            }
+            start = piece.end;
         }
-        body.extend_from_slice(&self.text.as_bytes()[done..]);
+        body.push_str(&self.text[start..]);
         Page {
             body: body.into(),
             // As good as the hash of the body, which is a function of these, and shorter.
@@ -227,6 +256,9 @@ fn render(template: &impl Template) -> String {
 
 #[cfg(test)]
 mod tests {
+    use insta::assert_snapshot;
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn page(pattern: bool) -> PackagePage<'static> {
@@ -252,9 +284,114 @@ mod tests {
         }
     }
 
+    fn text(body: &Bytes) -> &str {
+        std::str::from_utf8(body).unwrap()
+    }
+
+    /// One page or more of each template: with everything that it can show, and with nothing.
+    fn pages() -> [(&'static str, Bytes); 6] {
+        let full = PageForm::new(&PackagePage {
+            prefix: "example.com/sdk/go",
+            repo: "https://h.example/sdk.git",
+            subdir: Some("clients/go"),
+            source: Some(
+                "https://h.example/sdk https://h.example/sdk/src/branch/main{/dir} https://h.example/sdk/src/branch/main{/dir}/{file}#L{line}",
+            ),
+            docs: Some("https://pkg.go.dev/example.com/sdk/go"),
+            home: "https://h.example/sdk",
+            description: Some("Talks to the services"),
+            ..page(false)
+        });
+        let bare = PageForm::new(&PackagePage {
+            vcs: "mod",
+            repo: "https://proxy.example",
+            docs: None,
+            description: None,
+            ..page(false)
+        });
+        let entry = |name: &str, href: Option<&str>, note: Option<&str>| Entry {
+            name: format!("example.com{name}"),
+            href: href.map(str::to_owned),
+            note: note.map(str::to_owned),
+        };
+        let entries = [
+            entry("/a", Some("/a"), None),
+            entry("/sdk/go", Some("/sdk/go"), Some("Talks to the services")),
+            entry("/tools/*", None, None),
+            entry("/x/", Some("/x/"), Some("200 modules")),
+        ];
+        let near = ["a", "b"].map(|name| Near {
+            name: format!("example.com/{name}"),
+            href: format!("/{name}"),
+        });
+        [
+            ("package", full.fill("", "/client").body),
+            ("package_bare", bare.fill("", "").body),
+            ("index", index("example.com", &entries[..3], 0).body),
+            ("index_cut", index("example.com", &entries[3..], 12).body),
+            ("not_found", not_found("example.com", &near)),
+            ("not_found_bare", not_found("example.com", &[])),
+        ]
+    }
+
+    #[test]
+    fn the_pages_are_as_reviewed() {
+        for (name, body) in pages() {
+            // insta does not look at the end of a text.
+            let body = text(&body);
+            assert!(body.ends_with("</html>\n"), "{name}: {body:?}");
+            assert!(!body.contains("\n\n"), "{name}: {body}");
+            assert_snapshot!(name, body);
+        }
+    }
+
+    #[test]
+    fn the_policy_allows_the_style_of_every_page() {
+        for (name, body) in pages() {
+            let style = text(&body).split_once("<style>").unwrap().1;
+            let style = style.split_once("</style>").unwrap().0;
+            // The go command reads it as XML.
+            assert!(!style.contains(['<', '&']), "{name}");
+            let source = format!("style-src 'sha256-{}';", base64(&Sha256::digest(style)));
+            assert!(
+                CONTENT_SECURITY_POLICY.contains(&source),
+                "{name}: the policy needs {source}"
+            );
+        }
+    }
+
+    fn base64(bytes: &[u8]) -> String {
+        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for chunk in bytes.chunks(3) {
+            let byte = |n| u32::from(chunk.get(n).copied().unwrap_or_default());
+            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+            for n in 0..4 {
+                let digit = DIGITS[(bits >> (18 - 6 * n) & 63) as usize];
+                text.push(if n > chunk.len() { '=' } else { digit.into() });
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn the_page_of_a_subpath_names_the_module_root() {
+        let root = "<dt>Module root</dt>\n<dd><code>example.com/a</code></dd>\n</dl>";
+        let form = PageForm::new(&page(false));
+        assert!(text(&form.fill("", "/b").body).contains(root));
+        assert!(!text(&form.fill("", "").body).contains("Module root"));
+        let pattern = PageForm::new(&page(true));
+        assert!(text(&pattern.fill("a", "/b").body).contains(root));
+        assert!(!text(&pattern.fill("a", "").body).contains("Module root"));
+    }
+
     fn head(page: &Page) -> Vec<String> {
-        let body = String::from_utf8(page.body.to_vec()).unwrap();
-        body.lines().skip(3).take(4).map(str::to_owned).collect()
+        text(&page.body)
+            .lines()
+            .skip(3)
+            .take(4)
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -280,7 +417,7 @@ mod tests {
             head(&filled)[1],
             r#"<meta name="go-import" content="example.com/tool git https://h.example/tool-go.git">"#
         );
-        let body = std::str::from_utf8(&filled.body).unwrap();
+        let body = text(&filled.body);
         assert!(
             !body.contains("example.com/*") && !body.contains(ELEMENT),
             "{body}"
@@ -289,8 +426,8 @@ mod tests {
 
     #[test]
     fn values_are_escaped() {
-        let body = PageForm::new(&page(false)).fill("", "").body;
-        let body = std::str::from_utf8(&body).unwrap();
+        let page = PageForm::new(&page(false)).fill("", "");
+        let body = text(&page.body);
         assert!(body.contains("<p>&#60;b&#62;&#38;&#34;&#39;</p>"), "{body}");
     }
 
