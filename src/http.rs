@@ -31,6 +31,8 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// A module that was just added must not stay missing for a day.
 const MISS_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60");
+/// The target of the access log's events.
+pub const ACCESS_LOG: &str = "access";
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// A site, with what every response from it has in common.
@@ -113,11 +115,6 @@ impl App {
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
-    }
-
-    /// Whether requests should carry their [`Peer`] as an extension: the access log asks.
-    pub fn wants_peer(&self) -> bool {
-        self.access_log
     }
 
     /// Asks each client, with the answer to its next request, to close its connection.
@@ -251,7 +248,7 @@ fn log_access(
     let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
     let target = request.uri().path_and_query();
     info!(
-        target: "access",
+        target: ACCESS_LOG,
         client = client(request),
         method = request.method().as_str(),
         host = host(request).unwrap_or_default(),
@@ -262,6 +259,7 @@ fn log_access(
         agent = &*String::from_utf8_lossy(agent.unwrap_or_default()),
         go_get = is_go_get(request.uri().query()),
         module = module.map(Module::import_path).unwrap_or_default(),
+        "request"
     );
 }
 

@@ -4,12 +4,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 /// Modules beyond this many are counted together: each label value is a time series, for
@@ -22,7 +21,7 @@ const OTHER_MODULES: &str = "(other)";
 const DURATIONS: [f64; 9] = [2e-6, 5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 1e-3, 10e-3, 100e-3];
 
 /// What kind of request was answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The go command, for a module that is there.
     GoGetHit,
@@ -38,10 +37,28 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::GoGetHit => "go_get_hit",
+            Self::GoGetMiss => "go_get_miss",
+            Self::Page => "page",
+            Self::List => "list",
+            Self::Miss => "miss",
+            Self::Other => "other",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    kind: Kind,
+    kind: &'static str,
     status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabels {
+    version: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -74,8 +91,11 @@ impl Metrics {
         let reloads = Reloads::default();
         reloads.modules.set(signed(modules));
         reloads.last_success.set(now());
-        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The program", build);
+        // Not the type `info`, which the Prometheus text format does not have.
+        let build = Family::<BuildLabels, Gauge>::default();
+        let version = env!("CARGO_PKG_VERSION");
+        build.get_or_create(&BuildLabels { version }).set(1);
+        registry.register("build_info", "The program, always 1", build);
         registry.register(
             "http_requests",
             "Requests answered, by kind and status",
@@ -132,7 +152,7 @@ impl Metrics {
 
     /// Counts an answer.
     pub fn answered(&self, kind: Kind, status: StatusCode, took: Duration) {
-        let status = status.as_u16();
+        let (kind, status) = (kind.as_str(), status.as_u16());
         self.requests
             .get_or_create(&RequestLabels { kind, status })
             .inc();
@@ -140,13 +160,36 @@ impl Metrics {
     }
 
     /// All metrics as OpenMetrics text.
-    pub fn encode(&self) -> String {
+    pub fn openmetrics(&self) -> String {
         let mut text = String::new();
         match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
             Ok(()) => text,
             // Only the writer fails, and a String does not.
             Err(_) => String::new(),
         }
+    }
+
+    /// All metrics in the older text format of Prometheus, which curl and promtool expect.
+    ///
+    /// It differs for counters alone: there the whole family has the suffix that OpenMetrics
+    /// gives to its samples.
+    pub fn prometheus_text(&self) -> String {
+        let openmetrics = self.openmetrics();
+        let counters: Vec<&str> = openmetrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+            .collect();
+        let mut text = String::with_capacity(openmetrics.len());
+        for line in openmetrics.lines() {
+            let mut words = line.splitn(4, ' ');
+            match (words.next(), words.next(), words.next(), words.next()) {
+                (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(&name) => {
+                    text.push_str(&format!("# {what} {name}_total {rest}\n"));
+                }
+                _ => text.extend([line, "\n"]),
+            }
+        }
+        text
     }
 }
 

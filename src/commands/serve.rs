@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{Level, info};
 use tracing_subscriber::prelude::*;
 
 use super::Failure;
@@ -77,9 +77,8 @@ async fn serve(
     let (admin_stop, admin_stopped) = tokio::sync::oneshot::channel::<()>();
     let admin = tokio::spawn(server::run(
         admin,
-        app.clone(),
         server::admin_router(app.clone()),
-        ADMIN_CONNECTIONS,
+        server::Limits::new(ADMIN_CONNECTIONS),
         async { _ = admin_stopped.await },
     ));
     tokio::spawn(Manager.ping_watchdog());
@@ -94,10 +93,15 @@ async fn serve(
     let stop = async {
         stop.await;
         Manager.stopping();
+        app.close_connections();
     };
     let router = http::router(app.clone());
-    let max_connections = cli.serve.max_connections as usize;
-    server::run(listeners, app, router, max_connections, stop).await;
+    let limits = server::Limits {
+        max_connections: cli.serve.max_connections as usize,
+        with_peer: cli.serve.access_log,
+        metrics: app.metrics().connections.clone(),
+    };
+    server::run(listeners, router, limits, stop).await;
     drop(admin_stop);
     let _ = admin.await;
     info!("stopped");
@@ -159,9 +163,16 @@ fn start_logging(serve: &Serve) {
         .with_writer(io::stderr)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal());
-    let registry = tracing_subscriber::registry().with(serve.log_level.clone());
+    // Who asks for the access log gets it, however little else is to be logged.
+    let level = serve
+        .log_level
+        .clone()
+        .with_target(http::ACCESS_LOG, Level::INFO);
+    let registry = tracing_subscriber::registry().with(level);
     match serve.log_format {
         LogFormat::Text => registry.with(lines).init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).init(),
+        LogFormat::Json => registry
+            .with(lines.json().flatten_event(true).with_target(true))
+            .init(),
     }
 }

@@ -2,19 +2,21 @@
 //!
 //! - `/healthz`: the process answers
 //! - `/readyz`: it serves a valid site; 503 once it is stopping
-//! - `/metrics`: OpenMetrics text
+//! - `/metrics`: OpenMetrics text for a client that accepts it, as Prometheus does, else the
+//!   older text format
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 
 use crate::http::App;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The router of the admin listener.
 pub fn router(app: Arc<App>) -> Router {
@@ -33,6 +35,22 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     }
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> ([(HeaderName, &'static str); 1], String) {
-    ([(CONTENT_TYPE, OPENMETRICS)], app.metrics().encode())
+async fn metrics(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> ([(HeaderName, &'static str); 1], String) {
+    let accepts = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let metrics = app.metrics();
+    let (content_type, text) = if accepts
+        .into_iter()
+        .any(|value| value.contains("openmetrics"))
+    {
+        (OPENMETRICS, metrics.openmetrics())
+    } else {
+        (TEXT, metrics.prometheus_text())
+    };
+    ([(CONTENT_TYPE, content_type)], text)
 }

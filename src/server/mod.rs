@@ -22,8 +22,8 @@ pub use reload::{Reloader, Seen};
 pub use signals::{reload_signal, stop_signal};
 pub use systemd::{Manager, PassedSockets};
 
-use crate::http::App;
-use crate::metrics::Connections;
+use crate::http::Peer;
+use crate::metrics::{Connections, OpenConnection};
 use connection::End;
 use listener::Stream;
 
@@ -37,17 +37,37 @@ const LAST_REQUEST: Duration = Duration::from_millis(250);
 /// clients believe themselves connected.
 const LAST_ACCEPT: Duration = Duration::from_millis(100);
 
+/// What [`run`] keeps to, and counts.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// No more connections are open at a time; others wait in the backlog.
+    pub max_connections: usize,
+    /// Whether requests carry their [`Peer`] as an extension, which costs each an allocation.
+    pub with_peer: bool,
+    /// Where connections are counted.
+    pub metrics: Connections,
+}
+
+impl Limits {
+    /// A number of connections that nobody counts.
+    pub fn new(max_connections: usize) -> Self {
+        Self {
+            max_connections,
+            with_peer: false,
+            metrics: Connections::default(),
+        }
+    }
+}
+
 /// Serves the connections of all listeners until `stop` is ready; then accepts no more, lets
 /// the requests that are under way finish, for ten seconds at most, and returns.
-///
-/// No more than `max_connections` are open at a time; more wait in the backlog.
 pub async fn run(
     listeners: Vec<Listener>,
-    app: Arc<App>,
     router: Router,
-    max_connections: usize,
+    limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
+    let max_connections = limits.max_connections;
     let room = Arc::new(Semaphore::new(max_connections));
     let (stopping, stopped) = watch::channel(false);
     let mut acceptors = JoinSet::new();
@@ -58,13 +78,11 @@ pub async fn run(
                 room: room.clone(),
                 stopped: stopped.clone(),
                 router: router.clone(),
-                metrics: app.metrics().connections.clone(),
-                with_peer: app.wants_peer(),
+                limits: limits.clone(),
             },
         ));
     }
     stop.await;
-    app.close_connections();
     stopping.send_replace(true);
     while acceptors.join_next().await.is_some() {}
     // Each connection holds a permit: to have them all is to have none left.
@@ -86,13 +104,11 @@ struct Connecting {
     room: Arc<Semaphore>,
     stopped: watch::Receiver<bool>,
     router: Router,
-    metrics: Connections,
-    /// Whether anyone asks who the client is; telling costs each request an allocation.
-    with_peer: bool,
+    limits: Limits,
 }
 
 async fn accept_all(listener: Listener, connecting: Connecting) {
-    let accept = || listener.accept(|| connecting.metrics.not_accepted());
+    let accept = || listener.accept(|| connecting.limits.metrics.not_accepted());
     let mut stopped = connecting.stopped.clone();
     loop {
         let next = async {
@@ -120,7 +136,7 @@ async fn accept_all(listener: Listener, connecting: Connecting) {
 }
 
 impl Connecting {
-    fn spawn(&self, (stream, peer): (Stream, crate::http::Peer), permit: OwnedSemaphorePermit) {
+    fn spawn(&self, (stream, peer): (Stream, Peer), permit: OwnedSemaphorePermit) {
         let mut stopped = self.stopped.clone();
         let stop = async move {
             // An error is the sender gone, which is a stop as well.
@@ -128,8 +144,8 @@ impl Connecting {
             tokio::time::sleep(LAST_REQUEST).await;
         };
         let router = self.router.clone();
-        let peer = self.with_peer.then_some(peer);
-        let open = self.metrics.opened();
+        let peer = self.limits.with_peer.then_some(peer);
+        let open = self.limits.metrics.opened();
         tokio::spawn(async move {
             let _permit = permit;
             open.ended(match stream {
@@ -140,7 +156,7 @@ impl Connecting {
     }
 }
 
-impl crate::metrics::OpenConnection {
+impl OpenConnection {
     fn ended(self, end: End) {
         match end {
             End::Closed => {}
