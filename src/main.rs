@@ -1,5 +1,6 @@
 //! The program: parse, run the command, exit with its status.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use govanityurls::{cli, commands};
@@ -9,18 +10,20 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let text = cli::one_dash(&error.to_string());
+            // Nobody may be reading (`govanityurls -help | head -1`), and where print! panics
+            // nothing is lost.
             if error.use_stderr() {
-                eprint!("{text}");
+                let _ = io::stderr().write_all(text.replace("\n\n", "\n").as_bytes());
                 return ExitCode::from(2);
             }
-            print!("{text}");
+            let _ = io::stdout().write_all(text.as_bytes());
             return ExitCode::SUCCESS;
         }
     };
     match commands::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            let _ = writeln!(io::stderr(), "{failure}");
             failure.status()
         }
     }

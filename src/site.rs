@@ -1,6 +1,9 @@
 //! What one process serves: a [`Config`] made ready for look-up. It never changes.
 
 mod changes;
+mod suggest;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -9,8 +12,9 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use crate::config::{Config, Index, Module, ModuleDocs};
-use crate::module::{Host, RequestPath, WebUrl, is_path_element, path_order};
+use crate::module::{Host, Key, RequestPath, WebUrl, is_path_element, path_order};
 use crate::page::{self, Entry, Near, PackagePage, Page, PageForm};
+use suggest::Suggestions;
 
 pub use changes::Changes;
 
@@ -18,12 +22,8 @@ pub use changes::Changes;
 const FLAT_LIST: usize = 200;
 /// A list has no more lines than a person scrolls through.
 const LONGEST_LIST: usize = 1000;
-/// A request path above this length is no misspelling of anything.
+/// No path above this length is a misspelling, or is suggested.
 const LONGEST_GUESS: usize = 128;
-/// Up to so many modules all are compared with a misspelt path; above, only its neighbours.
-const COMPARE_ALL: usize = 32;
-/// How many neighbours to either side, in each of the two orders.
-const NEIGHBOURS: usize = 4;
 /// Names that browsers and crawlers ask every host for: a pattern at the root leaves them.
 const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
 
@@ -35,7 +35,7 @@ pub struct Site {
     index: Index,
     /// The default host first.
     hosts: Vec<VirtualHost>,
-    by_name: HashMap<Host, usize>,
+    by_name: HashMap<String, usize>,
 }
 
 /// What a request is answered with.
@@ -74,11 +74,11 @@ impl Site {
     pub fn new(host: Host, config: Config) -> Self {
         let docs = config.docs;
         let mut modules: Vec<(Host, Vec<Module>)> = vec![(host.clone(), Vec::new())];
-        let mut by_name = HashMap::from([(host, 0)]);
+        let mut by_name = HashMap::from([(host.to_string(), 0)]);
         for module in config.modules {
             let nth = match &module.key.host {
                 None => 0,
-                Some(name) => *by_name.entry(name.clone()).or_insert_with(|| {
+                Some(name) => *by_name.entry(name.to_string()).or_insert_with(|| {
                     modules.push((name.clone(), Vec::new()));
                     modules.len() - 1
                 }),
@@ -122,10 +122,8 @@ impl Site {
                 // An IPv6 address in brackets is cut in two here, and is no host of ours.
                 let name = header.split(':').next().unwrap_or_default();
                 let name = name.strip_suffix('.').unwrap_or(name);
-                Host::parse(&name.to_ascii_lowercase())
-                    .ok()
-                    .and_then(|name| self.by_name.get(&name).copied())
-                    .unwrap_or(0)
+                let nth = self.by_name.get(&name.to_ascii_lowercase());
+                nth.copied().unwrap_or(0)
             }
             _ => 0,
         };
@@ -179,9 +177,11 @@ pub struct VirtualHost {
     max_depth: usize,
     /// Indices of the modules that may be listed, in the same order.
     listed: Vec<u32>,
-    /// Indices of the modules that may be suggested, ordered by their paths read backwards:
-    /// the neighbours here of a path with a slip near its start are the ones it may mean.
-    backwards: Vec<u32>,
+    /// The list of the whole host, once somebody has asked for it: the one list that may
+    /// have many lines to make in a site of any shape.
+    list: OnceLock<Option<Page>>,
+    /// The modules that may be suggested: the listed ones, less patterns.
+    suggestions: Suggestions,
 }
 
 /// A module, and its page once somebody has asked for it.
@@ -239,21 +239,17 @@ impl VirtualHost {
                 &mut exact
             };
             map.insert(key.path.as_str().into(), nth);
-            max_depth = max_depth.max(key.path.depth() + usize::from(key.pattern));
+            max_depth = max_depth.max(key_depth(key));
         }
         let listed: Vec<u32> = indexed()
             .filter(|(module, _)| !module.hidden)
             .map(|(_, nth)| nth)
             .collect();
-        let path = |nth: &u32| modules[*nth as usize].key.path.as_str();
-        let mut backwards: Vec<u32> = listed
-            .iter()
-            .copied()
-            .filter(|&nth| !modules[nth as usize].key.pattern)
-            .collect();
-        if backwards.len() > COMPARE_ALL {
-            backwards.sort_by(|a, b| path(a).bytes().rev().cmp(path(b).bytes().rev()));
-        }
+        let path = |nth: u32| modules[nth as usize].key.path.as_str();
+        let suggestible =
+            |&nth: &u32| !modules[nth as usize].key.pattern && path(nth).len() <= LONGEST_GUESS;
+        let suggestions =
+            Suggestions::new(listed.iter().copied().filter(suggestible).collect(), path);
         Self {
             name,
             docs,
@@ -262,7 +258,8 @@ impl VirtualHost {
             patterns,
             max_depth,
             listed,
-            backwards,
+            list: OnceLock::new(),
+            suggestions,
             modules: modules
                 .into_iter()
                 .map(|module| Served {
@@ -286,12 +283,11 @@ impl VirtualHost {
     /// The module that answers for a path: the longest match wins, and at equal length an
     /// exact key beats a pattern.
     pub fn look_up<'p>(&self, path: &'p RequestPath<'_>) -> Option<Match<'_, 'p>> {
-        let path = path.as_str();
-        let slashes = path.bytes().enumerate().filter(|&(_, b)| b == b'/');
-        let mut end = slashes
-            .map(|(at, _)| at)
-            .nth(self.max_depth)
-            .unwrap_or(path.len());
+        self.find(path.as_str())
+    }
+
+    fn find<'p>(&self, path: &'p str) -> Option<Match<'_, 'p>> {
+        let mut end = first_elements(path, self.max_depth).len();
         loop {
             let prefix = &path[..end];
             let found = |nth: u32, element| Match {
@@ -360,58 +356,59 @@ impl VirtualHost {
 
     /// The list of the modules below `folder`; none where nothing is below it to be listed.
     fn list(&self, folder: &str) -> Option<Page> {
+        if folder.is_empty() {
+            return self.list.get_or_init(|| self.make_list(folder)).clone();
+        }
+        self.make_list(folder)
+    }
+
+    fn make_list(&self, folder: &str) -> Option<Page> {
         let below = self.listed_below(folder);
         if below.is_empty() {
             return None;
         }
-        let mut entries = Vec::new();
-        let mut left_out = 0;
-        if below.len() <= FLAT_LIST {
-            entries.extend(below.iter().map(|&nth| self.entry(nth)));
+        let (entries, left_out) = if below.len() <= FLAT_LIST {
+            (below.iter().map(|&nth| self.entry(nth)).collect(), 0)
         } else {
-            // One level: the modules directly below, and what lies deeper as one line each.
-            let mut rest = below;
-            while let Some(&first) = rest.first() {
-                let key = &self.modules[first as usize].module.key;
-                if entries.len() == LONGEST_LIST {
-                    left_out = rest.len();
-                    break;
-                }
-                let path = key.path.as_str();
-                let child_end = path[(folder.len() + 1).min(path.len())..]
-                    .find('/')
-                    .map_or(path.len(), |at| folder.len() + 1 + at);
-                let child = &path[..child_end];
-                if child_end == path.len() && (!key.pattern || child == folder) {
-                    entries.push(self.entry(first));
-                    rest = &rest[1..];
-                    if child == folder {
-                        continue;
-                    }
-                }
-                let deeper = rest.partition_point(|&nth| {
-                    let path = self.modules[nth as usize].module.key.path.as_str();
-                    path.starts_with(child)
-                        && (path.len() == child.len() || path[child.len()..].starts_with('/'))
-                });
-                if deeper > 0 {
-                    entries.push(Entry {
-                        name: format!("{}{child}/", self.name),
-                        href: Some(format!("{child}/")),
-                        note: Some(match deeper {
-                            1 => "1 module".to_owned(),
-                            n => format!("{n} modules"),
-                        }),
-                    });
-                    rest = &rest[deeper..];
-                }
+            self.one_level(folder, below)
+        };
+        let prefix = format!("{}{folder}", self.name);
+        Some(page::index(&prefix, &entries, left_out))
+    }
+
+    /// The lines of one level: each module directly below `folder`, and one line for all that
+    /// lies deeper below the same child. Also how many modules no line stands for.
+    fn one_level(&self, folder: &str, below: &[u32]) -> (Vec<Entry>, usize) {
+        let level = depth(folder) + 1;
+        let mut entries = Vec::new();
+        let mut rest = below;
+        while entries.len() < LONGEST_LIST
+            && let Some((&first, after)) = rest.split_first()
+        {
+            let key = self.key(first);
+            if key_depth(key) == level {
+                entries.push(self.entry(first));
+                rest = after;
+                continue;
             }
+            let child = first_elements(key.path.as_str(), level);
+            let count = rest.partition_point(|&nth| is_below(self.key(nth), child));
+            entries.push(match count {
+                1 => self.entry(first),
+                _ => Entry {
+                    name: format!("{}{child}/", self.name),
+                    // Where a module answers for the folder, the folder has no list.
+                    href: self.find(child).is_none().then(|| format!("{child}/")),
+                    note: Some(format!("{count} modules")),
+                },
+            });
+            rest = &rest[count..];
         }
-        Some(page::index(
-            &format!("{}{folder}", self.name),
-            &entries,
-            left_out,
-        ))
+        (entries, rest.len())
+    }
+
+    fn key(&self, nth: u32) -> &Key {
+        &self.modules[nth as usize].module.key
     }
 
     fn entry(&self, nth: u32) -> Entry {
@@ -426,23 +423,24 @@ impl VirtualHost {
         }
     }
 
+    /// The modules below `folder` that may be listed.
     fn listed_below(&self, folder: &str) -> &[u32] {
-        let order = |nth: &u32| self.modules[*nth as usize].module.key.order();
         // Everything below the folder starts with it and a slash, which sorts lowest.
         let start = || path_order(folder).chain([0]);
-        let from = self.listed.partition_point(|nth| order(nth).lt(start()));
-        let length = self.listed[from..]
-            .partition_point(|nth| order(nth).take(folder.len() + 1).eq(start()));
-        &self.listed[from..from + length]
+        let from = self
+            .listed
+            .partition_point(|&nth| self.key(nth).order().lt(start()));
+        let rest = &self.listed[from..];
+        &rest[..rest.partition_point(|&nth| is_below(self.key(nth), folder))]
     }
 
     /// The answer that nothing is there. `path` is none where it cannot be an import path:
     /// then nothing of it is repeated.
     fn not_found(&self, path: Option<&str>, go_get: bool) -> Answer<'_> {
         let path = path.filter(|path| path.len() <= LONGEST_GUESS);
-        let near = path.map(|path| self.near(path)).unwrap_or_default();
+        let near = || path.map(|path| self.near(path)).unwrap_or_default();
         if !go_get {
-            let near: Vec<_> = near
+            let near: Vec<_> = near()
                 .into_iter()
                 .map(|module| Near {
                     name: self.import_path(module),
@@ -455,71 +453,45 @@ impl VirtualHost {
             Some(path) => format!("no module at {}{path}", self.name),
             None => format!("no module of {} has such a path", self.name),
         };
-        if let Some(module) = near.first() {
-            let _ = write!(text, "; did you mean {}?", self.import_path(module));
-        } else if path.is_some_and(|path| !self.listed_below(path).is_empty()) {
+        if path.is_some_and(|path| !self.listed_below(path).is_empty()) {
             text.push_str(", only below it");
+        } else if let Some(module) = near().first() {
+            let _ = write!(text, "; did you mean {}?", self.import_path(module));
         }
         text.push('\n');
         Answer::NotFoundText(text.into())
     }
 
-    /// The modules whose paths are nearest to a path that names none, the nearest first.
-    ///
-    /// Among many modules only the neighbours in two orders are compared, so that a miss
-    /// costs the same however many there are.
+    /// The modules that a path that names none may mean, the likeliest first.
     fn near(&self, path: &str) -> Vec<&Module> {
-        const MOST: usize = 3;
-        let module = |nth: &u32| &self.modules[*nth as usize].module;
-        let mut candidates: Vec<u32> = Vec::new();
-        if self.backwards.len() <= COMPARE_ALL {
-            candidates.extend(&self.backwards);
-        } else {
-            let around = |order: &[u32], at: usize| {
-                order[at.saturating_sub(NEIGHBOURS)..order.len().min(at + NEIGHBOURS)].to_vec()
-            };
-            let at = self
-                .listed
-                .partition_point(|nth| module(nth).key.order().lt(path_order(path)));
-            candidates.extend(around(&self.listed, at));
-            let at = self.backwards.partition_point(|nth| {
-                module(nth)
-                    .key
-                    .path
-                    .as_str()
-                    .bytes()
-                    .rev()
-                    .lt(path.bytes().rev())
-            });
-            candidates.extend(around(&self.backwards, at));
-            candidates.sort_unstable();
-            candidates.dedup();
-        }
-        let path = path.to_ascii_lowercase();
-        let mut near: Vec<_> = candidates
-            .iter()
-            .map(module)
-            .filter(|module| !module.key.pattern)
-            .filter_map(|module| {
-                let candidate = module.key.path.as_str();
-                // The request may name a package below the module.
-                let end = path
-                    .bytes()
-                    .enumerate()
-                    .filter(|&(_, b)| b == b'/')
-                    .nth(module.key.path.depth())
-                    .map_or(path.len(), |(at, _)| at);
-                let meant = &path[..end];
-                let reach = candidate.len().max(3) / 3;
-                if meant.len().abs_diff(candidate.len()) > reach {
-                    return None;
-                }
-                let distance = strsim::osa_distance(meant, &candidate.to_ascii_lowercase());
-                (distance <= reach).then_some((distance, module))
-            })
-            .collect();
-        near.sort_by_key(|(distance, _)| *distance);
-        near.truncate(MOST);
-        near.into_iter().map(|(_, module)| module).collect()
+        self.suggestions
+            .near(path, |nth| self.key(nth).path.as_str())
+            .into_iter()
+            .map(|nth| &self.modules[nth as usize].module)
+            .collect()
     }
+}
+
+/// How many elements a path has.
+fn depth(path: &str) -> usize {
+    path.bytes().filter(|&b| b == b'/').count()
+}
+
+/// How many elements what a key matches has.
+fn key_depth(key: &Key) -> usize {
+    key.path.depth() + usize::from(key.pattern)
+}
+
+/// A path cut to its first `most` elements.
+fn first_elements(path: &str, most: usize) -> &str {
+    let mut slashes = path.bytes().enumerate().filter(|&(_, b)| b == b'/');
+    slashes.nth(most).map_or(path, |(at, _)| &path[..at])
+}
+
+/// Whether a key lies below a folder; a pattern lies below the path before its `*`.
+fn is_below(key: &Key, folder: &str) -> bool {
+    key.path
+        .as_str()
+        .strip_prefix(folder)
+        .is_some_and(|rest| rest.starts_with('/') || (rest.is_empty() && key.pattern))
 }

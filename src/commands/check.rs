@@ -1,5 +1,7 @@
 //! `govanityurls check`: validates the configuration.
 
+use std::io::{self, Write as _};
+
 use super::Failure;
 use crate::cli::Common;
 use crate::config::Config;
@@ -15,6 +17,11 @@ pub fn run(common: &Common) -> Result<(), Failure> {
         Some(host) => format!(" at {host}"),
         None => ", no host: serving needs -host".to_owned(),
     };
-    println!("{}: ok, {count}{host}", common.config.display());
+    // The exit status is the answer, for whoever has closed the other end too.
+    let _ = writeln!(
+        io::stdout(),
+        "{}: ok, {count}{host}",
+        common.config.display()
+    );
     Ok(())
 }

@@ -1,0 +1,184 @@
+//! What a look-up, a list and a suggestion are, each said once more in the plainest way, and
+//! compared for whatever proptest thinks of.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Keys of a small alphabet, so that many are above, below and beside each other.
+fn keys() -> impl Strategy<Value = BTreeMap<String, bool>> {
+    let key =
+        "(|a\\.b|c\\.d)(/[ab]|/a-b|/a\\.b|/v2){0,3}(|/\\*)".prop_filter_map("no key", |key| {
+            let key = if key.is_empty() { "/".to_owned() } else { key };
+            Key::parse(&key).ok().map(|_| key)
+        });
+    // Whether each is hidden.
+    prop::collection::btree_map(key, prop::bool::weighted(0.2), 1..20)
+}
+
+fn request_path() -> impl Strategy<Value = String> {
+    "(/[ab]|/a-b|/a\\.b|/v2|/A|/con|/\\+){0,5}"
+}
+
+fn site(keys: &BTreeMap<String, bool>) -> Option<Site> {
+    let mut text = String::new();
+    for (key, hidden) in keys {
+        let star = if key.ends_with('*') { "/*" } else { "" };
+        let _ = writeln!(
+            text,
+            "{key}:\n  repo: https://h.example/r{star}\n  hidden: {hidden}"
+        );
+    }
+    // Refused where `/a` stands beside `a.b/a`.
+    let config = Config::parse("vanity.yaml", &text, Some(&Host::parse("a.b").unwrap())).ok()?;
+    Some(Site::new(config.host.clone().unwrap(), config))
+}
+
+/// The elements of a path.
+fn elements(path: &str) -> Vec<&str> {
+    path.split('/').skip(1).collect()
+}
+
+/// How many elements of a request a module matches, if it matches: and an exact key beats a
+/// pattern.
+fn rank(module: &Module, request: &str) -> Option<(usize, bool)> {
+    let (own, asked) = (elements(module.key.path.as_str()), elements(request));
+    if !asked.starts_with(&own) {
+        return None;
+    }
+    match (module.key.pattern, asked.get(own.len())) {
+        (false, _) => Some((own.len(), true)),
+        (true, Some(&element))
+            if is_path_element(element) && !(own.is_empty() && WELL_KNOWN.contains(&element)) =>
+        {
+            Some((own.len() + 1, false))
+        }
+        _ => None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_longest_match_answers(keys in keys(), host in "a\\.b|c\\.d|e\\.f", path in request_path()) {
+        prop_assume!(site(&keys).is_some());
+        let site = site(&keys).unwrap();
+        let host = site.host(Some(&host));
+        let raw = if path.is_empty() { "/" } else { &path };
+        let request = RequestPath::parse(raw).unwrap();
+
+        let naive = host.modules().max_by_key(|module| rank(module, &path));
+        let naive = naive.filter(|module| rank(module, &path).is_some());
+        let found = host.look_up(&request);
+        prop_assert_eq!(found.as_ref().map(Match::module), naive);
+        if let Some(found) = found {
+            let star = if found.element().is_empty() { "" } else { "/" };
+            let key = found.module().key.path.as_str();
+            let whole = format!("{key}{star}{}{}", found.element(), found.subpath());
+            prop_assert_eq!(whole, path);
+        }
+    }
+
+    #[test]
+    fn a_list_has_what_is_below_its_folder(keys in keys(), folder in request_path()) {
+        prop_assume!(site(&keys).is_some());
+        let site = site(&keys).unwrap();
+        for host in site.hosts() {
+            let listed: Vec<_> = host.listed_below(&folder).iter().map(|&nth| host.key(nth)).collect();
+            let naive: Vec<_> = host
+                .modules()
+                .filter(|module| !module.hidden)
+                .map(|module| &module.key)
+                .filter(|key| {
+                    let (own, above) = (elements(key.path.as_str()), elements(&folder));
+                    own.starts_with(&above) && key_depth(key) > above.len()
+                })
+                .collect();
+            prop_assert_eq!(listed, naive);
+        }
+    }
+
+    #[test]
+    fn one_level_accounts_for_every_module(keys in keys(), folder in request_path()) {
+        prop_assume!(site(&keys).is_some());
+        let site = site(&keys).unwrap();
+        let host = &site.hosts()[0];
+        let below = host.listed_below(&folder);
+        let (entries, left_out) = host.one_level(&folder, below);
+        let mut count = left_out;
+        for entry in &entries {
+            let note = entry.note.as_deref().and_then(|note| note.strip_suffix(" modules"));
+            count += note.map_or(1, |n| n.parse::<usize>().unwrap());
+            if let Some(href) = &entry.href {
+                let folder = href.strip_suffix('/').unwrap_or(href);
+                let is_module = host.exact.contains_key(folder);
+                prop_assert!(is_module || host.list(folder).is_some(), "{href} leads nowhere");
+            }
+        }
+        prop_assert_eq!(count, below.len());
+    }
+
+    #[test]
+    fn only_listed_modules_are_suggested(keys in keys(), asked in request_path()) {
+        prop_assume!(site(&keys).is_some());
+        let site = site(&keys).unwrap();
+        for host in site.hosts() {
+            for module in host.near(&asked) {
+                prop_assert!(!module.hidden && !module.key.pattern);
+                prop_assert!(host.modules().any(|one| one == module));
+            }
+        }
+    }
+}
+
+fn host_of(paths: impl IntoIterator<Item = String>) -> Site {
+    let mut text = "host: a.b\n".to_owned();
+    for path in paths {
+        let _ = writeln!(text, "{path}:\n  repo: https://h.example/r");
+    }
+    let config = Config::parse("vanity.yaml", &text, None).unwrap();
+    Site::new(config.host.clone().unwrap(), config)
+}
+
+fn lines(site: &Site, folder: &str) -> (Vec<String>, usize) {
+    let host = &site.hosts()[0];
+    let (entries, left_out) = host.one_level(folder, host.listed_below(folder));
+    let line = |entry: Entry| {
+        let href = entry.href.unwrap_or_else(|| "no link".to_owned());
+        let note = entry.note.unwrap_or_default();
+        format!("{} ({href}) {note}", entry.name)
+    };
+    (entries.into_iter().map(line).collect(), left_out)
+}
+
+#[test]
+fn one_level_of_a_list() {
+    let keys = ["/a", "/a/b", "/a/c", "/a-b/x/y", "/d/e/f", "/d/g", "/d.e"];
+    let site = host_of(keys.map(str::to_owned));
+    let (shown, left_out) = lines(&site, "");
+    assert_eq!(
+        shown,
+        [
+            "a.b/a (/a) ",
+            // The module /a answers for all that is below it: there is no list to link to.
+            "a.b/a/ (no link) 2 modules",
+            // One alone needs no line that counts it.
+            "a.b/a-b/x/y (/a-b/x/y) ",
+            "a.b/d/ (/d/) 2 modules",
+            "a.b/d.e (/d.e) ",
+        ]
+    );
+    assert_eq!(left_out, 0);
+    assert_eq!(
+        lines(&site, "/d").0,
+        ["a.b/d/e/f (/d/e/f) ", "a.b/d/g (/d/g) "]
+    );
+}
+
+#[test]
+fn a_list_is_capped_and_says_what_it_leaves_out() {
+    let site = host_of((0..LONGEST_LIST + 5).map(|n| format!("/m{n}")));
+    let (shown, left_out) = lines(&site, "");
+    assert_eq!((shown.len(), left_out), (LONGEST_LIST, 5));
+}

@@ -1,0 +1,463 @@
+//! The command line: what decides host and address, exit statuses, and what is said on which
+//! stream.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use support::{PATIENCE, SEED, Server, program, wait_until};
+use tempfile::TempDir;
+
+/// How the usage text opens.
+const USAGE: &str =
+    "govanityurls is a service that allows you to set custom import paths for your go packages";
+
+fn directory(config: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("vanity.yaml"), config).unwrap();
+    directory
+}
+
+/// Runs the program to its end in `directory`.
+fn run(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = program();
+    command.current_dir(directory).args(args);
+    command.envs(env.iter().copied());
+    output(command)
+}
+
+fn output(command: Command) -> Output {
+    assert_cmd::Command::from_std(command)
+        .timeout(PATIENCE)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// It ended with `status`, and said why in one short paragraph on standard error.
+fn assert_refused(output: &Output, status: i32, words: &[&str]) {
+    let said = stderr(output);
+    assert_eq!(output.status.code(), Some(status), "{said}");
+    assert_eq!(stdout(output), "");
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(!said.trim_end().contains("\n\n"), "paragraphs: {said}");
+    assert!((1..=6).contains(&said.lines().count()), "{said}");
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in:\n{said}");
+    }
+}
+
+/// Starts a server in `directory`. Unless `args` or `env` say more, PORT=0 gives it a port.
+fn serve(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Server {
+    let mut command = program();
+    command.current_dir(directory).args(args).env("PORT", "0");
+    command.envs(env.iter().copied());
+    Server::spawn(command)
+}
+
+/// The import path in the page of `/gowechat`.
+fn served(server: &Server) -> String {
+    let page = server.get("/gowechat?go-get=1");
+    assert_eq!(page.status, 200);
+    let (_, content) = page.body.split_once(r#""go-import" content=""#).unwrap();
+    content.split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "needs unshare; tests/run runs it"]
+fn without_more_it_listens_on_port_8080() {
+    // In a network namespace of its own the port is free, whatever this machine runs.
+    let directory = directory(SEED);
+    let mut inside = Command::new("unshare");
+    inside.args(["--map-root-user", "--net", "sh", "-c"]).arg(
+        "ip link set lo up && exec \"$0\" without_more_it_listens_inside --exact --ignored --nocapture",
+    );
+    inside
+        .arg(std::env::current_exe().unwrap())
+        .current_dir(&directory);
+    let output = output(inside);
+    assert!(output.status.success(), "{output:?}");
+    assert!(stdout(&output).contains("1 passed"), "{output:?}");
+}
+
+#[test]
+#[ignore = "run by without_more_it_listens_on_port_8080"]
+fn without_more_it_listens_inside() {
+    if TcpListener::bind("0.0.0.0:8080").is_err() {
+        // Run by itself, on a machine where something listens there.
+        return;
+    }
+    let directory = directory(SEED);
+    let mut command = program();
+    command
+        .current_dir(&directory)
+        .args(["-host", "tonybai.com"]);
+    let server = Server::spawn(command);
+    assert!(
+        server.log[0].ends_with(" on 0.0.0.0:8080"),
+        "{:?}",
+        server.log
+    );
+    assert_eq!(server.addr.port(), 8080);
+    assert_eq!(served(&server), "tonybai.com/gowechat");
+}
+
+#[test]
+fn without_more_it_listens_on_every_interface() {
+    let directory = directory(SEED);
+    let server = serve(directory.path(), &["-host", "tonybai.com"], &[]);
+    assert!(server.log[0].contains(" on 0.0.0.0:"), "{:?}", server.log);
+    assert_eq!(served(&server), "tonybai.com/gowechat");
+}
+
+#[test]
+fn every_spelling_of_the_host() {
+    let directory = directory(SEED);
+    for (args, env) in [
+        (&["-host", "tonybai.com"] as &[_], None),
+        (&["--host", "tonybai.com"], None),
+        (&["-host=tonybai.com"], None),
+        (&["--host=tonybai.com"], None),
+        (&[], Some(("GOVANITYURLS_HOST", "tonybai.com"))),
+    ] {
+        let server = serve(directory.path(), args, env.as_slice());
+        assert_eq!(served(&server), "tonybai.com/gowechat", "{args:?} {env:?}");
+    }
+}
+
+#[test]
+fn a_flag_beats_the_environment_beats_the_file() {
+    let in_file = format!("host: file.example\n{SEED}");
+    let directory = directory(&in_file);
+    let env = [("GOVANITYURLS_HOST", "env.example")];
+    for (args, env, host) in [
+        (
+            &["-host=flag.example"] as &[_],
+            &env as &[_],
+            "flag.example",
+        ),
+        (&["-host=flag.example"], &[], "flag.example"),
+        (&[], &env, "env.example"),
+        (&[], &[], "file.example"),
+    ] {
+        let server = serve(directory.path(), args, env);
+        assert_eq!(served(&server), format!("{host}/gowechat"));
+    }
+}
+
+#[test]
+fn a_flag_beats_the_environment_beats_port_for_the_address() {
+    let directory = directory(SEED);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = port.local_addr().unwrap().port();
+    // Only the first of these is free to be taken; each of the others would refuse to start.
+    let listen = "127.0.0.1:0";
+    let taken = "192.0.2.1:1";
+    let host = "-host=tonybai.com";
+    for (args, env) in [
+        (
+            &[host, "-listen", listen] as &[_],
+            &[("GOVANITYURLS_LISTEN", taken), ("PORT", "x")] as &[_],
+        ),
+        (&[host], &[("GOVANITYURLS_LISTEN", listen), ("PORT", "x")]),
+    ] {
+        let server = serve(directory.path(), args, env);
+        assert!(server.log[0].contains(" on 127.0.0.1:"), "{:?}", server.log);
+    }
+    // Somebody may take the free port before the server does; then there is nothing to see.
+    let port = port.to_string();
+    if TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
+        let server = serve(directory.path(), &[host], &[("PORT", &port)]);
+        assert_eq!(server.addr.port().to_string(), port);
+    }
+}
+
+#[test]
+fn a_file_that_names_its_hosts_needs_no_flag() {
+    let directory = directory(
+        "one.example/gowechat:\n  repo: https://h.example/1\n\
+         two.example/gowechat:\n  repo: https://h.example/2\n",
+    );
+    assert_eq!(
+        served(&serve(directory.path(), &[], &[])),
+        "one.example/gowechat"
+    );
+}
+
+#[test]
+fn no_host_anywhere_shows_how_it_is_used() {
+    let with_file = directory(SEED);
+    let without_file = tempfile::tempdir().unwrap();
+    for directory in [&with_file, &without_file] {
+        let output = run(directory.path(), &[], &[]);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(stdout(&output), "");
+        let said = stderr(&output);
+        assert!(said.starts_with(USAGE), "{said}");
+        assert!(
+            said.contains("\n  govanityurls -host [HOST_NAME]\n"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    let directory = directory(SEED);
+    for (args, words) in [
+        (
+            &["-hots", "a.example"] as &[_],
+            &["'-hots'", "'-host'"] as &[_],
+        ),
+        (&["-host", "localhost"], &["`localhost`", "dot"]),
+        (&["-host", "Example.com"], &["`example.com`"]),
+        (&["-host", "https://a.example/b"], &["`a.example`"]),
+        (&["-host"], &["-host", "value"]),
+        (&["-host", "a.b", "-host", "c.d"], &["-host", "multiple"]),
+        (&["-host=a.b", "-listen", "8080"], &["`8080`", "`:8080`"]),
+        (
+            &["-host=a.b", "-listen", "1.2.3.4:99999"],
+            &["1.2.3.4:99999"],
+        ),
+        (&["-host=a.b", "-log-format", "xml"], &["'xml'", "json"]),
+        (&["-host=a.b", "-log-level", "a=b=c"], &["'a=b=c'"]),
+        (&["frobnicate"], &["'frobnicate'", "'-help'"]),
+        (&["check", "more"], &["'more'"]),
+    ] {
+        assert_refused(&run(directory.path(), args, &[]), 2, words);
+    }
+    let output = run(directory.path(), &["-host=a.b"], &[("PORT", "http")]);
+    assert_refused(&output, 2, &["PORT", "`http`"]);
+    let output = run(directory.path(), &[], &[("GOVANITYURLS_HOST", "x")]);
+    assert_refused(&output, 2, &["'-host", "`x`"]);
+}
+
+#[test]
+fn what_the_machine_or_the_file_refuses_ends_with_1() {
+    let directory = directory("/a:\n  rep: https://h.example/a\n");
+    let bad = directory.path();
+    let host = "-host=tonybai.com";
+    assert_refused(
+        &run(bad, &[host], &[]),
+        1,
+        &["vanity.yaml:2:3: ", "`rep`", "did you mean `repo`?"],
+    );
+    assert_refused(
+        &run(bad, &[host, "-config", "none.yaml"], &[]),
+        1,
+        &["none.yaml: ", "no such file", "-config"],
+    );
+    assert_refused(&run(bad, &[host, "-config", "."], &[]), 1, &["directory"]);
+
+    let directory = self::directory(SEED);
+    let good = directory.path();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken
+        .local_addr()
+        .map(|addr| (addr.to_string(), taken))
+        .unwrap();
+    assert_refused(
+        &run(good, &[host, "-listen", &taken.0], &[]),
+        1,
+        &[&taken.0, "in use", "-listen"],
+    );
+    // Of the block that is kept for documentation: no machine has it.
+    assert_refused(
+        &run(good, &[host, "-listen", "192.0.2.1:8080"], &[]),
+        1,
+        &["192.0.2.1:8080", "no such address"],
+    );
+}
+
+#[test]
+fn a_low_port_without_the_right_to_it() {
+    use std::os::unix::process::CommandExt as _;
+    let lowest = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    if lowest.ok().and_then(|port| port.trim().parse().ok()) < Some(2) {
+        // Here anybody may.
+        return;
+    }
+    // The build may lie where nobody else can look: run a copy.
+    let directory = directory(SEED);
+    let copy = directory.path().join("govanityurls");
+    std::fs::copy(env!("CARGO_BIN_EXE_govanityurls"), &copy).unwrap();
+    let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    let mut command = Command::new(copy);
+    command
+        .args(["-host=tonybai.com", "-listen", "127.0.0.1:1", "-config"])
+        .arg(directory.path().join("vanity.yaml"));
+    if is_root {
+        use std::os::unix::fs::PermissionsExt as _;
+        let everybody = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(directory.path(), everybody).unwrap();
+        command.current_dir("/").uid(65534).gid(65534);
+    }
+    let words = ["127.0.0.1:1:", "permission denied", "-listen"];
+    assert_refused(&output(command), 1, &words);
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let directory = tempfile::tempdir().unwrap();
+    for flag in ["-h", "-help", "--help"] {
+        let output = run(directory.path(), &[flag], &[]);
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+        let said = stdout(&output);
+        assert!(said.starts_with(USAGE), "{said}");
+        for word in [
+            "govanityurls -host [HOST_NAME]",
+            "-listen",
+            "-config",
+            "check",
+        ] {
+            assert!(said.contains(word), "{said}");
+        }
+        assert!(!said.contains("--"), "{said}");
+    }
+    for flag in ["-V", "-version", "--version"] {
+        let output = run(directory.path(), &[flag], &[]);
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+        let version = concat!("govanityurls ", env!("CARGO_PKG_VERSION"), "\n");
+        assert_eq!(stdout(&output), version);
+    }
+}
+
+#[test]
+fn check_says_what_is_in_the_file() {
+    let directory = directory(SEED);
+    for (args, said) in [
+        (
+            &["check"] as &[_],
+            "vanity.yaml: ok, 2 modules, no host: serving needs -host\n",
+        ),
+        (
+            &["check", "-host", "a.example"],
+            "vanity.yaml: ok, 2 modules at a.example\n",
+        ),
+        (
+            &["-host=a.example", "check"],
+            "vanity.yaml: ok, 2 modules at a.example\n",
+        ),
+        (
+            &["check", "-config=./vanity.yaml"],
+            "./vanity.yaml: ok, 2 modules, no host: serving needs -host\n",
+        ),
+    ] {
+        let output = run(directory.path(), args, &[]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!((stdout(&output), stderr(&output)), (said, ""));
+    }
+    std::fs::write(directory.path().join("vanity.yaml"), "/a: {}\n").unwrap();
+    assert_refused(
+        &run(directory.path(), &["check"], &[]),
+        1,
+        &["vanity.yaml:1:1: ", "1 | /a: {}", "^", "hint: "],
+    );
+}
+
+#[test]
+fn a_signal_stops_it_and_frees_the_port() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Server::start(SEED);
+        // An idle connection must not hold it up.
+        let idle = server.connect();
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0), "{signal}");
+        assert!(TcpStream::connect(server.addr).is_err());
+        drop(idle);
+    }
+}
+
+#[test]
+fn nobody_reads_standard_output() {
+    let directory = directory(SEED);
+    for args in [&["-help"] as &[_], &["-version"], &["check"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = program();
+        command.current_dir(&directory).args(args);
+        let output = command.stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(stderr(&output), "");
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = program().arg("-nonsense").stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+/// A process that is killed when dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// With `stderr` for its standard error a server answers many requests, good and bad, each
+/// worth a line of its log, and ends as it is told to.
+fn assert_serves_with(stderr: Stdio) {
+    let directory = directory(SEED);
+    let addr = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut command = program();
+    command
+        .current_dir(&directory)
+        .args(["-host=tonybai.com", "-log-level=trace", "-listen"])
+        .arg(addr.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr);
+    let mut server = Killed(command.spawn().unwrap());
+    let connect = || {
+        let stream = TcpStream::connect(addr).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Some(stream)
+    };
+    wait_until("it listens", connect);
+    for _ in 0..1500 {
+        let _ = connect().unwrap().write_all(b"nonsense\r\n\r\n");
+    }
+    let mut stream = connect().unwrap();
+    stream
+        .write_all(b"GET /gowechat HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let kill = Command::new("kill").arg(server.0.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    let status = wait_until("it ends", || server.0.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn nobody_reads_standard_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_serves_with(writer.into());
+}
+
+#[test]
+#[ignore = "log lines wait for a full pipe yet"]
+fn nobody_empties_standard_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    assert_serves_with(writer.into());
+    drop(reader);
+}

@@ -1,0 +1,475 @@
+//! Section "The answers" of the contract, row by row, over real sockets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+
+use support::{Response, SEED, Server};
+
+const HTML: &str = "text/html; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+const MISS: &str = "public, max-age=60";
+
+/// What the head of a module's page has in front of what only browsers read.
+fn head(page: &Response) -> Vec<&str> {
+    let (_, head) = page.body.split_once("<head>\n").unwrap();
+    let (tags, _) = head.split_once("<meta name=\"viewport\"").unwrap();
+    tags.lines().collect()
+}
+
+/// Sends bytes on one connection, and reads until the server closes it.
+fn exchange(server: &Server, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = server.connect();
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
+}
+
+/// Cuts what a connection brought into its responses; `heads` are answers to HEAD.
+fn responses(mut bytes: &[u8], heads: &[usize]) -> Vec<Response> {
+    let mut all = Vec::new();
+    while !bytes.is_empty() {
+        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+        let mut response = Response::parse(&bytes[..end]);
+        let mut length = response
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
+        if heads.contains(&all.len()) || response.status == 304 {
+            length = 0;
+        }
+        response.body = String::from_utf8(bytes[end..end + length].to_vec()).unwrap();
+        bytes = &bytes[end + length..];
+        all.push(response);
+    }
+    all
+}
+
+fn assert_common_headers(response: &Response) {
+    let header = |name| response.header(name).unwrap_or_else(|| panic!("no {name}"));
+    assert_eq!(header("content-length"), response.body.len().to_string());
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    assert_eq!(header("referrer-policy"), "no-referrer");
+    let policy = header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'sha256-"),
+        "{policy}"
+    );
+    assert!(!policy.contains("unsafe"), "{policy}");
+}
+
+#[test]
+fn a_module_and_what_is_below_it() {
+    let server = Server::start(SEED);
+    for (target, docs) in [
+        ("/gowechat", "tonybai.com/gowechat"),
+        ("/gowechat/", "tonybai.com/gowechat"),
+        ("/gowechat?go-get=1", "tonybai.com/gowechat"),
+        ("/gowechat/mp", "tonybai.com/gowechat/mp"),
+        ("/gowechat/mp/?go-get=1", "tonybai.com/gowechat/mp"),
+        ("/gowech%61t/a+b/v2", "tonybai.com/gowechat/a+b/v2"),
+    ] {
+        let page = server.get(target);
+        assert_eq!(page.status, 200, "{target}");
+        assert_eq!(page.header("content-type"), Some(HTML));
+        assert_eq!(page.header("cache-control"), Some("public, max-age=86400"));
+        assert_common_headers(&page);
+        let tag = page.header("etag").unwrap();
+        assert!(
+            tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2,
+            "{tag}"
+        );
+        let refresh =
+            format!(r#"<meta http-equiv="refresh" content="0; url=https://pkg.go.dev/{docs}">"#);
+        assert_eq!(
+            head(&page),
+            [
+                r#"<meta charset="utf-8">"#,
+                r#"<meta name="go-import" content="tonybai.com/gowechat git https://github.com/bigwhite/gowechat">"#,
+                r#"<meta name="go-source" content="tonybai.com/gowechat https://github.com/bigwhite/gowechat https://github.com/bigwhite/gowechat/tree/HEAD{/dir} https://github.com/bigwhite/gowechat/blob/HEAD{/dir}/{file}#L{line}">"#,
+                &refresh,
+            ]
+        );
+        assert!(
+            page.body.contains(&format!("go get {docs}<")),
+            "{}",
+            page.body
+        );
+    }
+    let body = server.get("/x/experiments/a").body;
+    assert!(body.contains(
+        r#"content="tonybai.com/x/experiments git https://github.com/bigwhite/experiments""#
+    ));
+    assert_eq!(server.get("/gowechatx").status, 404);
+    // The same page for every client: no byte depends on who asks.
+    assert_eq!(
+        server.get("/gowechat").body,
+        server.get("/gowechat?go-get=1").body
+    );
+}
+
+#[test]
+fn lists_are_for_browsers() {
+    let server = Server::start(&format!("{SEED}  description: \"Tries & <errors>\"\n"));
+    for (target, present, absent) in [
+        (
+            "/",
+            &[
+                "href=\"/gowechat\"",
+                "href=\"/x/experiments\"",
+                "Tries &#38; &#60;errors&#62;",
+            ] as &[_],
+            "go-import",
+        ),
+        ("/x", &["href=\"/x/experiments\""], "gowechat"),
+        ("/x/", &["href=\"/x/experiments\""], "gowechat"),
+    ] {
+        let list = server.get(target);
+        assert_eq!(list.status, 200, "{target}");
+        assert_eq!(list.header("content-type"), Some(HTML));
+        assert_common_headers(&list);
+        assert!(list.header("etag").is_some());
+        for text in present {
+            assert!(
+                list.body.contains(text),
+                "{target}: no {text} in {}",
+                list.body
+            );
+        }
+        assert!(
+            !list.body.contains(absent),
+            "{target}: {absent} in {}",
+            list.body
+        );
+        let separator = if target.contains('?') { '&' } else { '?' };
+        let miss = server.get(&format!("{target}{separator}go-get=1"));
+        assert_eq!(miss.status, 404, "{target}");
+    }
+    assert!(
+        server
+            .get("/x/experiments")
+            .body
+            .contains("<p>Tries &#38; &#60;errors&#62;</p>")
+    );
+}
+
+#[test]
+fn a_miss() {
+    let server = Server::start(SEED);
+    let page = server.get("/gowechatt/mp");
+    assert_eq!(page.status, 404);
+    assert_eq!(page.header("content-type"), Some(HTML));
+    assert_eq!(page.header("cache-control"), Some(MISS));
+    assert_common_headers(&page);
+    assert!(page.body.contains("href=\"/gowechat\""), "{}", page.body);
+    assert!(!page.body.contains("go-import"));
+    for (target, line) in [
+        (
+            "/gowechatt",
+            "no module at tonybai.com/gowechatt; did you mean tonybai.com/gowechat?",
+        ),
+        (
+            "/experiments",
+            "no module at tonybai.com/experiments; did you mean tonybai.com/x/experiments?",
+        ),
+        ("/x", "no module at tonybai.com/x, only below it"),
+        ("/", "no module at tonybai.com, only below it"),
+        (
+            "/nothing/like/it",
+            "no module at tonybai.com/nothing/like/it",
+        ),
+        ("/a//b", "no module of tonybai.com has such a path"),
+    ] {
+        for query in ["go-get=1", "a=b&go-get=1", "go-get=1&a=b", "&&go-get=1&"] {
+            let miss = server.get(&format!("{target}?{query}"));
+            assert_eq!(miss.status, 404);
+            assert_eq!(miss.header("content-type"), Some(TEXT));
+            assert_eq!(miss.header("cache-control"), Some(MISS));
+            assert_common_headers(&miss);
+            assert_eq!(miss.body, format!("{line}\n"));
+            // The go command prints eight lines of 81 bytes at most.
+            assert!(miss.body.lines().count() <= 8);
+            assert!(
+                miss.body.lines().all(|line| line.len() < 81),
+                "{}",
+                miss.body
+            );
+        }
+    }
+    // A long path makes no long answer.
+    let miss = server.get(&format!("/{}?go-get=1", "a".repeat(2000)));
+    assert!(miss.body.len() < 200, "{}", miss.body);
+}
+
+#[test]
+fn other_methods_are_not_allowed() {
+    let server = Server::start(SEED);
+    for method in [
+        "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW", "get",
+    ] {
+        for target in ["/gowechat", "/none"] {
+            let response = server.request(method, target, &[]);
+            assert_eq!(response.status, 405, "{method} {target}");
+            assert_eq!(response.header("allow"), Some("GET, HEAD"));
+            assert_common_headers(&response);
+        }
+    }
+    let response = server.request("OPTIONS", "*", &[]);
+    assert_eq!(
+        (response.status, response.header("allow")),
+        (405, Some("GET, HEAD"))
+    );
+    let response = server.request("CONNECT", "tonybai.com:443", &[]);
+    assert_eq!(
+        (response.status, response.header("allow")),
+        (405, Some("GET, HEAD"))
+    );
+}
+
+#[test]
+fn a_body_is_not_waited_for() {
+    let server = Server::start(SEED);
+    for framing in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
+        let mut stream = server.connect();
+        let request = format!("POST /gowechat HTTP/1.1\r\nHost: tonybai.com\r\n{framing}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        // Not a byte of the body is sent, and still there is an answer.
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).unwrap();
+        assert_eq!(&start, b"HTTP/1.1 405");
+    }
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let server = Server::start(SEED);
+    for target in ["/gowechat", "/", "/none", "/none?go-get=1"] {
+        let without_date = |mut response: Response| {
+            response.headers.retain(|(name, _)| name != "date");
+            response
+        };
+        let get = without_date(server.get(target));
+        let head = without_date(server.request("HEAD", target, &[]));
+        assert_eq!(
+            (head.status, &head.headers),
+            (get.status, &get.headers),
+            "{target}"
+        );
+        assert_eq!(head.body, "");
+    }
+}
+
+#[test]
+fn a_known_page_is_not_sent_again() {
+    let server = Server::start(SEED);
+    for target in ["/gowechat", "/gowechat/mp", "/"] {
+        let page = server.get(target);
+        let tag = page.header("etag").unwrap();
+        for (given, status) in [
+            (tag.to_owned(), 304),
+            (format!("W/{tag}"), 304),
+            (format!("\"x\", {tag}"), 304),
+            ("*".to_owned(), 304),
+            ("\"x\"".to_owned(), 200),
+            (tag.trim_matches('"').to_owned(), 200),
+        ] {
+            for method in ["GET", "HEAD"] {
+                let again = server.request(method, target, &[("If-None-Match", &given)]);
+                assert_eq!(again.status, status, "{method} {target} {given}");
+                assert_eq!(again.header("etag"), Some(tag));
+                assert_eq!(again.header("cache-control"), page.header("cache-control"));
+                if status == 304 {
+                    assert_eq!(again.body, "");
+                    assert_eq!(again.header("content-type"), None);
+                }
+            }
+        }
+    }
+    // After a restart, and on another machine, the tag is the same.
+    let tag = |server: &Server| server.get("/gowechat").header("etag").map(str::to_owned);
+    assert_eq!(tag(&server), tag(&Server::start(SEED)));
+    let changed = SEED.replace("bigwhite/gowechat", "bigwhite/other");
+    assert_ne!(tag(&server), tag(&Server::start(&changed)));
+}
+
+#[test]
+fn many_requests_on_one_connection() {
+    let server = Server::start(SEED);
+    let targets = [
+        "/gowechat",
+        "/none",
+        "/none?go-get=1",
+        "/",
+        "/x/experiments/a",
+        "/gowechat",
+    ];
+    let mut bytes = String::new();
+    for target in targets {
+        bytes.push_str(&format!(
+            "GET {target} HTTP/1.1\r\nHost: tonybai.com\r\n\r\n"
+        ));
+    }
+    bytes.push_str("HEAD / HTTP/1.1\r\nHost: tonybai.com\r\n\r\n");
+    bytes.push_str("GET /x HTTP/1.1\r\nHost: tonybai.com\r\nConnection: close\r\n\r\n");
+    let all = responses(&exchange(&server, bytes.as_bytes()), &[6]);
+    let statuses: Vec<_> = all.iter().map(|response| response.status).collect();
+    assert_eq!(statuses, [200, 404, 404, 200, 200, 200, 200, 200]);
+    assert_eq!(all[0].body, all[5].body);
+    for (response, target) in all.iter().zip(targets) {
+        assert_eq!(response.body, server.get(target).body, "{target}");
+    }
+}
+
+#[test]
+fn older_and_odd_ways_to_ask() {
+    let server = Server::start(SEED);
+    let page = server.get("/gowechat").body;
+    for request in [
+        // HTTP/1.0 closes by itself, and needs no Host.
+        "GET /gowechat HTTP/1.0\r\n\r\n",
+        "GET /gowechat HTTP/1.0\r\nHost: tonybai.com\r\n\r\n",
+        "GET http://tonybai.com/gowechat HTTP/1.1\r\nHost: tonybai.com\r\nConnection: close\r\n\r\n",
+        "GET https://other.example/gowechat HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /gowechat HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n",
+        "GET /gowechat HTTP/1.1\r\nhOST: tonybai.com:443\r\nconnection: CLOSE\r\n\r\n",
+        "\r\nGET /gowechat HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    ] {
+        let response = Response::parse(&exchange(&server, request.as_bytes()));
+        assert_eq!((response.status, &response.body), (200, &page), "{request}");
+    }
+    // HTTP/1.1 without a Host: RFC 9112 wants 400; the default host's page harms nobody.
+    let request = "GET /gowechat HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let response = Response::parse(&exchange(&server, request.as_bytes()));
+    assert!(matches!(response.status, 200 | 400), "{}", response.status);
+}
+
+#[test]
+fn settings() {
+    let server = Server::start(&format!(
+        "cache_max_age: 3600\ndocs: https://docs.example/go/\n{SEED}"
+    ));
+    let page = server.get("/gowechat/mp");
+    assert_eq!(page.header("cache-control"), Some("public, max-age=3600"));
+    assert!(head(&page)[3].ends_with("url=https://docs.example/go/tonybai.com/gowechat/mp\">"));
+    assert_eq!(
+        server.get("/").header("cache-control"),
+        Some("public, max-age=3600")
+    );
+    assert_eq!(server.get("/none").header("cache-control"), Some(MISS));
+
+    let server = Server::start(&format!("docs: none\nindex: none\n{SEED}"));
+    assert_eq!(head(&server.get("/gowechat")).len(), 3);
+    assert_eq!(server.get("/").status, 404);
+
+    let server = Server::start(&format!("index: https://home.example/?a=b\n{SEED}"));
+    let redirect = server.get("/");
+    assert_eq!(redirect.status, 302);
+    assert_eq!(
+        redirect.header("location"),
+        Some("https://home.example/?a=b")
+    );
+    assert_eq!(server.get("/?go-get=1").status, 404);
+    assert_eq!(server.get("/x").status, 200);
+    assert_eq!(server.get("/gowechat").status, 200);
+}
+
+#[test]
+fn module_keys() {
+    let server = Server::start(
+        "/:\n  repo: https://h.example/root\n\
+         /docs:\n  repo: https://h.example/d\n  docs: https://d.example/x?y=1&z\n\
+         /nodocs:\n  repo: https://h.example/n\n  docs: none\n\
+         /sub:\n  repo: https://h.example/mono\n  subdir: go/sub\n\
+         /proxy:\n  repo: https://proxy.example\n  vcs: mod\n\
+         /shown:\n  repo: https://h.example/s\n  display: https://h.example/s _ _\n",
+    );
+    let line = |target: &str, nth: usize| {
+        head(&server.get(target))
+            .get(nth)
+            .map(|line| (*line).to_owned())
+    };
+    let import = |content: &str| Some(format!(r#"<meta name="go-import" content="{content}">"#));
+    assert_eq!(
+        line("/", 1),
+        import("tonybai.com git https://h.example/root")
+    );
+    assert_eq!(
+        line("/other", 1),
+        import("tonybai.com git https://h.example/root")
+    );
+    assert_eq!(
+        line("/docs/below", 2).as_deref(),
+        Some(r#"<meta http-equiv="refresh" content="0; url=https://d.example/x?y=1&#38;z">"#)
+    );
+    assert_eq!(line("/nodocs", 2), None);
+    assert_eq!(
+        line("/sub", 1),
+        import("tonybai.com/sub git https://h.example/mono go/sub")
+    );
+    assert_eq!(
+        line("/proxy", 1),
+        import("tonybai.com/proxy mod https://proxy.example")
+    );
+    assert_eq!(
+        line("/shown", 2).as_deref(),
+        Some(r#"<meta name="go-source" content="tonybai.com/shown https://h.example/s _ _">"#)
+    );
+}
+
+#[test]
+fn hidden_modules_are_served_and_not_shown() {
+    let server = Server::start(&format!(
+        "{SEED}/secret:\n  repo: https://h.example/s\n  hidden: true\n"
+    ));
+    assert_eq!(server.get("/secret?go-get=1").status, 200);
+    assert!(!server.get("/").body.contains("secret"));
+    assert!(!server.get("/secrett").body.contains("secret"));
+    assert_eq!(
+        server.get("/secrett?go-get=1").body,
+        "no module at tonybai.com/secrett\n"
+    );
+}
+
+#[test]
+fn hosts_and_patterns() {
+    let server = Server::start(&format!(
+        "{SEED}other.example/gowechat:\n  repo: https://h.example/o\n\
+         /team/*:\n  repo: https://code.example/team/*-go.git\n\
+         /team/own:\n  repo: https://h.example/own\n"
+    ));
+    let import = |host: &str, target: &str| {
+        let page = server.request("GET", target, &[("Host", host)]);
+        let tag = head(&page).get(1).map(|tag| (*tag).to_owned())?;
+        tag.split('"').nth(3).map(str::to_owned)
+    };
+    let is = |text: &str| Some(text.to_owned());
+    let default = is("tonybai.com/gowechat git https://github.com/bigwhite/gowechat");
+    for host in [
+        "tonybai.com",
+        "TonyBai.com:80",
+        "evil.example",
+        "10.0.0.1",
+        "[::1]:80",
+    ] {
+        assert_eq!(import(host, "/gowechat"), default, "{host}");
+    }
+    for host in ["other.example", "OTHER.example:8080", "other.example."] {
+        assert_eq!(
+            import(host, "/gowechat"),
+            is("other.example/gowechat git https://h.example/o")
+        );
+        assert_eq!(import(host, "/x/experiments"), None);
+    }
+    let tool = is("tonybai.com/team/tool git https://code.example/team/tool-go.git");
+    assert_eq!(import("a", "/team/tool"), tool);
+    assert_eq!(import("a", "/team/tool/below"), tool);
+    assert_eq!(
+        import("a", "/team/own/x"),
+        is("tonybai.com/team/own git https://h.example/own")
+    );
+    assert_eq!(import("a", "/team"), None);
+    assert_eq!(import("a", "/team/con"), None);
+    assert!(server.get("/").body.contains("tonybai.com/team/*"));
+}
