@@ -1,10 +1,10 @@
 //! The command line: clap's definition, and the one-dash spelling of Go tools.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
 use crate::module::{Host, quoted};
@@ -13,6 +13,9 @@ use crate::server::ListenAddr;
 /// The opening of the usage text, as the Go tool words it.
 pub const ABOUT: &str =
     "govanityurls is a service that allows you to set custom import paths for your go packages";
+
+/// The file that is read where none is named.
+pub const DEFAULT_CONFIG: &str = "vanity.yaml";
 
 const AFTER_HELP: &str = "\
 Each flag may be written with one dash or two, and its value after a space or a `=`.
@@ -63,7 +66,7 @@ pub struct Common {
         global = true,
         value_name = "FILE",
         env = "GOVANITYURLS_CONFIG",
-        default_value = "vanity.yaml"
+        default_value = DEFAULT_CONFIG
     )]
     pub config: PathBuf,
 }
@@ -180,7 +183,16 @@ fn host(text: &str) -> Result<Host, String> {
 ///
 /// What clap finds wrong, or a request for help or the version.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(two_dashes(args))
+    // A variable that is empty is as good as not set: that is how an environment file, or a
+    // container's, leaves one out.
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let mut matches = Cli::command()
+        .mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
+            true => arg.env(None::<&'static str>),
+            false => arg,
+        })
+        .try_get_matches_from(two_dashes(args))?;
+    Cli::from_arg_matches_mut(&mut matches)
 }
 
 /// Gives each flag that was written with one dash its second: clap takes `-host` for a
@@ -234,7 +246,6 @@ mod tests {
 
     #[test]
     fn the_definition_is_sound() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 

@@ -1,13 +1,14 @@
 //! Serving: what the program does without a command.
 
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use tracing::{Level, info};
 use tracing_subscriber::prelude::*;
 
 use super::Failure;
-use crate::cli::{ABOUT, Cli, LogFormat, Serve};
+use crate::cli::{ABOUT, Cli, DEFAULT_CONFIG, LogFormat, Serve};
 use crate::config::Config;
 use crate::http::{self, App};
 use crate::server::{self, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
@@ -26,9 +27,9 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     // Before the runtime starts its threads: it changes the environment.
     let passed = PassedSockets::take()?;
     let file = &cli.common.config;
-    // Without a host on the command line the file may name it; without either there is
-    // nothing to report about a file, only how the program is used.
-    if cli.common.host.is_none() && !file.exists() {
+    // Without a host on the command line the file may name it; without either, and no file
+    // asked for by name, there is nothing to report but how the program is used.
+    if cli.common.host.is_none() && file == Path::new(DEFAULT_CONFIG) && !file.exists() {
         return Err(no_host());
     }
     // Before it is read: a change in between is a change.
