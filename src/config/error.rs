@@ -11,6 +11,18 @@ pub(super) struct Place {
     pub column: usize,
 }
 
+impl Place {
+    /// The place of a byte of a text.
+    pub fn of(text: &str, index: usize) -> Self {
+        let before = text.get(..index).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
 /// Why a configuration was refused.
 ///
 /// Displayed as `FILE:LINE:COLUMN: problem`, the line itself with a caret below the column,
@@ -37,11 +49,8 @@ impl ConfigError {
     pub(super) fn with_line_of(mut self, text: &str) -> Self {
         self.line = self
             .place
-            .and_then(|place| {
-                text.trim_start_matches('\u{feff}')
-                    .lines()
-                    .nth(place.line - 1)
-            })
+            .and_then(|place| text.lines().nth(place.line - 1))
+            .filter(|line| !line.trim().is_empty())
             .map(str::to_owned);
         self
     }
@@ -65,7 +74,7 @@ impl fmt::Display for ConfigError {
         if let Some(Place { line, column }) = self.place {
             write!(f, ":{line}:{column}")?;
         }
-        write!(f, ": {}", self.problem)?;
+        write!(f, ": {}", escaped(&self.problem.message))?;
         if let (Some(place), Some(line)) = (self.place, &self.line) {
             let number = place.line.to_string();
             let (shown, caret) = window(line, place.column);
@@ -73,7 +82,7 @@ impl fmt::Display for ConfigError {
             write!(f, "\n  {:1$} | {2:3$}^", "", number.len(), "", caret)?;
         }
         if let Some(hint) = &self.problem.hint {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", escaped(hint))?;
         }
         Ok(())
     }
