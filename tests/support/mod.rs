@@ -52,9 +52,12 @@ impl Server {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("vanity.yaml"), config).unwrap();
         let mut command = program();
-        command
-            .current_dir(directory.path())
-            .args(["-host", "tonybai.com", "-listen", "127.0.0.1:0"]);
+        command.current_dir(directory.path()).args([
+            "-host",
+            "tonybai.com",
+            "-listen",
+            "127.0.0.1:0",
+        ]);
         let mut server = Self::spawn(command);
         server.directory = Some(directory);
         server
@@ -84,7 +87,11 @@ impl Server {
             directory: None,
         };
         let line = server.wait_for_line("serving ");
-        if let Some(addr) = line.split_whitespace().last().and_then(|word| word.parse().ok()) {
+        if let Some(addr) = line
+            .split_whitespace()
+            .last()
+            .and_then(|word| word.parse().ok())
+        {
             server.addr = addr;
             if server.addr.ip().is_unspecified() {
                 server.addr.set_ip([127, 0, 0, 1].into());
@@ -142,7 +149,10 @@ impl Server {
     /// One request with more headers, on a connection of its own.
     pub fn request(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
         let mut head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n");
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
             head.push_str("Host: tonybai.com\r\n");
         }
         for (name, value) in headers {
@@ -205,7 +215,11 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(given, _)| given == name);
         let value = values.next().map(|(_, value)| value.as_str());
-        assert!(values.next().is_none(), "{name} twice in {:?}", self.headers);
+        assert!(
+            values.next().is_none(),
+            "{name} twice in {:?}",
+            self.headers
+        );
         value
     }
 }
