@@ -31,7 +31,8 @@ impl Place {
 pub struct ConfigError {
     file: String,
     place: Option<Place>,
-    line: Option<String>,
+    /// The line, as far as it is shown, with the caret beneath.
+    excerpt: Option<Box<str>>,
     problem: Problem,
 }
 
@@ -40,18 +41,20 @@ impl ConfigError {
         Self {
             file: file.to_owned(),
             place,
-            line: None,
+            excerpt: None,
             problem,
         }
     }
 
     /// Adds the line to point at.
     pub(super) fn with_line_of(mut self, text: &str) -> Self {
-        self.line = self
-            .place
-            .and_then(|place| text.lines().nth(place.line - 1))
-            .filter(|line| !line.trim().is_empty())
-            .map(str::to_owned);
+        self.excerpt = self.place.and_then(|Place { line, column }| {
+            let text = text.lines().nth(line - 1)?;
+            let (shown, caret) = window(text, column);
+            let margin = line.to_string().len();
+            (!shown.is_empty())
+                .then(|| format!("  {line} | {shown}\n  {:margin$} | {:caret$}^", "", "").into())
+        });
         self
     }
 
@@ -75,11 +78,8 @@ impl fmt::Display for ConfigError {
             write!(f, ":{line}:{column}")?;
         }
         write!(f, ": {}", escaped(&self.problem.message))?;
-        if let (Some(place), Some(line)) = (self.place, &self.line) {
-            let number = place.line.to_string();
-            let (shown, caret) = window(line, place.column);
-            write!(f, "\n  {number} | {shown}")?;
-            write!(f, "\n  {:1$} | {2:3$}^", "", number.len(), "", caret)?;
+        if let Some(excerpt) = &self.excerpt {
+            write!(f, "\n{excerpt}")?;
         }
         if let Some(hint) = &self.problem.hint {
             write!(f, "\n  hint: {}", escaped(hint))?;
