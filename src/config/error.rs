@@ -11,6 +11,18 @@ pub(super) struct Place {
     pub column: usize,
 }
 
+impl Place {
+    /// The place of a byte of a text.
+    pub fn of(text: &str, index: usize) -> Self {
+        let before = text.get(..index).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
 /// Why a configuration was refused.
 ///
 /// Displayed as `FILE:LINE:COLUMN: problem`, the line itself with a caret below the column,
@@ -19,7 +31,8 @@ pub(super) struct Place {
 pub struct ConfigError {
     file: String,
     place: Option<Place>,
-    line: Option<String>,
+    /// The line, as far as it is shown, with the caret beneath.
+    excerpt: Option<Box<str>>,
     problem: Problem,
 }
 
@@ -28,21 +41,20 @@ impl ConfigError {
         Self {
             file: file.to_owned(),
             place,
-            line: None,
+            excerpt: None,
             problem,
         }
     }
 
     /// Adds the line to point at.
     pub(super) fn with_line_of(mut self, text: &str) -> Self {
-        self.line = self
-            .place
-            .and_then(|place| {
-                text.trim_start_matches('\u{feff}')
-                    .lines()
-                    .nth(place.line - 1)
-            })
-            .map(str::to_owned);
+        self.excerpt = self.place.and_then(|Place { line, column }| {
+            let text = text.lines().nth(line - 1)?;
+            let (shown, caret) = window(text, column);
+            let margin = line.to_string().len();
+            (!shown.is_empty())
+                .then(|| format!("  {line} | {shown}\n  {:margin$} | {:caret$}^", "", "").into())
+        });
         self
     }
 
@@ -65,15 +77,12 @@ impl fmt::Display for ConfigError {
         if let Some(Place { line, column }) = self.place {
             write!(f, ":{line}:{column}")?;
         }
-        write!(f, ": {}", self.problem)?;
-        if let (Some(place), Some(line)) = (self.place, &self.line) {
-            let number = place.line.to_string();
-            let (shown, caret) = window(line, place.column);
-            write!(f, "\n  {number} | {shown}")?;
-            write!(f, "\n  {:1$} | {2:3$}^", "", number.len(), "", caret)?;
+        write!(f, ": {}", escaped(&self.problem.message))?;
+        if let Some(excerpt) = &self.excerpt {
+            write!(f, "\n{excerpt}")?;
         }
         if let Some(hint) = &self.problem.hint {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", escaped(hint))?;
         }
         Ok(())
     }

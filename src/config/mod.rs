@@ -5,20 +5,19 @@
 //! same import path under two spellings) is placed by walking the file a second time.
 
 mod error;
+mod explain;
+mod file;
 mod read;
+mod scalar;
+mod values;
+mod visitors;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 pub use error::ConfigError;
 
 use crate::module::{Forge, Host, Key, Problem, RepoUrl, Vcs, WebUrl, go_source, quoted};
-
-/// The largest file that is read, in bytes: a million modules fit, and a file that is a
-/// mistake (a log, a device) ends here and not in memory.
-const MAX_FILE: u64 = 64 << 20;
 
 /// A valid configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +95,17 @@ impl Module {
 }
 
 impl Config {
+    /// The defaults, before the file is read.
+    fn empty() -> Self {
+        Self {
+            host: None,
+            cache_max_age: 86400,
+            docs: WebUrl::parse("https://pkg.go.dev").ok(),
+            index: Index::List,
+            modules: Vec::new(),
+        }
+    }
+
     /// Reads and validates a file. `host` is the default host, where the caller names one.
     ///
     /// # Errors
@@ -103,7 +113,10 @@ impl Config {
     /// The first thing that is wrong, with its place.
     pub fn read(path: &Path, host: Option<&Host>) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
-        let text = read_text(path).map_err(|(problem, at)| ConfigError::new(&name, problem, at))?;
+        let bytes = file::bytes(path).map_err(|problem| ConfigError::new(&name, problem, None))?;
+        let text = file::text(bytes).map_err(|(problem, at, shown)| {
+            ConfigError::new(&name, problem, at).with_line_of(&shown)
+        })?;
         Self::parse(&name, &text, host)
     }
 
@@ -113,8 +126,9 @@ impl Config {
     ///
     /// The first thing that is wrong, with its place.
     pub fn parse(name: &str, text: &str, host: Option<&Host>) -> Result<Self, ConfigError> {
-        let mut config = read::config(text)
-            .map_err(|(problem, at)| ConfigError::new(name, problem, at).with_line_of(text))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let refused = |(problem, at)| ConfigError::new(name, problem, at).with_line_of(text);
+        let mut config = read::config(text).map_err(refused)?;
         if let Some(host) = host {
             config.host = Some(host.clone());
         }
@@ -129,104 +143,130 @@ impl Config {
                 .first()
                 .and_then(|module| module.key.host.clone());
         }
-        if let Err((nth, problem)) = config.check_unique() {
-            let at = read::place_of_module(text, nth);
-            return Err(ConfigError::new(name, problem, at).with_line_of(text));
+        if let Some((first, second)) = config.given_twice() {
+            let first_at = read::place_of_module(text, first);
+            let problem = Problem::new(format!(
+                "{} is given twice: it is {} on the default host, {}",
+                quoted(&config.modules[second].key.to_string()),
+                quoted(&config.modules[first].key.to_string()),
+                config.host.as_ref().map_or("", Host::as_str),
+            ));
+            let at = read::place_of_module(text, second);
+            return Err(refused((read::remove_one(problem, first_at), at)));
         }
         Ok(config)
     }
 
-    /// Refuses `/a` beside `default.host/a`: equal once the default host is known, which the
-    /// reading of a single key cannot tell.
-    fn check_unique(&self) -> Result<(), (usize, Problem)> {
-        // Keys of one spelling were compared while they were read.
-        let Some(default) = self.host.as_ref() else {
-            return Ok(());
-        };
-        let named: HashMap<_, _> = self
-            .modules
-            .iter()
-            .enumerate()
-            .filter(|(_, module)| module.key.host.as_ref() == Some(default))
-            .map(|(nth, module)| ((&module.key.path, module.key.pattern), nth))
+    /// Finds `/a` beside `default.host/a`: equal once the default host is known, which the
+    /// reading of a single key cannot tell. Keys of one spelling were compared while they were
+    /// read.
+    fn given_twice(&self) -> Option<(usize, usize)> {
+        let default = self.host.as_ref()?;
+        let keys = || self.modules.iter().map(|module| &module.key).enumerate();
+        let named: HashMap<_, _> = keys()
+            .filter(|(_, key)| key.host.as_ref() == Some(default))
+            .map(|(nth, key)| ((&key.path, key.pattern), nth))
             .collect();
-        for (nth, module) in self.modules.iter().enumerate() {
-            let key = &module.key;
-            if key.host.is_none()
-                && let Some(&other) = named.get(&(&key.path, key.pattern))
-            {
-                let (first, second) =
-                    (&self.modules[nth.min(other)], &self.modules[nth.max(other)]);
-                return Err((
-                    nth.max(other),
-                    Problem::new(format!(
-                        "{} is given twice: it is {} on the default host, {default}",
-                        quoted(&second.key.to_string()),
-                        quoted(&first.key.to_string()),
-                    ))
-                    .hint("remove one of the two"),
-                ));
-            }
-        }
-        Ok(())
+        keys()
+            .filter(|(_, key)| key.host.is_none())
+            .find_map(|(nth, key)| {
+                let other = *named.get(&(&key.path, key.pattern))?;
+                Some((nth.min(other), nth.max(other)))
+            })
     }
 }
 
+/// A result whose problem has a place in the file, where one is known.
 type Placed<T> = Result<T, (Problem, Option<error::Place>)>;
 
-fn read_text(path: &Path) -> Placed<String> {
-    let io = |error: std::io::Error| {
-        let problem = Problem::new(match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            std::io::ErrorKind::PermissionDenied => {
-                "it may not be read: permission denied".to_owned()
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GOOD: [&str; 4] = [
+        "/a:\n  repo: https://h.example/a\n/x/*:\n  repo: https://h.example/*\n",
+        "host: go.example\ncache_max_age: 60\nindex: none\npaths:\n  /a:\n    repo: &r \
+         https://h.example/a.git\n    display: \"https://h.example/a _ _\"\n  b.example/c: {repo: \
+         *r, 'hidden': true, vcs: hg}\n",
+        "{\"/a\": {\"repo\": \"https://h.example/a\", \"branch\": \"main\"}}",
+        "--- # one\n? /a\n: !!map\n  description: >\n    one\n    line\n  repo: !!str \
+         https://h.example/a\n...\n",
+    ];
+
+    /// What means something to YAML, or has hurt a parser before.
+    const PIECES: [&str; 34] = [
+        "\n", "\n  ", "\t", " ", ": ", ":", "- ", "? ", "[", "]", "{", "}", ", ", "#", "&a ", "*a",
+        "*r", "!", "!!int ", "!<x> ", "|\n", ">-\n", "\"", "'", "\\", "%", "@", "---\n", "...\n",
+        "<<: ", "\0", "\u{feff}", "\u{2028}", "\u{1b}",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 4096,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        /// Whatever a file has in it: an error that a terminal can show, and never a panic.
+        #[test]
+        fn no_file_panics(
+            good in 0..GOOD.len(),
+            edits in prop::collection::vec((0..200usize, 0..4usize, 0..PIECES.len()), 1..6),
+        ) {
+            let mut text: Vec<char> = GOOD[good].chars().collect();
+            for (at, removed, piece) in edits {
+                let at = at % (text.len() + 1);
+                let end = (at + removed).min(text.len());
+                text.splice(at..end, PIECES[piece].chars());
             }
-            std::io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-            _ => format!("it cannot be read: {error}"),
-        });
-        let hint = match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                "name the file with `-config FILE`; `vanity.yaml.example` is one to start from"
+            let text: String = text.into_iter().collect();
+            if let Err(error) = Config::parse("vanity.yaml", &text, None) {
+                let shown = error.to_string();
+                prop_assert!(
+                    !shown.contains(|c: char| c.is_control() && c != '\n'),
+                    "{shown:?}"
+                );
+                prop_assert!(!shown.contains("invalid type"), "{shown}");
+                prop_assert!(error.line().is_none_or(|line| line <= text.lines().count() + 1));
             }
-            std::io::ErrorKind::PermissionDenied => {
-                "let the user that the server runs as read it, and the directories above it"
-            }
-            std::io::ErrorKind::IsADirectory => "name the file in it: `-config DIR/vanity.yaml`",
-            _ => return (problem, None),
+        }
+    }
+
+    #[test]
+    fn the_host_is_the_callers_the_files_or_the_first_keys() {
+        let host = |text: &str, given: Option<&str>| {
+            let given = given.map(|host| Host::parse(host).unwrap());
+            let config = Config::parse("vanity.yaml", text, given.as_ref()).unwrap();
+            config.host.map(|host| host.to_string())
         };
-        (problem.hint(hint), None)
-    };
-    let file = File::open(path).map_err(io)?;
-    let mut bytes = Vec::new();
-    let length = file.metadata().map_err(io)?.len();
-    if length <= MAX_FILE {
-        // The length is a hint only: a pipe has none, and a file may grow meanwhile.
-        bytes.reserve_exact(usize::try_from(length).unwrap_or(0));
-        file.take(MAX_FILE + 1)
-            .read_to_end(&mut bytes)
-            .map_err(io)?;
+        let module = "{repo: https://h.example/a}";
+        let keys = format!("b.example/a: {module}\na.example/a: {module}\n");
+        assert_eq!(host(&keys, None).as_deref(), Some("b.example"));
+        assert_eq!(host(&keys, Some("c.example")).as_deref(), Some("c.example"));
+        let set = format!("host: d.example\n{keys}");
+        assert_eq!(host(&set, None).as_deref(), Some("d.example"));
+        assert_eq!(host(&set, Some("c.example")).as_deref(), Some("c.example"));
+        assert_eq!(host(&format!("{keys}/a: {module}\n"), None), None);
     }
-    if length > MAX_FILE || bytes.len() as u64 > MAX_FILE {
-        return Err((
-            Problem::new(format!("it is larger than {} MiB", MAX_FILE >> 20))
-                .hint("is it the right file? A million modules fit in that"),
-            None,
-        ));
+
+    #[test]
+    fn a_large_file_is_not_refused_for_what_comes_late() {
+        // Each cut of the opening falls within something that is right only as a whole.
+        let rest = "  repo: https://h.example/a\n";
+        for length in [16 << 10, 512 << 10] {
+            for text in [
+                format!("/a:\n{}{rest}", " # much to say\n".repeat(length / 10)),
+                format!("/a:\n  vcs: git\n{}{rest}", "\n".repeat(length)),
+                format!(
+                    "/a:\n  repo:{}\n    https://h.example/a\n",
+                    "\n".repeat(length)
+                ),
+                format!("{{/a:{}{{repo: https://h.example/a}}}}", " ".repeat(length)),
+            ] {
+                Config::parse("vanity.yaml", &text, None).unwrap();
+            }
+        }
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let before = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
-        let column = before
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .count()
-            + 1;
-        let line = before.matches('\n').count() + 1;
-        (
-            Problem::new("it is not UTF-8").hint("save the file as UTF-8"),
-            Some(error::Place { line, column }),
-        )
-    })
 }

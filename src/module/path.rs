@@ -34,7 +34,9 @@ impl Host {
         }
         if let Some((_, rest)) = text.split_once("://") {
             let host = rest.split('/').next().unwrap_or_default();
-            return Err(refused("it is a URL").hint(format!("write the domain alone: `{host}`")));
+            return Err(
+                refused("it is a URL").hint(format!("write the domain alone: {}", quoted(host)))
+            );
         }
         if text.contains(':') {
             return Err(refused("an import path has no port")
@@ -47,7 +49,7 @@ impl Host {
         }
         if text.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(refused("Go wants lower case")
-                .hint(format!("write `{}`", text.to_ascii_lowercase())));
+                .hint(format!("write {}", quoted(&text.to_ascii_lowercase()))));
         }
         if let Some(bad) = text
             .chars()
@@ -175,6 +177,12 @@ impl Key {
     /// What [`Host::parse`] and [`ModulePath::parse`] refuse, and a `*` anywhere but as the
     /// whole last element.
     pub fn parse(text: &str) -> Result<Self, Problem> {
+        if let Some((_, rest)) = text.split_once("://") {
+            return Err(
+                Problem::new(format!("{} is no path: it is a URL", quoted(text)))
+                    .hint(format!("write {}", quoted(rest))),
+            );
+        }
         let (host, path) = match text.find('/') {
             Some(0) => (None, text),
             Some(slash) => (Some(&text[..slash]), &text[slash..]),
@@ -183,8 +191,12 @@ impl Key {
         let host = match host {
             None => None,
             Some(host) if !host.contains('.') => {
-                return Err(Problem::new(format!("{} is no path", quoted(text)))
-                    .hint(format!("a path starts with a slash: `/{text}`")));
+                return Err(
+                    Problem::new(format!("{} is no path", quoted(text))).hint(format!(
+                        "a path starts with a slash: {}",
+                        quoted(&format!("/{text}"))
+                    )),
+                );
             }
             Some(host) => Some(Host::parse(host)?),
         };
@@ -428,6 +440,79 @@ mod tests {
             assert!(ModulePath::parse(bad).is_err(), "{bad}");
         }
         assert!(ModulePath::parse(&format!("/{}", "a".repeat(MAX_PATH))).is_err());
+    }
+
+    /// The characters that Go's own tests try in a host and in an element behind it.
+    #[test]
+    fn every_ascii_character_where_go_allows_it() {
+        for c in (0..=127).map(char::from) {
+            let in_host = matches!(c, 'a'..='z' | '0'..='9' | '-' | '.');
+            assert_eq!(Host::parse(&format!("x{c}x.y")).is_ok(), in_host, "{c:?}");
+            // At the end of a path: a slash is dropped, a star makes a pattern of it.
+            let in_path = c.is_ascii_alphanumeric() || "-_~/".contains(c);
+            assert_eq!(
+                ModulePath::parse(&format!("/z{c}")).is_ok(),
+                in_path,
+                "{c:?}"
+            );
+            let within = in_path || c == '.';
+            assert_eq!(
+                ModulePath::parse(&format!("/z{c}z")).is_ok(),
+                within,
+                "{c:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_that_windows_would_not_store() {
+        for good in [
+            "/prn2", "/com", "/lpt", "/com0", "/calm1", "/xcon", "/con-x", "/x.con", "/z~", "/z09",
+            "/z09~", "/z~a", "/z09~09z", "/z.a~1",
+        ] {
+            assert!(ModulePath::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "/prn",
+            "/aux.foo",
+            "/CON",
+            "/com1",
+            "/com1.txt",
+            "/a/lpt1/b",
+            "/z~0",
+            "/z~09",
+            "/z~1.txt",
+            "/z09~09z~09",
+        ] {
+            assert!(ModulePath::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn major_versions_by_gos_rules() {
+        for good in [
+            "/v",
+            "/z/v",
+            "/z/v2",
+            "/z/v10",
+            "/z/v2/sub",
+            "/z/v1/sub",
+            "/z/v2x",
+            "/yaml.v0",
+        ] {
+            assert!(ModulePath::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "/v0",
+            "/z/v0",
+            "/z/v1",
+            "/z/v00",
+            "/z/v01",
+            "/z/v2.0",
+            "/z/v2.1.5",
+        ] {
+            assert!(ModulePath::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Problem, nearest, quoted};
+use super::{Problem, is_invisible, nearest, quoted};
 
 /// The schemes that a version control system of the go command fetches by.
 const SCHEMES: [&str; 9] = [
@@ -36,22 +36,40 @@ impl RepoUrl {
         if text.len() > LONGEST {
             return Err(refused(&format!("it is longer than {LONGEST} bytes")));
         }
+        if text.contains(['\n', '\r']) {
+            return Err(refused("it has a line break in it").hint("write it on one line"));
+        }
+        if is_local(text) {
+            return Err(refused("it is a path of one machine")
+                .hint("write the URL that others fetch it from"));
+        }
+        if let Some(bad) = text
+            .chars()
+            .find(|&c| c.is_control() || is_invisible(c) || "\"<>\\^`{|}".contains(c))
+        {
+            let bad = quoted(&bad.to_string());
+            let problem = refused(&format!("it has {bad} in it, which no URL can have"));
+            return Err(match text.contains("{{") {
+                true => problem.hint("is it a template that nothing filled in?"),
+                false => problem,
+            });
+        }
+        if text.trim() != text {
+            return Err(refused("it has a space around it").hint("remove the space"));
+        }
         if text.chars().any(char::is_whitespace) {
             return Err(refused("it has a space in it").hint("write a space in a URL as `%20`"));
         }
         if text
-            .chars()
-            .any(|c| c.is_control() || "\"<>\\^`{|}".contains(c))
+            .get(..5)
+            .is_some_and(|start| start.eq_ignore_ascii_case("file:"))
         {
-            return Err(refused("it has a character that no URL can have"));
+            return Err(refused("the go command refuses `file:`")
+                .hint("serve the repository over https, or run `git daemon`"));
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(without_scheme(text, refused("it has no scheme")));
         };
-        if scheme.eq_ignore_ascii_case("file") {
-            return Err(refused("the go command refuses `file:`")
-                .hint("serve the repository over https, or run `git daemon`"));
-        }
         if !SCHEMES.contains(&scheme) {
             let problem = refused(&format!("unknown scheme {}", quoted(scheme)));
             return Err(match nearest(&scheme.to_ascii_lowercase(), SCHEMES) {
@@ -194,28 +212,38 @@ impl fmt::Display for WebUrl {
     }
 }
 
+/// Whether a text is a path in a file system, of either kind.
+fn is_local(text: &str) -> bool {
+    let has_drive =
+        matches!(text.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
+    has_drive
+        || text.starts_with(['/', '\\', '~'])
+        || text.starts_with("./")
+        || text.starts_with("../")
+}
+
 /// The advice for a URL without a scheme: people write the scp form, or the host alone.
 fn without_scheme(text: &str, problem: Problem) -> Problem {
-    if let Some((user_host, path)) = text.split_once(':')
-        && user_host.contains('@')
-        && !user_host.contains('/')
-    {
-        let path = path.trim_start_matches('/');
+    let (host, path) = text.split_at(text.find([':', '/']).unwrap_or(text.len()));
+    let path = path.trim_start_matches([':', '/']);
+    let port = path.split('/').next().unwrap_or_default();
+    if host.contains('@') {
         return Problem::new(format!(
             "{} is no repository URL: it is the scp form, which only git reads",
             quoted(text)
         ))
-        .hint(format!("write `ssh://{user_host}/{path}`"));
+        .hint(format!("write {}", quoted(&format!("ssh://{host}/{path}"))));
     }
-    if text.starts_with("file:") {
-        return problem.hint("the go command refuses `file:`; serve the repository over https");
-    }
-    match text.split('/').next() {
-        Some(host) if host.contains('.') && !host.starts_with('.') => {
-            problem.hint(format!("write `https://{text}`"))
-        }
-        _ => problem.hint("write one such as `https://github.com/bigwhite/gowechat`"),
-    }
+    let meant = if SCHEMES.contains(&host) {
+        format!("{host}://{path}")
+    } else if !host.contains('.') {
+        return problem.hint("write one such as `https://github.com/bigwhite/gowechat`");
+    } else if port.parse::<u16>().is_ok() {
+        format!("https://{host}:{path}")
+    } else {
+        format!("https://{host}/{path}")
+    };
+    problem.hint(format!("write {}", quoted(meant.trim_end_matches('/'))))
 }
 
 fn check_host(host_port: &str) -> Result<(), String> {

@@ -1,0 +1,244 @@
+//! Files that are right, however they are written: `check` passes, and the server serves them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{SEED, Server, program, repository_file};
+
+/// What `check` says about a file that it accepts.
+fn accepted(directory: &Path, arguments: &[&str]) -> String {
+    let output = program()
+        .arg("check")
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert_eq!(stderr, "");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn check(config: &str, arguments: &[&str]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("vanity.yaml"), config).unwrap();
+    accepted(directory.path(), arguments)
+}
+
+/// The go-import content that the go command gets for a path.
+fn go_import(server: &Server, path: &str) -> String {
+    meta(server, path, "go-import").unwrap_or_else(|| panic!("no go-import at {path}"))
+}
+
+fn meta(server: &Server, path: &str, name: &str) -> Option<String> {
+    let page = server.get(&format!("{path}?go-get=1")).body;
+    let (_, content) = page.split_once(&format!("<meta name=\"{name}\" content=\""))?;
+    Some(content.split('"').next().unwrap().to_owned())
+}
+
+#[test]
+fn one_mapping_in_many_spellings() {
+    let spellings = [
+        ("as the contract has it", SEED.to_owned()),
+        ("a byte-order mark", format!("\u{feff}{SEED}")),
+        ("CRLF", SEED.replace('\n', "\r\n")),
+        ("no newline at the end", SEED.trim_end().to_owned()),
+        ("a marked document", format!("---\n{SEED}...\n")),
+        ("a directive", format!("%YAML 1.2\n---\n{SEED}")),
+        (
+            "a comment behind the end",
+            format!("{SEED}--- # nothing more\n").replace("---", "..."),
+        ),
+        (
+            "JSON",
+            "{\"/gowechat\": {\"repo\": \"https:\\/\\/github.com\\/bigwhite\\/gowechat\"},\n\
+             \t\"/x/experiments\": {\"repo\": \"https://github.com/bigwhite/experiments\"}}"
+                .to_owned(),
+        ),
+        (
+            "flow style",
+            "{/gowechat: {repo: https://github.com/bigwhite/gowechat}, \
+             /x/experiments: {repo: https://github.com/bigwhite/experiments,},}"
+                .to_owned(),
+        ),
+        (
+            "quotation marks",
+            "\"/gowechat\":\n  'repo': \"https://github.com/bigwhite/gowechat\"\n\
+             '/x/experiments/':\n  \"repo\": 'https://github.com/bigwhite/experiments'\n"
+                .to_owned(),
+        ),
+        (
+            "beneath paths",
+            format!("paths:\n  {}\n", SEED.trim_end().replace('\n', "\n  ")),
+        ),
+        (
+            "at the left and beneath paths",
+            "paths:\n  /gowechat:\n    repo: https://github.com/bigwhite/gowechat\n\
+             /x/experiments:\n  repo: https://github.com/bigwhite/experiments\n"
+                .to_owned(),
+        ),
+        (
+            "comments everywhere",
+            "# one\n\n/gowechat: # two\n# three\n  # four\n  repo: # five\n    # six\n    \
+             https://github.com/bigwhite/gowechat # seven\n\n#eight\n/x/experiments:\n\n  \
+             repo: https://github.com/bigwhite/experiments\n# nine"
+                .to_owned(),
+        ),
+        (
+            "an alias",
+            "/gowechat:\n  repo: &wechat https://github.com/bigwhite/gowechat\n\
+             /wechat:\n  repo: *wechat\n  hidden: true\n\
+             /x/experiments: &module\n  repo: https://github.com/bigwhite/experiments\n\
+             /experiments: *module\n"
+                .to_owned(),
+        ),
+        (
+            "explicit keys, tags of YAML's own, blocks",
+            "? /gowechat\n: !!map\n  repo: !!str https://github.com/bigwhite/gowechat\n\
+             /x/experiments:\n  repo: >-\n    https://github.com/bigwhite/experiments\n"
+                .to_owned(),
+        ),
+    ];
+    for (name, config) in spellings {
+        assert!(
+            check(&config, &["-host", "tonybai.com"]).contains(": ok, "),
+            "{name}"
+        );
+        let server = Server::start(&config);
+        for (path, content) in [
+            (
+                "/gowechat",
+                "tonybai.com/gowechat git https://github.com/bigwhite/gowechat",
+            ),
+            (
+                "/x/experiments",
+                "tonybai.com/x/experiments git https://github.com/bigwhite/experiments",
+            ),
+        ] {
+            assert_eq!(go_import(&server, path), content, "{name}");
+        }
+    }
+}
+
+/// The configuration that the README of GoogleCloudPlatform/govanityurls shows.
+#[test]
+fn the_file_of_the_go_tool() {
+    let config = "\
+host: example.com
+cache_max_age: 3600
+paths:
+  /portmidi:
+    repo: https://github.com/rakyll/portmidi
+    display: \"https://github.com/rakyll/portmidi https://github.com/rakyll/portmidi/tree/master{/dir} https://github.com/rakyll/portmidi/blob/master{/dir}/{file}#L{line}\"
+    vcs: git
+";
+    assert_eq!(
+        check(config, &[]),
+        "vanity.yaml: ok, 1 module at example.com\n"
+    );
+    let server = Server::start(config);
+    let page = server.get("/portmidi/sub?go-get=1");
+    assert_eq!(page.header("cache-control"), Some("public, max-age=3600"));
+    assert_eq!(
+        go_import(&server, "/portmidi/sub"),
+        "tonybai.com/portmidi git https://github.com/rakyll/portmidi"
+    );
+    assert_eq!(
+        meta(&server, "/portmidi", "go-source").unwrap(),
+        "tonybai.com/portmidi https://github.com/rakyll/portmidi \
+         https://github.com/rakyll/portmidi/tree/master{/dir} \
+         https://github.com/rakyll/portmidi/blob/master{/dir}/{file}#L{line}"
+    );
+}
+
+#[test]
+fn the_example_is_right_and_live() {
+    let file = repository_file("vanity.yaml.example");
+    let text = fs::read_to_string(&file).unwrap();
+    let server = Server::start(&text);
+    for (path, content) in [
+        (
+            "/gowechat",
+            "tonybai.com/gowechat git https://github.com/bigwhite/gowechat",
+        ),
+        (
+            "/x/experiments",
+            "tonybai.com/x/experiments git https://github.com/bigwhite/experiments",
+        ),
+    ] {
+        assert_eq!(go_import(&server, path), content);
+    }
+    let said = accepted(
+        file.parent().unwrap(),
+        &["-host", "example.com", "-config", "vanity.yaml.example"],
+    );
+    assert_eq!(said, "vanity.yaml.example: ok, 2 modules at example.com\n");
+}
+
+/// Every example in it holds, alone among the live lines and all at once.
+#[test]
+fn the_examples_in_comments_hold() {
+    let text = fs::read_to_string(repository_file("vanity.yaml.example")).unwrap();
+    // "# Prose", "#key: example", "#  indented: example".
+    let example = |line: &str| {
+        let rest = line.strip_prefix('#')?;
+        let is_prose = rest.is_empty() || (rest.starts_with(' ') && !rest.starts_with("  "));
+        (!is_prose).then(|| rest.to_owned())
+    };
+    let all: Vec<_> = text
+        .lines()
+        .map(|line| example(line).unwrap_or_else(|| line.to_owned()))
+        .collect();
+    assert_eq!(
+        check(&all.join("\n"), &[]),
+        "vanity.yaml: ok, 7 modules at example.com\n"
+    );
+    // A group of lines ends where the next is no example.
+    let lines: Vec<_> = text.lines().collect();
+    for group in lines.chunk_by(|a, b| example(a).is_some() == example(b).is_some()) {
+        let Some(start) = group.first().filter(|line| example(line).is_some()) else {
+            continue;
+        };
+        let uncommented: Vec<_> = group.iter().filter_map(|line| example(line)).collect();
+        let config = format!("{SEED}{}\n", uncommented.join("\n"));
+        assert!(
+            check(&config, &["-host", "tonybai.com"]).contains("ok, "),
+            "{start}"
+        );
+    }
+    // Every key that there is, is in it.
+    for key in [
+        "host",
+        "cache_max_age",
+        "docs",
+        "index",
+        "paths",
+        "repo",
+        "vcs",
+        "subdir",
+        "display",
+        "forge",
+        "branch",
+        "description",
+        "hidden",
+    ] {
+        let there = all
+            .iter()
+            .any(|line| line.trim_start().starts_with(&format!("{key}:")));
+        assert!(there, "{key}");
+    }
+}
+
+#[test]
+fn a_host_in_every_key_needs_no_other() {
+    let config =
+        "go.example.org/a:\n  repo: https://h.example/a\nb.example:\n  repo: https://h.example/b\n";
+    assert_eq!(
+        check(config, &[]),
+        "vanity.yaml: ok, 2 modules at go.example.org\n"
+    );
+}
