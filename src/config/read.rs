@@ -31,13 +31,17 @@ pub(super) fn config(text: &str) -> Placed<Config> {
     Ok(config)
 }
 
-/// Refuses what YAML allows in no file, with the place that its parser does not tell.
+/// Refuses what YAML allows in no file, with the place that its parser does not tell; and the
+/// line breaks of Unicode, which the parser counts as lines and no editor does.
 fn check_characters(text: &str) -> Placed<()> {
-    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{85}') || !c.is_control();
-    let Some((index, bad)) = text
-        .char_indices()
-        .find(|&(_, c)| !allowed(c) || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'))
-    else {
+    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r') || !c.is_control();
+    let Some((index, bad)) = text.char_indices().find(|&(_, c)| {
+        !allowed(c)
+            || matches!(
+                c,
+                '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+            )
+    }) else {
         return Ok(());
     };
     let problem = Problem::new(format!(

@@ -12,6 +12,9 @@ const SCHEMES: [&str; 9] = [
 /// Longer URLs than browsers and servers agree on help nobody.
 const LONGEST: usize = 2048;
 
+/// Characters that stand in no URL as they are.
+const NO_URL_HAS: &str = "\"<>\\^`{|}";
+
 /// An absolute URL that the go command can hand to a version control system.
 ///
 /// It has a known scheme and a host, no spaces, no password and, over http(s), no user. A URL
@@ -36,29 +39,16 @@ impl RepoUrl {
         if text.len() > LONGEST {
             return Err(refused(&format!("it is longer than {LONGEST} bytes")));
         }
-        if text.contains(['\n', '\r']) {
-            return Err(refused("it has a line break in it").hint("write it on one line"));
+        // One pass for the many that are as they should be; what is wrong with the others
+        // may take longer.
+        if !text
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !NO_URL_HAS.contains(b as char))
+        {
+            check_characters(text, refused)?;
         }
         if is_local(text) {
-            return Err(refused("it is a path of one machine")
-                .hint("write the URL that others fetch it from"));
-        }
-        if let Some(bad) = text
-            .chars()
-            .find(|&c| c.is_control() || is_invisible(c) || "\"<>\\^`{|}".contains(c))
-        {
-            let bad = quoted(&bad.to_string());
-            let problem = refused(&format!("it has {bad} in it, which no URL can have"));
-            return Err(match text.contains("{{") {
-                true => problem.hint("is it a template that nothing filled in?"),
-                false => problem,
-            });
-        }
-        if text.trim() != text {
-            return Err(refused("it has a space around it").hint("remove the space"));
-        }
-        if text.chars().any(char::is_whitespace) {
-            return Err(refused("it has a space in it").hint("write a space in a URL as `%20`"));
+            return Err(local(refused));
         }
         if text
             .get(..5)
@@ -213,6 +203,39 @@ impl fmt::Display for WebUrl {
 }
 
 /// Whether a text is a path in a file system, of either kind.
+/// Refuses what no URL can have, white space included.
+fn check_characters(text: &str, refused: impl Fn(&str) -> Problem) -> Result<(), Problem> {
+    if text.contains(['\n', '\r']) {
+        return Err(refused("it has a line break in it").hint("write it on one line"));
+    }
+    // Backslashes are a path's before they are a bad character.
+    if is_local(text) {
+        return Err(local(refused));
+    }
+    if let Some(bad) = text
+        .chars()
+        .find(|&c| c.is_control() || is_invisible(c) || NO_URL_HAS.contains(c))
+    {
+        let bad = quoted(&bad.to_string());
+        let problem = refused(&format!("it has {bad} in it, which no URL can have"));
+        return Err(match text.contains("{{") {
+            true => problem.hint("is it a template that nothing filled in?"),
+            false => problem,
+        });
+    }
+    if text.trim() != text {
+        return Err(refused("it has a space around it").hint("remove the space"));
+    }
+    if text.contains(char::is_whitespace) {
+        return Err(refused("it has a space in it").hint("write a space in a URL as `%20`"));
+    }
+    Ok(())
+}
+
+fn local(refused: impl Fn(&str) -> Problem) -> Problem {
+    refused("it is a path of one machine").hint("write the URL that others fetch it from")
+}
+
 fn is_local(text: &str) -> bool {
     let has_drive =
         matches!(text.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
