@@ -29,7 +29,7 @@ impl Place {
 /// and a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    file: String,
+    file: Box<str>,
     place: Option<Place>,
     /// The line, as far as it is shown, with the caret beneath.
     excerpt: Option<Box<str>>,
@@ -39,7 +39,7 @@ pub struct ConfigError {
 impl ConfigError {
     pub(super) fn new(file: &str, problem: Problem, place: Option<Place>) -> Self {
         Self {
-            file: file.to_owned(),
+            file: file.into(),
             place,
             excerpt: None,
             problem,
@@ -50,7 +50,12 @@ impl ConfigError {
     pub(super) fn with_line_of(mut self, text: &str) -> Self {
         self.excerpt = self.place.and_then(|Place { line, column }| {
             let text = text.lines().nth(line - 1)?;
-            let (shown, caret) = window(text, column);
+            let masked = self
+                .problem
+                .secret
+                .as_ref()
+                .map(|secret| text.replace(&**secret, "…"));
+            let (shown, caret) = window(masked.as_deref().unwrap_or(text), column);
             let margin = line.to_string().len();
             (!shown.is_empty())
                 .then(|| format!("  {line} | {shown}\n  {:margin$} | {:caret$}^", "", "").into())

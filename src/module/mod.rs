@@ -22,6 +22,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// A password or the like, which no message may repeat: messages end in logs.
+    pub secret: Option<Box<str>>,
 }
 
 impl Problem {
@@ -30,6 +32,7 @@ impl Problem {
         Self {
             message: message.into(),
             hint: None,
+            secret: None,
         }
     }
 

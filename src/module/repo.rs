@@ -73,9 +73,13 @@ impl RepoUrl {
             None => authority,
             Some((user, host_port)) => {
                 if user.contains(':') || matches!(scheme, "http" | "https") {
-                    return Err(refused("it has credentials in it").hint(
+                    let problem = Problem::new("the repository URL has credentials in it").hint(
                         "the page is public; give the URL without them, and the go command a .netrc",
-                    ));
+                    );
+                    return Err(Problem {
+                        secret: Some(user.into()),
+                        ..problem
+                    });
                 }
                 host_port
             }
