@@ -94,7 +94,7 @@ pub fn essence(response: &Response) -> Response {
     let mut response = response.clone();
     response
         .headers
-        .retain(|(name, _)| !["date", "connection", "server"].contains(&name.as_str()));
+        .retain(|(name, _)| !["date", "connection", "x-upstream"].contains(&name.as_str()));
     response
 }
 
