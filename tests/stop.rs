@@ -111,6 +111,28 @@ fn a_new_connection_is_answered_or_refused_but_never_half_answered() {
 }
 
 #[test]
+fn who_is_connected_when_the_signal_comes_is_answered() {
+    let mut server = Server::start(SEED);
+    // Asleep, it accepts none of these; awake again, it has them and the signal before it.
+    server.signal("STOP");
+    let mut clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = Client::connect(server.addr).unwrap();
+            let ask = "GET /gowechat HTTP/1.1\r\nHost: tonybai.com\r\n\r\n";
+            client.send(ask).unwrap();
+            client
+        })
+        .collect();
+    server.signal("TERM");
+    server.signal("CONT");
+    for client in &mut clients {
+        assert_eq!(client.answer().unwrap().status, 200);
+        assert!(client.is_closed().unwrap());
+    }
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
 fn connections_that_rest_hold_nothing_up() {
     let mut server = Server::start(SEED);
     let mut resting: Vec<_> = (0..50)
