@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{Level, info};
 use tracing_subscriber::prelude::*;
@@ -16,6 +17,8 @@ use crate::site::Site;
 
 /// The admin listener needs no more: a scraper, a probe, a person.
 const ADMIN_CONNECTIONS: usize = 100;
+/// How long the admin listener's clients hold up the end, once all others are done.
+const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
 /// Serves until a signal says stop.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
@@ -42,7 +45,10 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(cli, &listen, passed, app, seen))
+    let result = runtime.block_on(serve(cli, &listen, passed, app, seen));
+    // Not even a reload whose file cannot be read to its end keeps the process.
+    runtime.shutdown_background();
+    result
 }
 
 async fn serve(
@@ -89,10 +95,12 @@ async fn serve(
         app.clone(),
     );
     let watched = cli.serve.watch.then_some(seen);
-    tokio::spawn(reload_when_told(reloader, app.clone(), hang_up, watched));
+    let reloads = tokio::spawn(reload_when_told(reloader, app.clone(), hang_up, watched));
     Manager.ready(&status);
     let stop = async {
         stop.await;
+        // Nobody is to be told READY=1 after STOPPING=1.
+        reloads.abort();
         Manager.stopping();
         app.close_connections();
     };
@@ -104,7 +112,7 @@ async fn serve(
     };
     server::run(listeners, router, limits, stop).await;
     drop(admin_stop);
-    let _ = admin.await;
+    let _ = tokio::time::timeout(ADMIN_DRAIN, admin).await;
     info!("stopped");
     Ok(())
 }

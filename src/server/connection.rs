@@ -84,7 +84,9 @@ where
     poll_fn(|cx| {
         // The connection first: a request that has come is answered, also while stopping.
         let mut result = connection.as_mut().poll(cx);
-        if result.is_pending() && !stopping && stop.as_mut().poll(cx).is_ready() {
+        // Half a head is a request too, but hyper would take it for a rest between requests.
+        let may_stop = !stopping && phase.get() != Waiting::Head;
+        if result.is_pending() && may_stop && stop.as_mut().poll(cx).is_ready() {
             stopping = true;
             connection.as_mut().graceful_shutdown();
             result = connection.as_mut().poll(cx);

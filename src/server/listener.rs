@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -22,6 +22,9 @@ use crate::module::quoted;
 const BACKLOG: i32 = 4096;
 /// How long accepting rests after an error that only time mends.
 const BACK_OFF: Duration = Duration::from_millis(50);
+/// How long after the last such error it counts as mended. One connection that ends makes room
+/// for one, and the next fails again: no news.
+const MENDED: Duration = Duration::from_secs(10);
 /// The kernel's limit for the path of a Unix socket, in bytes, less the closing zero.
 const LONGEST_SOCKET_PATH: usize = 107;
 
@@ -121,6 +124,8 @@ impl BindError {
 pub struct Listener {
     socket: Accepting,
     address: ListenAddr,
+    /// When accepting last failed, if it is not mended.
+    failed: Option<Instant>,
     /// Removed when the listener is dropped; none where systemd owns it.
     _file: Option<SocketFile>,
 }
@@ -164,6 +169,7 @@ impl Listener {
         Ok(Self {
             socket: Accepting::Tcp(TcpListener::from_std(socket)?),
             address,
+            failed: None,
             _file: None,
         })
     }
@@ -175,6 +181,7 @@ impl Listener {
         Ok(Self {
             socket: Accepting::Unix(UnixListener::from_std(socket)?),
             address: ListenAddr::Unix(path.unwrap_or_default()),
+            failed: None,
             _file: None,
         })
     }
@@ -186,12 +193,12 @@ impl Listener {
 
     /// The next connection. Errors are waited out, none of them being the listener's own;
     /// `on_error` is called for each that kept a client waiting.
-    pub(super) async fn accept(&self, on_error: impl Fn()) -> (Stream, Peer) {
-        let mut failing = false;
+    pub(super) async fn accept(&mut self, on_error: impl Fn()) -> (Stream, Peer) {
         loop {
             match self.try_accept().await {
                 Ok(accepted) => {
-                    if failing {
+                    if self.failed.is_some_and(|failed| failed.elapsed() > MENDED) {
+                        self.failed = None;
                         info!("{}: accepting connections again", self.address);
                     }
                     return accepted;
@@ -202,12 +209,11 @@ impl Listener {
                 Err(error) => {
                     on_error();
                     // Once, not for every try: the disk may be short as well.
-                    if !failing {
+                    if self.failed.replace(Instant::now()).is_none() {
                         warn!(
                             "{}: cannot accept connections: {error}; trying on",
                             self.address
                         );
-                        failing = true;
                     }
                     tokio::time::sleep(BACK_OFF).await;
                 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::warn;
 
 pub use admin::router as admin_router;
@@ -67,8 +68,10 @@ pub async fn run(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    let max_connections = limits.max_connections;
-    let room = Arc::new(Semaphore::new(max_connections));
+    // Each listener holds a permit while it waits for a connection. One that nobody connects
+    // to must not keep the last from the others.
+    let permits = limits.max_connections + listeners.len().saturating_sub(1);
+    let room = Arc::new(Semaphore::new(permits));
     let (stopping, stopped) = watch::channel(false);
     let mut acceptors = JoinSet::new();
     for listener in listeners {
@@ -86,14 +89,11 @@ pub async fn run(
     stopping.send_replace(true);
     while acceptors.join_next().await.is_some() {}
     // Each connection holds a permit: to have them all is to have none left.
-    let everyone = u32::try_from(max_connections).unwrap_or(u32::MAX);
-    if tokio::time::timeout(DRAIN, room.acquire_many(everyone))
-        .await
-        .is_err()
-    {
+    let everyone = u32::try_from(permits).unwrap_or(u32::MAX);
+    if timeout(DRAIN, room.acquire_many(everyone)).await.is_err() {
         warn!(
             "{} connections cut: not done {DRAIN:?} after the stop signal",
-            max_connections - room.available_permits()
+            permits - room.available_permits()
         );
     }
 }
@@ -107,13 +107,13 @@ struct Connecting {
     limits: Limits,
 }
 
-async fn accept_all(listener: Listener, connecting: Connecting) {
-    let accept = || listener.accept(|| connecting.limits.metrics.not_accepted());
+async fn accept_all(mut listener: Listener, connecting: Connecting) {
+    let not_accepted = || connecting.limits.metrics.not_accepted();
     let mut stopped = connecting.stopped.clone();
     loop {
         let next = async {
             let permit = connecting.room.clone().acquire_owned().await.ok()?;
-            Some((accept().await, permit))
+            Some((listener.accept(not_accepted).await, permit))
         };
         tokio::select! {
             _ = stopped.changed() => break,
@@ -123,16 +123,16 @@ async fn accept_all(listener: Listener, connecting: Connecting) {
             },
         }
     }
+    // The backlog is empty when nothing comes out of it at once.
+    const AT_ONCE: Duration = Duration::from_millis(2);
     let last = async {
-        while let Ok(permit) = connecting.room.clone().try_acquire_owned() {
-            // The backlog is empty when nothing comes out of it at once.
-            match tokio::time::timeout(Duration::from_millis(2), accept()).await {
-                Ok(stream) => connecting.spawn(stream, permit),
-                Err(_) => return,
-            }
+        while let Ok(permit) = connecting.room.clone().try_acquire_owned()
+            && let Ok(accepted) = timeout(AT_ONCE, listener.accept(not_accepted)).await
+        {
+            connecting.spawn(accepted, permit);
         }
     };
-    let _ = tokio::time::timeout(LAST_ACCEPT, last).await;
+    let _ = timeout(LAST_ACCEPT, last).await;
 }
 
 impl Connecting {

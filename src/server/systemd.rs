@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
+use socket2::SockRef;
 use tracing::warn;
 
 use super::Listener;
@@ -27,6 +28,24 @@ enum Socket {
     Unix(StdUnixListener),
 }
 
+impl Socket {
+    fn listens(&self) -> bool {
+        let listens = match self {
+            Self::Tcp(socket) => SockRef::from(socket).is_listener(),
+            Self::Unix(socket) => SockRef::from(socket).is_listener(),
+        };
+        listens.unwrap_or(false)
+    }
+}
+
+fn no_listener(nth: usize) -> io::Error {
+    let descriptor = 3 + nth;
+    io::Error::other(format!(
+        "file descriptor {descriptor}, which systemd passed, is no TCP or Unix socket that \
+         listens; the .socket unit needs ListenStream= and Accept=no"
+    ))
+}
+
 impl PassedSockets {
     /// Takes what `LISTEN_FDS` announces. Called once, before there are threads: it takes the
     /// variables out of the environment.
@@ -42,8 +61,14 @@ impl PassedSockets {
         for nth in 0..passed.len() {
             let socket = match passed.take_tcp_listener(nth) {
                 Ok(socket) => socket.map(Socket::Tcp),
-                Err(_) => passed.take_unix_listener(nth)?.map(Socket::Unix),
+                Err(_) => passed
+                    .take_unix_listener(nth)
+                    .map_err(|_| no_listener(nth))?
+                    .map(Socket::Unix),
             };
+            if !socket.as_ref().is_some_and(Socket::listens) {
+                return Err(no_listener(nth));
+            }
             let admin = names.next() == Some(ADMIN);
             let list = if admin {
                 &mut sockets.admin

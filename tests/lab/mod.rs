@@ -5,7 +5,13 @@
 //! run side by side, collide with nothing on the machine and leave nothing behind: the last
 //! act of a process namespace is to kill what is left in it, however the test ended.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 mod go;
 mod namespace;
@@ -47,6 +53,8 @@ pub struct Lab {
     /// nginx and fcgiwrap.
     daemons: Vec<Daemon>,
     server: Option<Server>,
+    /// nginx's blocks for them.
+    upstreams: String,
 }
 
 impl Lab {
@@ -60,6 +68,7 @@ impl Lab {
             dir,
             daemons: Vec::new(),
             server: None,
+            upstreams: String::new(),
         };
         lab.openssl("ca", &[]);
         let socket = lab.dir.join("fcgiwrap.sock");
@@ -113,12 +122,18 @@ impl Lab {
         git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
     }
 
+    /// Makes `servers` known to nginx as the upstream `name`, for hosts to pass requests to.
+    pub fn upstream(&mut self, name: &str, servers: &[&str]) {
+        let servers: String = servers.iter().map(|s| format!("server {s};\n")).collect();
+        let _ = writeln!(self.upstreams, "upstream {name} {{\n{servers}}}");
+    }
+
     /// Starts nginx for `hosts`, each with the text of its `server` block, and for
     /// [`GIT_HOST`]; and makes all of them known in /etc/hosts.
     pub fn nginx(&mut self, scheme: Scheme, hosts: &[(&str, &str)]) {
         let git = self.git_rule();
         let mut names = "127.0.0.1 localhost\n".to_owned();
-        let mut config = NGINX.to_owned();
+        let mut config = format!("{NGINX}{}", self.upstreams);
         for (host, body) in hosts.iter().copied().chain([(GIT_HOST, git.as_str())]) {
             let _ = writeln!(names, "127.0.0.1 {host}");
             let _ = writeln!(config, "server {{\nserver_name {host};\nlisten 80;");

@@ -32,7 +32,32 @@ pub fn program() -> Command {
         }
     }
     command.env_remove("PORT").env_remove("NOTIFY_SOCKET");
+    command.stdin(Stdio::null());
     command
+}
+
+/// The program as systemd starts it with `count` sockets: its standard input and, of two, its
+/// standard output, which the caller sets. `names` are their names, with colons between.
+pub fn passed_sockets(count: usize, names: &str) -> Command {
+    let program = program();
+    let mut shell = Command::new("sh");
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    // The shell's process id becomes the program's.
+    shell
+        .args([
+            "-c",
+            "LISTEN_PID=$$ exec \"$@\" 3<&0 4<&1 </dev/null >&2",
+            "sh",
+        ])
+        .arg(program.get_program())
+        .env("LISTEN_FDS", count.to_string())
+        .env("LISTEN_FDNAMES", names);
+    shell
 }
 
 /// A running server, killed when dropped.
@@ -65,11 +90,7 @@ impl Server {
 
     /// Starts `command`, and waits until it says where it listens.
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {

@@ -1,0 +1,386 @@
+//! Where the server listens, and what it says where it cannot.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv6Addr, TcpListener, TcpStream};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{PATIENCE, Response, SEED, Server, program, wait_until};
+
+const ASK: &[u8] = b"GET /gowechat HTTP/1.1\r\nHost: tonybai.com\r\nConnection: close\r\n\r\n";
+
+/// A directory with a vanity.yaml in it.
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
+    directory
+}
+
+/// `command`, or `program`, to serve the vanity.yaml of a directory.
+fn serving(mut command: Command, directory: &Path, listen: &[&str]) -> Command {
+    command
+        .args(["-host", "tonybai.com", "-config"])
+        .arg(directory.join("vanity.yaml"));
+    for address in listen {
+        command.args(["-listen", address]);
+    }
+    command
+}
+
+fn start(directory: &Path, listen: &[&str]) -> Server {
+    Server::spawn(serving(program(), directory, listen))
+}
+
+/// What the program says that cannot listen: one paragraph.
+fn refused(directory: &Path, listen: &[&str]) -> String {
+    refusal(serving(program(), directory, listen))
+}
+
+fn refusal(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.starts_with("govanityurls: cannot listen on "),
+        "{said}"
+    );
+    assert!(said.len() < 400, "{said}");
+    said
+}
+
+fn unix(path: &Path) -> String {
+    format!("unix:{}", path.display())
+}
+
+/// Whether there is an answer on a connection.
+fn answers(mut stream: impl std::io::Read + std::io::Write) -> bool {
+    let mut bytes = Vec::new();
+    stream.write_all(ASK).unwrap();
+    stream.read_to_end(&mut bytes).unwrap();
+    Response::parse(&bytes).status == 200
+}
+
+fn answers_at(path: &Path) -> bool {
+    answers(UnixStream::connect(path).unwrap())
+}
+
+/// The addresses in the log, in the order of -listen.
+fn addresses(server: &mut Server, count: usize) -> Vec<String> {
+    while server.log.len() < count {
+        server.wait_for_line("serving ");
+    }
+    let last = |line: &String| line.rsplit(' ').next().unwrap().to_owned();
+    server.log.iter().map(last).collect()
+}
+
+fn stop(server: &mut Server) {
+    server.signal("TERM");
+    assert!(server.wait().success());
+}
+
+#[test]
+fn several_addresses_of_every_kind() {
+    let directory = directory();
+    let socket = directory.path().join("http.sock");
+    let mut server = start(
+        directory.path(),
+        &["127.0.0.1:0", "[::1]:0", &unix(&socket), "localhost:0"],
+    );
+    let said = addresses(&mut server, 4);
+    assert!(said[0].starts_with("127.0.0.1:"), "{said:?}");
+    assert!(said[1].starts_with("[::1]:"), "{said:?}");
+    assert_eq!(said[2], unix(&socket));
+    for nth in [0, 1, 3] {
+        assert!(
+            answers(TcpStream::connect(&said[nth]).unwrap()),
+            "{}",
+            said[nth]
+        );
+    }
+    assert!(answers_at(&socket));
+    stop(&mut server);
+    assert!(!socket.exists());
+}
+
+#[test]
+fn every_ipv6_address_alone_takes_ipv4_too_and_leaves_it_beside_an_ipv4_listener() {
+    let directory = directory();
+    let mut alone = start(directory.path(), &["[::]:0"]);
+    let port = addresses(&mut alone, 1)[0]
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert!(answers(
+        TcpStream::connect(format!("127.0.0.1:{port}")).unwrap()
+    ));
+    assert!(answers(
+        TcpStream::connect(format!("[::1]:{port}")).unwrap()
+    ));
+    stop(&mut alone);
+
+    // The port that was free a moment ago.
+    let (four, six) = (format!("0.0.0.0:{port}"), format!("[::]:{port}"));
+    for listen in [[&four, &six], [&six, &four]] {
+        let mut both = start(directory.path(), &listen.map(String::as_str));
+        assert_eq!(addresses(&mut both, 2).len(), 2);
+        assert!(answers(
+            TcpStream::connect(format!("127.0.0.1:{port}")).unwrap()
+        ));
+        assert!(answers(
+            TcpStream::connect((Ipv6Addr::LOCALHOST, port.parse().unwrap())).unwrap()
+        ));
+        stop(&mut both);
+    }
+}
+
+#[test]
+fn a_listener_that_nobody_connects_to_takes_nobodys_place() {
+    let directory = directory();
+    let listen = ["127.0.0.1:0", "127.0.0.1:0"];
+    let mut command = serving(program(), directory.path(), &listen);
+    command.args(["-max-connections", "1"]);
+    let mut server = Server::spawn(command);
+    for address in addresses(&mut server, 2) {
+        for _ in 0..3 {
+            let stream = TcpStream::connect(&address).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            assert!(answers(stream), "{address}");
+        }
+    }
+}
+
+#[test]
+fn the_mode_of_a_socket_file() {
+    let directory = directory();
+    let path = directory.path().join("http.sock");
+    for (args, mode) in [
+        (&[][..], 0o660),
+        (&["-socket-mode", "600"], 0o600),
+        (&["-socket-mode=0666"], 0o666),
+    ] {
+        let mut command = serving(program(), directory.path(), &[&unix(&path)]);
+        command.args(args);
+        let mut server = Server::spawn(command);
+        let is = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(is, mode, "{is:o}");
+        stop(&mut server);
+    }
+}
+
+#[test]
+fn a_killed_server_starts_again_where_it_was() {
+    let directory = directory();
+    let socket = directory.path().join("http.sock");
+    let mut server = start(directory.path(), &["127.0.0.1:0", &unix(&socket)]);
+    let tcp = addresses(&mut server, 2).remove(0);
+    for _ in 0..3 {
+        // Connections that the kernel remembers for a while yet.
+        let mut kept = TcpStream::connect(&tcp).unwrap();
+        kept.write_all(b"GET /gowechat HTTP/1.1\r\n").unwrap();
+        assert!(answers(TcpStream::connect(&tcp).unwrap()));
+        server.signal("KILL");
+        assert!(!server.wait().success());
+        assert!(socket.exists());
+        server = start(directory.path(), &[&tcp, &unix(&socket)]);
+        assert_eq!(addresses(&mut server, 2)[0], tcp);
+        assert!(answers(TcpStream::connect(&tcp).unwrap()));
+        assert!(answers_at(&socket));
+        let _ = kept.read(&mut [0]);
+    }
+}
+
+#[test]
+fn a_socket_of_a_live_server_is_refused() {
+    let directory = directory();
+    let path = directory.path().join("http.sock");
+    let _live = start(directory.path(), &[&unix(&path)]);
+    let said = refused(directory.path(), &[&unix(&path)]);
+    assert!(
+        said.contains("another process listens there; stop it"),
+        "{said}"
+    );
+    assert!(answers_at(&path));
+
+    // So is one that listens and answers nobody.
+    let path = directory.path().join("mute.sock");
+    let _mute = UnixListener::bind(&path).unwrap();
+    let said = refused(directory.path(), &[&unix(&path)]);
+    assert!(said.contains("another process listens there"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_refused_and_left_alone() {
+    let directory = directory();
+    let path = directory.path().join("notes.txt");
+    fs::write(&path, "mine").unwrap();
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for path in [&path, &link] {
+        let said = refused(directory.path(), &[&unix(path)]);
+        assert!(
+            said.contains("no socket; remove it, or choose another"),
+            "{said}"
+        );
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    assert!(link.is_symlink());
+}
+
+#[test]
+fn the_file_of_another_server_is_left_alone_at_the_end() {
+    let directory = directory();
+    let path = directory.path().join("http.sock");
+    let mut old = start(directory.path(), &[&unix(&path)]);
+    fs::remove_file(&path).unwrap();
+    let mut new = start(directory.path(), &[&unix(&path)]);
+    stop(&mut old);
+    assert!(fs::metadata(&path).unwrap().file_type().is_socket());
+    assert!(answers_at(&path));
+    stop(&mut new);
+    assert!(!path.exists());
+}
+
+#[test]
+fn addresses_that_cannot_be() {
+    let directory = directory();
+    let at = |path: &str| unix(&directory.path().join(path));
+    let said = refused(directory.path(), &[&at(&"x".repeat(120))]);
+    assert!(said.contains("longer than the 107 bytes"), "{said}");
+    let said = refused(directory.path(), &[&at("no/such/http.sock")]);
+    assert!(said.contains("no such directory; make it"), "{said}");
+    let said = refused(directory.path(), &[&at("vanity.yaml/http.sock")]);
+    assert!(said.contains("vanity.yaml/http.sock: "), "{said}");
+    // An address for documentation, which no machine has.
+    let said = refused(directory.path(), &["192.0.2.1:8080"]);
+    assert!(said.contains("no such address"), "{said}");
+
+    // As long as can be; the directory's name has its share.
+    let room = 107 - directory.path().as_os_str().len() - 1;
+    let longest = directory.path().join("x".repeat(room));
+    let mut server = start(directory.path(), &[&unix(&longest)]);
+    assert!(answers_at(&longest));
+    stop(&mut server);
+}
+
+#[test]
+fn a_port_in_use() {
+    let directory = directory();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let said = refused(directory.path(), &[&address.to_string()]);
+    assert!(
+        said.contains(&format!("on {address}: the port is in use")),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("ss -ltnp 'sport = :{}'", address.port())),
+        "{said}"
+    );
+
+    // Also for the admin endpoints; and no socket file is left by those that could be had.
+    let socket = directory.path().join("http.sock");
+    let mut command = serving(program(), directory.path(), &[&unix(&socket)]);
+    command.args(["-admin", &address.to_string()]);
+    assert!(refusal(command).contains("the port is in use"));
+    assert!(!socket.exists());
+
+    let twice = refused(directory.path(), &["127.0.0.1:0", &address.to_string()]);
+    assert!(twice.contains("the port is in use"), "{twice}");
+}
+
+/// Takes every power of root's away; anyone else has none.
+const POWERLESS: [&str; 3] = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
+
+/// The program, started by another.
+fn started_by(wrapper: &[&str]) -> Command {
+    let mut command = Command::new(wrapper[0]);
+    command.args(&wrapper[1..]);
+    let program = program();
+    for (name, _) in program.get_envs() {
+        command.env_remove(name);
+    }
+    command.arg(program.get_program());
+    command
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
+}
+
+#[test]
+#[ignore = "needs setpriv; tests/run runs it"]
+fn a_directory_that_may_not_be_written() {
+    let directory = directory();
+    let closed = directory.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
+    let path: PathBuf = closed.join("http.sock");
+    let powerless = || match is_root() {
+        true => started_by(&POWERLESS),
+        false => program(),
+    };
+    let said = refusal(serving(powerless(), directory.path(), &[&unix(&path)]));
+    assert!(said.contains("permission denied"), "{said}");
+    assert!(said.contains("able to write to the directory"), "{said}");
+
+    // A socket there that is another user's is not taken for a stale one.
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+    drop(UnixListener::bind(&path).unwrap());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
+    let said = refusal(serving(powerless(), directory.path(), &[&unix(&path)]));
+    assert!(said.contains("permission denied"), "{said}");
+    assert!(path.exists());
+}
+
+#[test]
+#[ignore = "needs unshare and setpriv; tests/run runs it"]
+fn a_port_below_1024() {
+    let directory = directory();
+    // In a network of its own, where no setting of the machine opens low ports to everyone.
+    let mut with = vec!["unshare", "--net"];
+    if !is_root() {
+        with.push("--map-root-user");
+    }
+    let without = [&with, &POWERLESS[..]].concat();
+    let said = refusal(serving(started_by(&without), directory.path(), &[":80"]));
+    assert!(
+        said.contains("permission denied; a port below 1024 needs"),
+        "{said}"
+    );
+    assert!(said.contains("CAP_NET_BIND_SERVICE"), "{said}");
+    let mut server = Server::spawn(serving(started_by(&with), directory.path(), &[":80"]));
+    stop(&mut server);
+}
+
+#[test]
+#[ignore = "needs prlimit; tests/run runs it"]
+fn that_descriptors_are_short_is_said_once() {
+    let directory = directory();
+    let short = started_by(&["prlimit", "--nofile=24"]);
+    let mut server = Server::spawn(serving(short, directory.path(), &["127.0.0.1:0"]));
+    // More than it can have open; each that ends lets another in, and then it is short again.
+    let mut streams: Vec<_> = (0..40).map(|_| server.connect()).collect();
+    server.wait_for_line("cannot accept connections: ");
+    for stream in &mut streams {
+        assert!(answers(stream));
+    }
+    wait_until("it answers as ever", || {
+        (server.get("/gowechat").status == 200).then_some(())
+    });
+    stop(&mut server);
+    server.wait_for_line("stopped");
+    let told = server
+        .log
+        .iter()
+        .filter(|line| line.contains("cannot accept"));
+    assert_eq!(told.count(), 1, "{:#?}", server.log);
+}

@@ -1,0 +1,168 @@
+//! Two servers of one file are as good as one, and better.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod lab;
+mod load;
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use lab::{Scheme, enter};
+use load::{Client, Load, answers};
+use support::{Response, Server, program, wait_until};
+
+const CONFIG: &str = "\
+/gowechat:
+  repo: https://github.com/bigwhite/gowechat
+/only:
+  repo: https://git.example/only
+  forge: gitea
+/x/experiments:
+  repo: https://github.com/bigwhite/experiments
+  description: Things tried
+/x/*:
+  repo: https://git.example/team/*.git
+/gowechas:
+  repo: https://git.example/gowechas
+/gowechau:
+  repo: https://git.example/gowechau
+other.example/a:
+  repo: https://git.example/a
+other.example/b/c:
+  repo: https://git.example/c
+";
+
+/// Each kind of answer.
+const REQUESTS: [(&str, &str, &str); 14] = [
+    ("GET", "tonybai.com", "/gowechat?go-get=1"),
+    ("GET", "tonybai.com", "/gowechat/mp"),
+    ("HEAD", "tonybai.com", "/gowechat"),
+    ("GET", "tonybai.com", "/x/experiments"),
+    ("GET", "tonybai.com", "/x/anything/below?go-get=1"),
+    ("GET", "tonybai.com", "/"),
+    ("GET", "tonybai.com", "/?go-get=1"),
+    ("GET", "tonybai.com", "/x"),
+    ("GET", "tonybai.com", "/gowechaz"),
+    ("GET", "tonybai.com", "/gowechaz?go-get=1"),
+    ("POST", "tonybai.com", "/gowechat"),
+    ("GET", "other.example", "/"),
+    ("GET", "other.example", "/b/c"),
+    ("GET", "unknown.example", "/a"),
+];
+
+/// The same modules, the last of the file first; the hosts keep their order, since the first
+/// is the default.
+fn reversed(config: &str) -> String {
+    let mut modules: Vec<Vec<&str>> = Vec::new();
+    for line in config.lines() {
+        if !line.starts_with(' ') {
+            modules.push(Vec::new());
+        }
+        modules.last_mut().unwrap().push(line);
+    }
+    modules.reverse();
+    modules.concat().join("\n") + "\n"
+}
+
+/// All of the answers to [`REQUESTS`], but their dates.
+fn all_answers(server: &Server) -> Vec<Response> {
+    REQUESTS
+        .iter()
+        .map(|(method, host, target)| {
+            let mut response = server.request(method, target, &[("Host", host)]);
+            response.headers.retain(|(name, _)| name != "date");
+            response
+        })
+        .collect()
+}
+
+#[test]
+fn answers_depend_on_the_file_alone() {
+    let first = Server::start(CONFIG);
+    let expected = all_answers(&first);
+    for (nth, status) in [(0, 200), (6, 404), (8, 404), (10, 405), (12, 200)] {
+        assert_eq!(expected[nth].status, status, "{:?}", REQUESTS[nth]);
+    }
+    assert!(
+        expected[9].body.contains("did you mean"),
+        "{}",
+        expected[9].body
+    );
+    // Hash maps have another order in every process.
+    for config in [CONFIG, CONFIG, CONFIG, &reversed(CONFIG)] {
+        let other = Server::start(config);
+        for (request, (a, b)) in REQUESTS
+            .iter()
+            .zip(expected.iter().zip(all_answers(&other)))
+        {
+            assert_eq!(*a, b, "{request:?} of\n{config}");
+        }
+    }
+}
+
+/// nginx's own defaults, but that it tries a replica again at once after it has failed.
+const UPSTREAM: [&str; 2] = ["127.0.0.1:8081 max_fails=0", "127.0.0.1:8082 max_fails=0"];
+const RULE: &str = "
+    location / {
+        proxy_pass http://replicas;
+        proxy_set_header Host $host;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        add_header X-Upstream $upstream_addr always;
+    }
+";
+
+fn replica(dir: &Path, nth: usize) -> Server {
+    let mut command = program();
+    command
+        .args(["-host", "tonybai.com", "-listen"])
+        .arg(format!("127.0.0.1:{}", 8081 + nth))
+        .arg("-config")
+        .arg(dir.join("vanity.yaml"));
+    Server::spawn(command)
+}
+
+#[test]
+#[ignore = "needs nginx and fcgiwrap; tests/run runs it"]
+fn behind_nginx_nobody_notices_that_one_is_killed() {
+    enter(|mut lab| {
+        fs::write(lab.dir().join("vanity.yaml"), CONFIG).unwrap();
+        let dir = lab.dir().to_owned();
+        let mut replicas = [0, 1].map(|nth| replica(&dir, nth));
+        lab.upstream("replicas", &UPSTREAM);
+        lab.nginx(Scheme::Http, &[("tonybai.com", RULE)]);
+        let nginx = ([127, 0, 0, 1], 80).into();
+        let upstream = || {
+            let mut client = Client::connect(nginx).unwrap();
+            let response = client.get("/gowechat?go-get=1", "close").unwrap();
+            response.header("x-upstream").unwrap().to_owned()
+        };
+        let mut both = [upstream(), upstream()];
+        both.sort();
+        assert_eq!(both, ["127.0.0.1:8081", "127.0.0.1:8082"]);
+
+        let right = [answers(nginx)];
+        let requests = Load::during(nginx, &right, |load| {
+            for round in 0..10 {
+                let killed = round % 2;
+                load.goes_on(20);
+                replicas[killed].signal("KILL");
+                assert!(!replicas[killed].wait().success());
+                // nginx has met the dead one, and asked the other.
+                wait_until("one is tried in vain", || {
+                    upstream().contains(", ").then_some(())
+                });
+                load.goes_on(20);
+                replicas[killed] = replica(&dir, killed);
+            }
+            load.goes_on(20);
+        });
+        assert!(requests >= 4 * 20 * 21, "{requests}");
+        let log = lab.requests();
+        let bad = log
+            .lines()
+            .filter(|line| line.rsplit(' ').next() >= Some("500"));
+        assert_eq!(bad.count(), 0);
+    });
+}

@@ -1,0 +1,247 @@
+//! The server stops, and nobody who was being served notices.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod load;
+mod support;
+
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use load::{Client, Load, answers};
+use support::{SEED, Server, passed_sockets, program, repository_file, wait_until};
+
+/// How long a stop may take, whatever clients do, with time for a busy machine.
+const CEILING: Duration = Duration::from_secs(10 + 5);
+
+/// Stops the server; how long it took.
+fn stop(server: &mut Server, signal: &str) -> Duration {
+    let start = Instant::now();
+    server.signal(signal);
+    let status = server.wait();
+    assert_eq!(status.code(), Some(0), "{:#?}", server.log);
+    start.elapsed()
+}
+
+/// Asks until the server says that it closes the connection; how many answers there were.
+fn ask_to_the_end(addr: SocketAddr, answered: &AtomicUsize) -> io::Result<()> {
+    let mut client = Client::connect(addr)?;
+    loop {
+        let response = client.get("/gowechat?go-get=1", "keep-alive")?;
+        assert_eq!(response.status, 200);
+        answered.fetch_add(1, Ordering::Relaxed);
+        if response.header("connection") == Some("close") {
+            assert!(client.is_closed()?, "more than an answer");
+            return Ok(());
+        }
+    }
+}
+
+#[test]
+fn clients_that_keep_asking_get_every_answer_and_are_told_to_go() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Server::start(SEED);
+        let addr = server.addr;
+        let answered: Vec<_> = (0..8).map(|_| AtomicUsize::new(0)).collect();
+        thread::scope(|scope| {
+            let clients: Vec<_> = answered
+                .iter()
+                .map(|answered| scope.spawn(|| ask_to_the_end(addr, answered)))
+                .collect();
+            wait_until("all of them were answered", || {
+                let all = answered.iter().all(|n| n.load(Ordering::Relaxed) > 10);
+                all.then_some(())
+            });
+            stop(&mut server, signal);
+            for client in clients {
+                client.join().unwrap().unwrap();
+            }
+        });
+        server.wait_for_line(&format!("SIG{signal}: stopping"));
+        server.wait_for_line("stopped");
+        // The port is free: this does not share it.
+        TcpListener::bind(addr).unwrap();
+    }
+}
+
+#[test]
+fn a_new_connection_is_answered_or_refused_but_never_half_answered() {
+    let mut server = Server::start(SEED);
+    let addr = server.addr;
+    let answered = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    loop {
+                        let Ok(mut client) = Client::connect(addr) else {
+                            return; // The port is closed.
+                        };
+                        match client.get("/gowechat?go-get=1", "close") {
+                            Ok(response) => assert_eq!(response.status, 200),
+                            // The kernel had taken it for the program, which never saw it.
+                            Err(error) => {
+                                let before = error.kind() == io::ErrorKind::ConnectionReset
+                                    || error.kind() == io::ErrorKind::BrokenPipe;
+                                assert!(before, "{error}");
+                                Client::connect(addr).err().expect("the port is closed");
+                                return;
+                            }
+                        }
+                        assert!(client.is_closed().unwrap());
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        wait_until("they are answered", || {
+            (answered.load(Ordering::Relaxed) > 100).then_some(())
+        });
+        stop(&mut server, "TERM");
+        for client in clients {
+            client.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn who_is_connected_when_the_signal_comes_is_answered() {
+    let mut server = Server::start(SEED);
+    // Asleep, it accepts none of these; awake again, it has them and the signal before it.
+    server.signal("STOP");
+    let mut clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = Client::connect(server.addr).unwrap();
+            let ask = "GET /gowechat HTTP/1.1\r\nHost: tonybai.com\r\n\r\n";
+            client.send(ask).unwrap();
+            client
+        })
+        .collect();
+    server.signal("TERM");
+    server.signal("CONT");
+    for client in &mut clients {
+        assert_eq!(client.answer().unwrap().status, 200);
+        assert!(client.is_closed().unwrap());
+    }
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn connections_that_rest_hold_nothing_up() {
+    let mut server = Server::start(SEED);
+    let mut resting: Vec<_> = (0..50)
+        .map(|nth| {
+            let mut client = Client::connect(server.addr).unwrap();
+            // Some have asked before, some not yet.
+            if nth % 2 == 0 {
+                client.get("/gowechat", "keep-alive").unwrap();
+            }
+            client
+        })
+        .collect();
+    let took = stop(&mut server, "TERM");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    for client in &mut resting {
+        assert!(client.is_closed().unwrap());
+    }
+}
+
+#[test]
+fn a_request_that_had_begun_is_answered() {
+    let mut server = Server::start(SEED);
+    let (begin, rest) = ("GET /gowechat HTTP/1.1\r\nHo", "st: tonybai.com\r\n\r\n");
+    let mut first = Client::connect(server.addr).unwrap();
+    let mut second = Client::connect(server.addr).unwrap();
+    second.get("/gowechat", "keep-alive").unwrap();
+    let mut resting = Client::connect(server.addr).unwrap();
+    resting.get("/gowechat", "keep-alive").unwrap();
+    first.send(begin).unwrap();
+    second.send(begin).unwrap();
+    server.signal("TERM");
+    // By then those that have begun nothing are closed.
+    assert!(resting.is_closed().unwrap());
+    for client in [&mut first, &mut second] {
+        client.send(rest).unwrap();
+        let response = client.answer().unwrap();
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("connection"), Some("close"));
+        assert!(client.is_closed().unwrap());
+    }
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn clients_that_never_finish_are_waited_for_no_longer_than_the_ceiling() {
+    let mut command = program();
+    command
+        .args(["-host", "tonybai.com", "-listen", "127.0.0.1:0"])
+        .args(["-admin", "127.0.0.1:0", "-config"])
+        .arg(repository_file("vanity.yaml.example"));
+    let mut server = Server::spawn(command);
+    let admin = server.log[0].rsplit(' ').next().unwrap().parse().unwrap();
+
+    // Ask more than the buffers on the way hold of answers, and read none of them.
+    let _deaf = [(server.addr, "/"), (admin, "/metrics")].map(|(addr, target)| {
+        let mut client = Client::connect(addr).unwrap();
+        client.set_write_timeout(Duration::from_secs(2)).unwrap();
+        let ask = format!("GET {target} HTTP/1.1\r\nHost: tonybai.com\r\n\r\n").repeat(100);
+        (0..10_000)
+            .find_map(|_| client.send(&ask).err())
+            .expect("the buffers have an end");
+        client
+    });
+    let mut half_a_head = Client::connect(server.addr).unwrap();
+    half_a_head.send("GET / HTT").unwrap();
+
+    let took = stop(&mut server, "TERM");
+    assert!(took > Duration::from_secs(5), "{took:?}");
+    assert!(took < CEILING, "{took:?}");
+    server.wait_for_line(" connections cut: ");
+}
+
+#[test]
+fn a_reload_that_hangs_holds_nothing_up() {
+    let mut server = Server::start(SEED);
+    let right = answers(server.addr);
+    fs::remove_file(server.config()).unwrap();
+    let made = Command::new("mkfifo").arg(server.config()).status();
+    assert!(made.unwrap().success());
+    server.signal("HUP");
+    server.wait_for_line("SIGHUP: reloading");
+    assert_eq!(answers(server.addr), right);
+    stop(&mut server, "TERM");
+}
+
+/// systemd keeps the socket, so that connections wait while no program runs.
+#[test]
+fn a_restart_behind_a_socket_of_systemds_loses_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let start = || {
+        let mut command = passed_sockets(1, "http");
+        command
+            .stdin(Stdio::from(OwnedFd::from(listener.try_clone().unwrap())))
+            .args(["-host", "tonybai.com", "-config"])
+            .arg(repository_file("vanity.yaml.example"));
+        let server = Server::spawn(command);
+        assert_eq!(server.addr, addr);
+        server
+    };
+    let mut server = start();
+    let right = [answers(addr)];
+    let requests = Load::during(addr, &right, |load| {
+        for _ in 0..5 {
+            load.goes_on(20);
+            stop(&mut server, "TERM");
+            server = start();
+        }
+        load.goes_on(20);
+    });
+    assert!(requests >= 6 * 4 * 20, "{requests}");
+}
