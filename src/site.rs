@@ -25,7 +25,7 @@ const COMPARE_ALL: usize = 32;
 /// How many neighbours to either side, in each of the two orders.
 const NEIGHBOURS: usize = 4;
 /// Names that browsers and crawlers ask every host for: a pattern at the root leaves them.
-const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
+pub(crate) const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
 
 /// All hosts of a configuration, with their modules.
 #[derive(Debug)]
