@@ -1,6 +1,7 @@
 //! What the program does: one file a command.
 
 mod check;
+mod nginx;
 mod serve;
 
 use std::process::ExitCode;
@@ -45,5 +46,6 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         None => serve::run(cli),
         Some(Command::Check) => check::run(&cli.common),
+        Some(Command::Nginx(flags)) => nginx::run(&cli.common, flags),
     }
 }
