@@ -78,20 +78,13 @@ fn refused_with_the_statuses_of_every_command() {
 #[ignore = "needs nginx, git and go; tests/run runs it"]
 fn go_gets_through_the_locations() {
     enter(|mut lab| {
-        let config = start(&mut lab, &[]);
-        let (http, servers) = parts(&printed(&config, &["-host=tonybai.com"]));
-        // A blog with a rule of its own that would take a module's path, were it asked first.
-        let blog = blog(&lab);
-        let tonybai = format!(
-            "{blog} location ~ \\.js$ {{ return 403; }} {}",
-            servers["tonybai.com"]
-        );
-        let root = format!("{} {}", root(&lab), servers["vanity.example"]);
-        lab.nginx_with(
-            Scheme::Https,
-            &http,
-            &[("tonybai.com", &tonybai), ("vanity.example", &root)],
-        );
+        start(&mut lab, &[]);
+        let (root, blog) = (root(&lab), blog(&lab));
+        lab.nginx_as_printed(&["-host=tonybai.com"], |host| match host {
+            // With a rule that would take a module's path, were it asked first.
+            "tonybai.com" => format!("{blog} location ~ \\.js$ {{ return 403; }}"),
+            _ => root.clone(),
+        });
         get_all(&lab);
 
         let status = |url: &str| lab.browse(url).0;
@@ -113,24 +106,17 @@ fn go_gets_through_the_locations() {
 #[ignore = "needs nginx, git and go; tests/run runs it"]
 fn go_gets_through_whole_servers_over_a_unix_socket() {
     enter(|mut lab| {
-        let socket = format!("unix:{}", lab.dir().join("g.sock").display());
-        let config = start(&mut lab, &["-listen", &socket]);
-        let mut http = printed(
-            &config,
-            &["-host=tonybai.com", "-server", "-upstream", &socket],
-        );
+        let socket = socket(&lab);
+        start(&mut lab, &["-listen", &socket]);
+        let mut http = lab.printed(&["-host=tonybai.com", "-server", "-upstream", &socket]);
         for host in ["tonybai.com", "vanity.example"] {
             let certificate = lab.certificate(host);
-            let usual = format!("/etc/letsencrypt/live/{host}");
-            http = http
-                .replace(
-                    &format!("{usual}/fullchain.pem"),
-                    &format!("{certificate}.pem"),
-                )
-                .replace(
-                    &format!("{usual}/privkey.pem"),
-                    &format!("{certificate}.key"),
+            for (usual, ours) in [("fullchain.pem", "pem"), ("privkey.pem", "key")] {
+                http = http.replace(
+                    &format!("/etc/letsencrypt/live/{host}/{usual}"),
+                    &format!("{certificate}.{ours}"),
                 );
+            }
         }
         lab.nginx_with(Scheme::Https, &http, &[]);
         get_all(&lab);
@@ -147,18 +133,12 @@ fn go_gets_through_whole_servers_over_a_unix_socket() {
 #[ignore = "needs nginx, git and go; tests/run runs it"]
 fn go_gets_beside_a_blog_at_the_same_paths() {
     enter(|mut lab| {
-        let socket = format!("unix:{}", lab.dir().join("g.sock").display());
-        let config = start(&mut lab, &["-listen", &socket]);
-        let (http, servers) = parts(&printed(
-            &config,
+        let socket = socket(&lab);
+        start(&mut lab, &["-listen", &socket]);
+        let blog = blog(&lab);
+        lab.nginx_as_printed(
             &["-host=tonybai.com", "-match=go-get", "-upstream", &socket],
-        ));
-        let server = |name: &str| format!("{} {}", blog(&lab), servers[name]);
-        let (tonybai, root) = (server("tonybai.com"), server("vanity.example"));
-        lab.nginx_with(
-            Scheme::Https,
-            &http,
-            &[("tonybai.com", &tonybai), ("vanity.example", &root)],
+            |_| blog.clone(),
         );
         get_all(&lab);
 
@@ -183,25 +163,14 @@ fn go_gets_beside_a_blog_at_the_same_paths() {
     });
 }
 
-/// Starts the repositories and the program; its configuration.
-fn start(lab: &mut Lab, listen: &[&str]) -> String {
+/// Starts the repositories and the program.
+fn start(lab: &mut Lab, listen: &[&str]) {
     modules::make(lab);
-    let args = [&["-host", "tonybai.com"], listen].concat();
-    lab.govanityurls(VANITY, &args);
-    VANITY.to_owned()
+    lab.govanityurls(VANITY, &[&["-host", "tonybai.com"], listen].concat());
 }
 
-/// What is printed, taken apart where its comments say so: the http level, and by host what
-/// goes into the server block.
-fn parts(printed: &str) -> (String, std::collections::HashMap<String, String>) {
-    let mut parts = printed.split("\n# In the server block of ");
-    let http = parts.next().unwrap().to_owned();
-    let servers = parts.map(|part| {
-        let (comment, rules) = part.split_once('\n').unwrap();
-        let name = comment.split_once([' ', ',']).unwrap().0;
-        (name.trim_end_matches('.').to_owned(), rules.to_owned())
-    });
-    (http, servers.collect())
+fn socket(lab: &Lab) -> String {
+    format!("unix:{}", lab.dir().join("g.sock").display())
 }
 
 /// A root directory with an article at the path of a module.

@@ -85,8 +85,13 @@ impl Lab {
         self.server.insert(Server::spawn(command))
     }
 
-    /// Makes a bare repository that [`GIT_HOST`] serves at `/NAME.git`.
-    pub fn repository(&self, name: &str, commits: &[Commit<'_>]) {
+    /// The program, once it was started.
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    /// Makes a bare repository that [`GIT_HOST`] serves at `/NAME.git`; its directory.
+    pub fn repository(&self, name: &str, commits: &[Commit<'_>]) -> PathBuf {
         let work = self.dir.join("work").join(name);
         let bare = self.dir.join("repos").join(format!("{name}.git"));
         fs::create_dir_all(&work).unwrap();
@@ -113,6 +118,7 @@ impl Lab {
             }
         }
         git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
+        bare
     }
 
     /// Starts nginx for `hosts`, each with the text of its `server` block, and for
@@ -166,6 +172,35 @@ impl Lab {
             assert!(ended.is_none(), "nginx ended: see its errors above");
             TcpStream::connect(("127.0.0.1", port)).ok()
         });
+    }
+
+    /// Starts nginx with what `govanityurls nginx` prints for the configuration that is served:
+    /// the rules of each host, which its comments name, in a server block of that host, after
+    /// what `server_text` says of it.
+    pub fn nginx_as_printed(&mut self, args: &[&str], server_text: impl Fn(&str) -> String) {
+        let printed = self.printed(args);
+        let mut parts = printed.split("\n# In the server block of ");
+        let http = parts.next().unwrap();
+        let hosts: Vec<(&str, String)> = parts
+            .map(|part| {
+                let (comment, rules) = part.split_once('\n').unwrap();
+                let name = comment.split(' ').next().unwrap();
+                let name = name.trim_end_matches(['.', ',']);
+                (name, format!("{}\n{rules}", server_text(name)))
+            })
+            .collect();
+        let hosts: Vec<_> = hosts.iter().map(|(name, text)| (*name, &**text)).collect();
+        assert!(!hosts.is_empty(), "{printed}");
+        self.nginx_with(Scheme::Https, http, &hosts);
+    }
+
+    /// What `govanityurls nginx` prints for the configuration that is served.
+    pub fn printed(&self, args: &[&str]) -> String {
+        let mut command = support::program();
+        command
+            .current_dir(self.dir.join("govanityurls"))
+            .arg("nginx");
+        run(command.args(args))
     }
 
     /// The requests that nginx has answered, one a line: `https tonybai.com "GET / HTTP/1.1" 200`.
@@ -274,7 +309,7 @@ impl Drop for Daemon {
 }
 
 /// Runs a command to its end; what it printed.
-fn run(command: &mut Command) -> String {
+pub fn run(command: &mut Command) -> String {
     let output = command
         .stdin(Stdio::null())
         .output()
