@@ -56,6 +56,20 @@ pub enum Command {
     /// the list of modules at `/` nor a folder above modules. A module below a path that is
     /// covered needs no new rule. A module or a pattern at the root takes the whole host.
     Nginx(Nginx),
+    /// Write the site as static files
+    ///
+    /// They are a page for each module, the lists, and 404.html; where the file has several
+    /// hosts, each in a directory of its own below DIR, which is named after it. DIR is
+    /// replaced as a whole, and only where an export has made everything in it.
+    Export(Export),
+}
+
+/// Flags of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The directory to write
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 /// Flags of `nginx`.
