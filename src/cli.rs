@@ -52,6 +52,50 @@ pub struct Cli {
 pub enum Command {
     /// Validate the configuration, as `nginx -t` does
     Check,
+    /// Print the rules by which nginx passes requests on
+    ///
+    /// They are the upstream, for the http level, and the locations that every module is at or
+    /// below, for the server block of its host: nothing else of the host is touched, neither
+    /// the list of modules at `/` nor a folder above modules. A module below a path that is
+    /// covered needs no new rule. A module or a pattern at the root takes the whole host.
+    Nginx(Nginx),
+    /// Write the site as static files
+    ///
+    /// They are a page for each module, the lists, and 404.html; where the file has several
+    /// hosts, each in a directory of its own below DIR, which is named after it. DIR is
+    /// replaced as a whole, and only where an export has made everything in it.
+    Export(Export),
+}
+
+/// Flags of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The directory to write
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Flags of `nginx`.
+#[derive(Debug, Args)]
+pub struct Nginx {
+    /// Where nginx reaches the program: what -listen is, there
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub upstream: ListenAddr,
+    /// Print a whole server block for each host, which passes on everything
+    #[arg(long)]
+    pub server: bool,
+    /// Which requests for a module's path are passed on
+    #[arg(long, value_name = "WHICH", default_value = "path")]
+    pub r#match: Match,
+}
+
+/// Which requests for a module's path nginx passes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Match {
+    /// All of them
+    Path,
+    /// Those of the go command: whatever else is at the path stays
+    GoGet,
 }
 
 /// Flags of every command.

@@ -25,7 +25,7 @@ const LONGEST_LIST: usize = 1000;
 /// No path above this length is a misspelling, or is suggested.
 const LONGEST_GUESS: usize = 128;
 /// Names that browsers and crawlers ask every host for: a pattern at the root leaves them.
-const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
+pub(crate) const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
 
 /// All hosts of a configuration, with their modules.
 #[derive(Debug)]

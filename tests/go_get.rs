@@ -3,20 +3,8 @@
 mod lab;
 mod support;
 
-use lab::{Commit, Lab, Scheme, enter, enter_and_fail, processes_of};
-
-/// A module, one beneath it with its own repository, one with a path of two levels, and one
-/// at the root of a host.
-const VANITY: &str = "\
-/gowechat:
-  repo: https://git.example/gowechat.git
-/gowechat/sdk:
-  repo: https://git.example/sdk.git
-/x/experiments:
-  repo: https://git.example/experiments.git
-vanity.example/:
-  repo: https://git.example/vanity.git
-";
+use lab::modules::{self, PATHS, PRINTED, PROGRAM, VANITY};
+use lab::{Lab, Scheme, enter, enter_and_fail, processes_of};
 
 /// The rule that people have in their nginx.
 const RULE: &str = r#"
@@ -32,49 +20,6 @@ const RULE: &str = r#"
             proxy_set_header Connection "upgrade";
     }
 "#;
-
-/// What is fetched, in this order; the last is the same repository at another major version.
-const PATHS: [&str; 6] = [
-    "tonybai.com/gowechat",
-    "tonybai.com/gowechat/mp",
-    "tonybai.com/x/experiments/sub",
-    "tonybai.com/gowechat/sdk",
-    "vanity.example",
-    "tonybai.com/gowechat/v2",
-];
-
-const PROGRAM: &str = r#"
-package main
-
-import (
-	"fmt"
-
-	"tonybai.com/gowechat"
-	"tonybai.com/gowechat/mp"
-	"tonybai.com/gowechat/sdk"
-	gowechat2 "tonybai.com/gowechat/v2"
-	"tonybai.com/x/experiments/sub"
-	"vanity.example"
-)
-
-func main() {
-	fmt.Println(gowechat.Name)
-	fmt.Println(mp.Name)
-	fmt.Println(sdk.Name)
-	fmt.Println(gowechat2.Name)
-	fmt.Println(sub.Name)
-	fmt.Println(vanity.Name)
-}
-"#;
-
-const PRINTED: &str = "\
-gowechat, version 1
-mp of gowechat
-sdk
-gowechat, version 2
-sub of experiments
-vanity
-";
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
@@ -180,56 +125,7 @@ fn nothing_is_left_running_after_a_failure() {
 
 /// Starts everything: repositories, the program, nginx.
 fn start(lab: &mut Lab, scheme: Scheme) {
-    lab.repository(
-        "gowechat",
-        &[
-            Commit {
-                tag: "v1.2.0",
-                files: &[
-                    ("go.mod", "module tonybai.com/gowechat\n"),
-                    ("gowechat.go", &package("gowechat", "gowechat, version 1")),
-                    ("mp/mp.go", &package("mp", "mp of gowechat")),
-                ],
-            },
-            Commit {
-                tag: "v2.0.0",
-                files: &[
-                    ("go.mod", "module tonybai.com/gowechat/v2\n"),
-                    ("gowechat.go", &package("gowechat", "gowechat, version 2")),
-                ],
-            },
-        ],
-    );
-    lab.repository(
-        "sdk",
-        &[Commit {
-            tag: "v1.0.0",
-            files: &[
-                ("go.mod", "module tonybai.com/gowechat/sdk\n"),
-                ("sdk.go", &package("sdk", "sdk")),
-            ],
-        }],
-    );
-    lab.repository(
-        "experiments",
-        &[Commit {
-            tag: "",
-            files: &[
-                ("go.mod", "module tonybai.com/x/experiments\n"),
-                ("sub/sub.go", &package("sub", "sub of experiments")),
-            ],
-        }],
-    );
-    lab.repository(
-        "vanity",
-        &[Commit {
-            tag: "v0.1.0",
-            files: &[
-                ("go.mod", "module vanity.example\n"),
-                ("vanity.go", &package("vanity", "vanity")),
-            ],
-        }],
-    );
+    modules::make(lab);
     let config = match scheme {
         Scheme::Http => VANITY.replace("https:", "http:"),
         Scheme::Https => VANITY.to_owned(),
@@ -245,9 +141,4 @@ fn start(lab: &mut Lab, scheme: Scheme) {
             ("vanity.example", &RULE.replace("/gowechat", "/")),
         ],
     );
-}
-
-/// The text of a Go file.
-fn package(name: &str, says: &str) -> String {
-    format!("// Package {name} says its name.\npackage {name}\n\nconst Name = \"{says}\"\n")
 }

@@ -1,27 +1,65 @@
 //! `govanityurls check`: validates the configuration.
 
-use std::io::{self, Write as _};
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::Failure;
 use crate::cli::Common;
-use crate::config::Config;
+use crate::config::{Config, Module};
+use crate::module::Vcs;
+
+/// Which modules it is about, and what there is to say.
+type Note = (fn(&Module) -> bool, &'static str);
+
+/// What is valid, and what not every go command fetches all the same.
+const NOTES: [Note; 3] = [
+    (
+        |module| module.subdir.is_some(),
+        "`subdir`: Go before 1.25 ignores it and finds no module; \
+         for older go commands put the module at the root of its repository, \
+         or name its import path as the repository root's plus the directory",
+    ),
+    (
+        |module| module.vcs == Vcs::Bzr,
+        "`vcs: bzr`: Go 1.27 has dropped Bazaar, and older go commands fetch it only where \
+         GOVCS allows; move the repository to git",
+    ),
+    (
+        |module| matches!(module.vcs, Vcs::Svn | Vcs::Fossil),
+        "`vcs: svn` or `fossil`: the go command fetches these only where GOVCS allows, \
+         by default for private modules (GOPRIVATE)",
+    ),
+];
 
 /// Reads the file as serving would, and says what is in it.
 pub fn run(common: &Common) -> Result<(), Failure> {
     let config = Config::read(&common.config, common.host.as_ref())?;
-    let count = match config.modules.len() {
-        1 => "1 module".to_owned(),
-        n => format!("{n} modules"),
-    };
     let host = match &config.host {
         Some(host) => format!(" at {host}"),
         None => ", no host: serving needs -host".to_owned(),
     };
+    let file = common.config.display();
+    let count = count(config.modules.len());
+    let mut text = format!("{file}: ok, {count}{host}\n");
+    for (applies, note) in NOTES {
+        match config
+            .modules
+            .iter()
+            .filter(|module| applies(module))
+            .count()
+        {
+            0 => {}
+            n => _ = writeln!(text, "{file}: note: {} with {note}", self::count(n)),
+        }
+    }
     // The exit status is the answer, for whoever has closed the other end too.
-    let _ = writeln!(
-        io::stdout(),
-        "{}: ok, {count}{host}",
-        common.config.display()
-    );
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
+}
+
+fn count(modules: usize) -> String {
+    match modules {
+        1 => "1 module".to_owned(),
+        n => format!("{n} modules"),
+    }
 }

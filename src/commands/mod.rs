@@ -1,6 +1,8 @@
 //! What the program does: one file a command.
 
 mod check;
+mod export;
+mod nginx;
 mod serve;
 
 use std::process::ExitCode;
@@ -45,5 +47,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         None => serve::run(cli),
         Some(Command::Check) => check::run(&cli.common),
+        Some(Command::Export(flags)) => export::run(&cli.common, flags),
+        Some(Command::Nginx(flags)) => nginx::run(&cli.common, flags),
     }
 }

@@ -14,6 +14,7 @@
 )]
 
 mod go;
+pub mod modules;
 mod namespace;
 
 use std::fmt::Write as _;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 pub use go::Go;
+#[allow(unused_imports)]
 pub use namespace::{enter, enter_and_fail, processes_of};
 
 use crate::support::{self, Server, wait_until};
@@ -92,8 +94,13 @@ impl Lab {
         self.server.insert(Server::spawn(command))
     }
 
-    /// Makes a bare repository that [`GIT_HOST`] serves at `/NAME.git`.
-    pub fn repository(&self, name: &str, commits: &[Commit<'_>]) {
+    /// The program, once it was started.
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    /// Makes a bare repository that [`GIT_HOST`] serves at `/NAME.git`; its directory.
+    pub fn repository(&self, name: &str, commits: &[Commit<'_>]) -> PathBuf {
         let work = self.dir.join("work").join(name);
         let bare = self.dir.join("repos").join(format!("{name}.git"));
         fs::create_dir_all(&work).unwrap();
@@ -120,6 +127,7 @@ impl Lab {
             }
         }
         git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
+        bare
     }
 
     /// Makes `servers` known to nginx as the upstream `name`, for hosts to pass requests to.
@@ -131,40 +139,47 @@ impl Lab {
     /// Starts nginx for `hosts`, each with the text of its `server` block, and for
     /// [`GIT_HOST`]; and makes all of them known in /etc/hosts.
     pub fn nginx(&mut self, scheme: Scheme, hosts: &[(&str, &str)]) {
+        self.nginx_with(scheme, "", hosts);
+    }
+
+    /// [`nginx`](Self::nginx), with more text at the http level; a server there needs its
+    /// [`certificate`](Self::certificate).
+    pub fn nginx_with(&mut self, scheme: Scheme, http: &str, hosts: &[(&str, &str)]) {
         let git = self.git_rule();
-        let mut names = "127.0.0.1 localhost\n".to_owned();
-        let mut config = format!("{NGINX}{}", self.upstreams);
+        let mut config = format!("{NGINX}{}{http}\n", self.upstreams);
         for (host, body) in hosts.iter().copied().chain([(GIT_HOST, git.as_str())]) {
-            let _ = writeln!(names, "127.0.0.1 {host}");
             let _ = writeln!(config, "server {{\nserver_name {host};\nlisten 80;");
             if scheme == Scheme::Https {
-                let san = format!("subjectAltName=DNS:{host}");
-                self.openssl(
-                    host,
-                    &["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", &san],
-                );
-                let certs = self.dir.join("certs");
-                let certs = certs.display();
+                let certificate = self.certificate(host);
                 let _ = writeln!(
                     config,
                     "listen 443 ssl;\n\
-                     ssl_certificate {certs}/{host}.pem;\n\
-                     ssl_certificate_key {certs}/{host}.key;",
+                     ssl_certificate {certificate}.pem;\n\
+                     ssl_certificate_key {certificate}.key;",
                 );
             }
             let _ = writeln!(config, "{body}\n}}");
         }
         config.push_str("}\n");
+        let mut names = "127.0.0.1 localhost\n".to_owned();
+        for line in config.lines().map(str::trim) {
+            if let Some(name) = line.strip_prefix("server_name ") {
+                let _ = writeln!(names, "127.0.0.1 {}", name.trim_end_matches(';'));
+            }
+        }
         // The file that is mounted over /etc/hosts, so that a stray call can never write the
         // machine's own.
         fs::write(self.dir.join("hosts"), names).unwrap();
         fs::write(self.dir.join("nginx/nginx.conf"), config).unwrap();
-        self.start(
-            Command::new("nginx")
-                .arg("-p")
-                .arg(self.dir.join("nginx"))
-                .args(["-c", "nginx.conf"]),
-        );
+        let nginx = || {
+            let mut command = Command::new("nginx");
+            command.arg("-p").arg(self.dir.join("nginx"));
+            command.args(["-c", "nginx.conf"]);
+            command
+        };
+        run(nginx().args(["-t", "-q"]));
+        let mut nginx = nginx();
+        self.start(&mut nginx);
         let nginx = self.daemons.last_mut().unwrap();
         let port = if scheme == Scheme::Https { 443 } else { 80 };
         wait_until("nginx listens", || {
@@ -172,6 +187,35 @@ impl Lab {
             assert!(ended.is_none(), "nginx ended: see its errors above");
             TcpStream::connect(("127.0.0.1", port)).ok()
         });
+    }
+
+    /// Starts nginx with what `govanityurls nginx` prints for the configuration that is served:
+    /// the rules of each host, which its comments name, in a server block of that host, after
+    /// what `server_text` says of it.
+    pub fn nginx_as_printed(&mut self, args: &[&str], server_text: impl Fn(&str) -> String) {
+        let printed = self.printed(args);
+        let mut parts = printed.split("\n# In the server block of ");
+        let http = parts.next().unwrap();
+        let hosts: Vec<(&str, String)> = parts
+            .map(|part| {
+                let (comment, rules) = part.split_once('\n').unwrap();
+                let name = comment.split(' ').next().unwrap();
+                let name = name.trim_end_matches(['.', ',']);
+                (name, format!("{}\n{rules}", server_text(name)))
+            })
+            .collect();
+        let hosts: Vec<_> = hosts.iter().map(|(name, text)| (*name, &**text)).collect();
+        assert!(!hosts.is_empty(), "{printed}");
+        self.nginx_with(Scheme::Https, http, &hosts);
+    }
+
+    /// What `govanityurls nginx` prints for the configuration that is served.
+    pub fn printed(&self, args: &[&str]) -> String {
+        let mut command = support::program();
+        command
+            .current_dir(self.dir.join("govanityurls"))
+            .arg("nginx");
+        run(command.args(args))
     }
 
     /// The requests that nginx has answered, one a line: `https tonybai.com "GET / HTTP/1.1" 200`.
@@ -188,6 +232,28 @@ impl Lab {
     /// with nothing downloaded, in an empty module `app.example`.
     pub fn go_commands(&self) -> [Go; 2] {
         Go::both(self)
+    }
+
+    /// Makes a certificate for a host: the path of its files, less `.pem` and `.key`.
+    pub fn certificate(&self, host: &str) -> String {
+        let san = format!("subjectAltName=DNS:{host}");
+        self.openssl(
+            host,
+            &["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", &san],
+        );
+        let path = self.dir.join("certs").join(host);
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// What a browser gets from a URL, which may redirect it: the status and the body.
+    pub fn browse(&self, url: &str) -> (u16, String) {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--location", "--cacert"])
+            .arg(self.ca())
+            .args(["--write-out", "\n%{http_code}", url]);
+        let output = run(&mut curl);
+        let (body, status) = output.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), body.to_owned())
     }
 
     /// Makes certs/NAME.pem and its key: self-signed unless `args` name a CA.
@@ -258,7 +324,7 @@ impl Drop for Daemon {
 }
 
 /// Runs a command to its end; what it printed.
-fn run(command: &mut Command) -> String {
+pub fn run(command: &mut Command) -> String {
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -1,0 +1,378 @@
+//! `govanityurls export`: the files are the server's answers, what is not ours stays, and real
+//! go commands fetch by way of them.
+
+#![allow(clippy::unwrap_used)]
+
+mod lab;
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use lab::modules::{self, PATHS, PRINTED, PROGRAM, VANITY};
+use lab::{Lab, Scheme, enter};
+use support::{SEED, Server, program, wait_until};
+
+/// A directory with a vanity.yaml, to export from.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(config: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.config(config);
+        place
+    }
+
+    fn config(&self, config: &str) {
+        fs::write(self.path("vanity.yaml"), config).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, out: &str) -> Command {
+        let mut command = program();
+        command
+            .current_dir(&self.0)
+            .args(["export", "-host", "tonybai.com", "-out", out])
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// An export that must work; what it says on standard error.
+    fn export(&self, out: &str) -> String {
+        let output = self.command(out).output().unwrap();
+        let said = text(output.stderr);
+        assert!(output.status.success(), "{said}");
+        said
+    }
+
+    /// An export that must be refused, and change nothing; what it says.
+    fn refused(&self, out: &str) -> String {
+        let before = files(self.0.path());
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.command(out).output().unwrap();
+        let said = text(stderr);
+        assert_eq!(status.code(), Some(1), "{said}");
+        assert!(stdout.is_empty());
+        assert_eq!(files(self.0.path()), before);
+        said
+    }
+
+    /// The names in the directory.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+/// All files below a directory, with what is in them; and empty folders.
+fn files(dir: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let name = |path: &Path| path.strip_prefix(dir).unwrap().display().to_string();
+        let mut is_empty = true;
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            is_empty = false;
+            if path.is_symlink() {
+                let to = fs::read_link(&path).unwrap();
+                found.insert(name(&path), to.display().to_string());
+            } else if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(name(&path), fs::read_to_string(&path).unwrap());
+            }
+        }
+        if is_empty {
+            found.insert(name(&folder), "(empty)".to_owned());
+        }
+    }
+    found
+}
+
+/// Asserts that each file is what the server answers on `host`; the files' names.
+fn compare(dir: &Path, server: &Server, host: &str) -> Vec<String> {
+    let files = files(dir);
+    for (name, body) in &files {
+        let (target, status) = match name.as_str() {
+            ".govanityurls-export" => continue,
+            "404.html" => ("/%2F".to_owned(), 404),
+            name => (
+                format!("/{}", name.strip_suffix("index.html").unwrap()),
+                200,
+            ),
+        };
+        let answer = server.request("GET", &target, &[("Host", host)]);
+        assert_eq!((answer.status, &answer.body), (status, body), "{name}");
+    }
+    files.into_keys().collect()
+}
+
+#[test]
+fn each_file_is_what_the_server_answers() {
+    let config = "\
+/gowechat:
+  repo: https://github.com/bigwhite/gowechat
+/gowechat/a/sdk:
+  repo: https://github.com/bigwhite/sdk
+/x/experiments:
+  repo: https://github.com/bigwhite/experiments
+/y/secret:
+  repo: https://github.com/bigwhite/secret
+  hidden: true
+/z/*:
+  repo: https://github.com/bigwhite/*
+";
+    let place = Place::new(config);
+    let said = place.export("site");
+    assert!(said.contains("note: tonybai.com/z/*: "), "{said}");
+    let server = Server::start(config);
+    let names = compare(&place.path("site"), &server, "tonybai.com");
+    let expected = [
+        ".govanityurls-export",
+        "404.html",
+        "gowechat/a/index.html",
+        "gowechat/a/sdk/index.html",
+        "gowechat/index.html",
+        "index.html",
+        "x/experiments/index.html",
+        "x/index.html",
+        "y/secret/index.html",
+        "z/index.html",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn each_of_several_hosts_has_a_directory() {
+    let config = "\
+index: https://blog.example/
+/a:
+  repo: https://h.example/a
+b.example/:
+  repo: https://h.example/b
+b.example/*:
+  repo: https://h.example/of-b/*
+b.example/x/y:
+  repo: https://h.example/y
+";
+    let place = Place::new(config);
+    let said = place.export("site");
+    assert!(said.contains("tonybai.com: no file can redirect to https://blog.example/"));
+    let server = Server::start(config);
+    let dir = |host| place.path("site").join(host);
+    let names = compare(&dir("tonybai.com"), &server, "tonybai.com");
+    assert_eq!(names, ["404.html", "a/index.html"]);
+    let names = compare(&dir("b.example"), &server, "b.example");
+    let expected = ["404.html", "index.html", "x/index.html", "x/y/index.html"];
+    assert_eq!(names, expected);
+    assert_eq!(fs::read_dir(place.path("site")).unwrap().count(), 3);
+}
+
+#[test]
+fn a_module_with_the_name_of_a_file_is_left_out() {
+    let place = Place::new(
+        "\
+/a/index.html/b:
+  repo: https://h.example/a
+/404.html:
+  repo: https://h.example/b
+/c/404.html:
+  repo: https://h.example/c
+",
+    );
+    let said = place.export("site");
+    assert!(said.contains("tonybai.com/a/index.html/b: "), "{said}");
+    assert!(said.contains("tonybai.com/404.html: "), "{said}");
+    assert!(place.path("site/a/index.html").is_file());
+    assert!(place.path("site/404.html").is_file());
+    assert!(place.path("site/c/404.html/index.html").is_file());
+}
+
+#[test]
+fn the_next_export_replaces_the_last() {
+    let place = Place::new(SEED);
+    place.export("site");
+    place.config("/other:\n  repo: https://h.example/other\n");
+    place.export("./site/");
+    assert!(!place.path("site/gowechat").exists());
+    assert!(place.path("site/other/index.html").exists());
+    assert_eq!(place.names(), ["site", "vanity.yaml"]);
+
+    // An empty directory is as good as none.
+    fs::create_dir(place.path("empty")).unwrap();
+    place.export("empty");
+    assert_eq!(files(&place.path("empty")), files(&place.path("site")));
+}
+
+#[test]
+fn what_no_export_has_made_is_not_touched() {
+    let place = Place::new(SEED);
+    place.export("site");
+    fs::write(place.path("file"), "mine").unwrap();
+    fs::create_dir_all(place.path("mine/folder")).unwrap();
+    symlink("site", place.path("link")).unwrap();
+    symlink("none", place.path("dangling")).unwrap();
+    for (out, why) in [
+        ("file", "it is no directory"),
+        ("mine", "no export has made folder in it"),
+        ("link", "symbolic link"),
+        ("link/", "symbolic link"),
+        ("dangling", "symbolic link"),
+        ("none/site", "make that"),
+        (".", "name a directory"),
+        ("site/..", "name a directory"),
+        ("/", "name a directory"),
+    ] {
+        let said = place.refused(out);
+        assert!(said.contains(why), "{out}: {said}");
+    }
+    // Nor what somebody has put into a directory of ours.
+    for file in ["CNAME", "gowechat/.git"] {
+        let file_in = place.path("site").join(file);
+        fs::write(&file_in, "mine").unwrap();
+        let said = place.refused("site");
+        assert!(said.contains(&format!("has made {file} in it")), "{said}");
+        fs::remove_file(file_in).unwrap();
+    }
+    place.export("site");
+}
+
+#[test]
+fn a_failure_changes_nothing() {
+    let place = Place::new(SEED);
+    place.export("site");
+    // Go takes it; a file system does not.
+    let long = "l".repeat(300);
+    place.config(&format!("{SEED}/{long}:\n  repo: https://h.example/a\n"));
+    let said = place.refused("site");
+    assert!(said.contains("File name too long"), "{said}");
+    place.config("/a:\n");
+    assert!(place.refused("site").contains("vanity.yaml:"));
+
+    let output = program()
+        .current_dir(&place.0)
+        .arg("export")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(output.stderr).contains("-out"));
+}
+
+#[test]
+fn ctrl_c_changes_nothing() {
+    let place = Place::new(SEED);
+    place.export("site");
+    let before = files(&place.path("site"));
+    let many: String = (0..30_000)
+        .map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"))
+        .collect();
+    place.config(&many);
+    let mut command = place.command("site");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("it writes", || (place.names().len() > 2).then_some(()));
+    lab::run(Command::new("kill").args(["-s", "INT", &child.id().to_string()]));
+    let status = wait_until("it ends", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(1));
+    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert!(said.contains("nothing has changed"), "{said}");
+    assert_eq!(place.names(), ["site", "vanity.yaml"]);
+    assert_eq!(files(&place.path("site")), before);
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn go_gets_from_plain_files() {
+    enter(|mut lab| {
+        serve_files(&mut lab, VANITY, "");
+        let (packages, version_2) = PATHS.split_at(5);
+        for go in lab.go_commands() {
+            for path in packages {
+                go.get(path);
+            }
+            // Of a module's path with its version there is no file, and go tries no shorter.
+            let said = go.get_fails(version_2[0]);
+            let why = "does not contain package tonybai.com/gowechat/v2";
+            assert!(said.contains(why), "{said}");
+        }
+        let asked = "\"GET /gowechat/mp?go-get=1 HTTP/1.1\" 404";
+        assert!(lab.requests().contains(asked), "{}", lab.requests());
+        let (status, body) = lab.browse("https://tonybai.com/none");
+        assert!(
+            status == 404 && body.contains("No Go package here"),
+            "{body}"
+        );
+        let (status, body) = lab.browse("https://tonybai.com/x");
+        assert!(status == 200 && body.contains("/x/experiments"), "{body}");
+    });
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn go_gets_major_versions_from_files_with_the_rule_that_is_named() {
+    enter(|mut lab| {
+        let rule = "location /gowechat/ { try_files $uri/index.html /gowechat/index.html =404; }";
+        let said = serve_files(&mut lab, VANITY, rule);
+        assert!(said.contains(rule), "{said}");
+        for go in lab.go_commands() {
+            for path in PATHS {
+                go.get(path);
+            }
+            assert_eq!(go.run(PROGRAM), PRINTED);
+        }
+        let (status, body) = lab.browse("https://tonybai.com/gowechat/mp/deep");
+        assert!(status == 200 && body.contains("go-import"), "{body}");
+    });
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn go_gets_major_versions_from_plain_files_by_a_key_of_their_own() {
+    enter(|mut lab| {
+        let config = format!("{VANITY}/gowechat/v2:\n  repo: https://git.example/gowechat.git\n");
+        serve_files(&mut lab, &config, "");
+        for go in lab.go_commands() {
+            for path in PATHS {
+                go.get(path);
+            }
+            assert_eq!(go.run(PROGRAM), PRINTED);
+        }
+    });
+}
+
+/// Exports, and starts nginx with the files alone; what the export says.
+fn serve_files(lab: &mut Lab, config: &str, rule: &str) -> String {
+    modules::make(lab);
+    fs::write(lab.dir().join("vanity.yaml"), config).unwrap();
+    let mut command = program();
+    command.current_dir(lab.dir());
+    command.args(["export", "-host", "tonybai.com", "-out", "site"]);
+    let output = command.output().unwrap();
+    let server = |host: &str, more: &str| {
+        let dir = lab.dir().join("site").join(host);
+        // Every nginx has types; the lab's none.
+        let types = "types { text/html html; }";
+        let root = dir.display();
+        format!("root {root}; {types} error_page 404 /404.html; {more}")
+    };
+    let (tonybai, root) = (server("tonybai.com", rule), server("vanity.example", ""));
+    let hosts = [("tonybai.com", &*tonybai), ("vanity.example", &*root)];
+    lab.nginx(Scheme::Https, &hosts);
+    text(output.stderr)
+}
