@@ -7,8 +7,10 @@ mod reload;
 mod signals;
 mod systemd;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -111,13 +113,9 @@ async fn accept_all(listener: Listener, connecting: Connecting) {
     let accept = || listener.accept(|| connecting.limits.metrics.not_accepted());
     let mut stopped = connecting.stopped.clone();
     loop {
-        let next = async {
-            let permit = connecting.room.clone().acquire_owned().await.ok()?;
-            Some((accept().await, permit))
-        };
         tokio::select! {
             _ = stopped.changed() => break,
-            next = next => match next {
+            next = with_permit(&connecting.room, accept()) => match next {
                 Some((stream, permit)) => connecting.spawn(stream, permit),
                 None => return,
             },
@@ -133,6 +131,25 @@ async fn accept_all(listener: Listener, connecting: Connecting) {
         }
     };
     let _ = tokio::time::timeout(LAST_ACCEPT, last).await;
+}
+
+/// Accepts a connection once there is room for it. A listener that waits for clients keeps no
+/// permit from the other listeners: it asks for one each time that it looks.
+async fn with_permit<T>(
+    room: &Arc<Semaphore>,
+    accept: impl Future<Output = T>,
+) -> Option<(T, OwnedSemaphorePermit)> {
+    let mut accept = pin!(accept);
+    let mut acquire = pin!(room.clone().acquire_owned());
+    poll_fn(|cx| {
+        let Ok(permit) = ready!(acquire.as_mut().poll(cx)) else {
+            return Poll::Ready(None);
+        };
+        acquire.set(room.clone().acquire_owned());
+        let accepted = ready!(accept.as_mut().poll(cx));
+        Poll::Ready(Some((accepted, permit)))
+    })
+    .await
 }
 
 impl Connecting {
