@@ -152,8 +152,13 @@ impl Phase {
         }
     }
 
-    fn enter(&self, waiting: Waiting) {
+    fn set(&self, waiting: Waiting) {
         self.0.waiting.store(waiting as u8, Ordering::Relaxed);
+    }
+
+    /// Sets the phase, whose time begins.
+    fn enter(&self, waiting: Waiting) {
+        self.set(waiting);
         self.0.entered.store(true, Ordering::Relaxed);
     }
 
@@ -241,8 +246,13 @@ impl<I: Read + Unpin> Read for Watched<I> {
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.io).poll_read(cx, buffer);
-        if result.is_ready() && matches!(self.phase.get(), Waiting::First | Waiting::Idle) {
-            self.phase.enter(Waiting::Head);
+        if result.is_ready() {
+            match self.phase.get() {
+                // The time for the first head runs already.
+                Waiting::First => self.phase.set(Waiting::Head),
+                Waiting::Idle => self.phase.enter(Waiting::Head),
+                Waiting::Head | Waiting::Send | Waiting::Close => {}
+            }
         }
         result
     }
@@ -356,8 +366,11 @@ mod tests {
     async fn bytes_that_drip_in_win_no_time() {
         let (mut client, server) = connect(b"x", 4096);
         let dripping = tokio::spawn(async move {
-            while client.write_all(b"G").await.is_ok() {
+            loop {
                 tokio::time::sleep(Duration::from_secs(1)).await;
+                if client.write_all(b"G").await.is_err() {
+                    return;
+                }
             }
         });
         assert_eq!(end(server).await, (End::TimedOut, 10));

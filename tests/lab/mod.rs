@@ -5,7 +5,13 @@
 //! run side by side, collide with nothing on the machine and leave nothing behind: the last
 //! act of a process namespace is to kill what is left in it, however the test ended.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 mod go;
 mod namespace;
