@@ -33,6 +33,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const MISS_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60");
 /// The target of the access log's events.
 pub const ACCESS_LOG: &str = "access";
+/// The most characters of one text of a client that the access log shows.
+const LONGEST_LOGGED: usize = 1024;
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// A site, with what every response from it has in common.
@@ -154,7 +156,8 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
     if app.access_log {
         log_access(&request, &response, module.as_ref(), took);
     }
-    if app.is_closing() {
+    // A body is not read: what follows it on the connection is no request.
+    if app.is_closing() || !request.body().is_end_stream() {
         response.headers_mut().insert(CONNECTION, CLOSE);
     }
     response
@@ -247,20 +250,32 @@ fn log_access(
 ) {
     let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
     let target = request.uri().path_and_query();
+    let bytes = match *request.method() {
+        Method::HEAD => 0,
+        _ => response.body().size_hint().exact().unwrap_or_default(),
+    };
     info!(
         target: ACCESS_LOG,
         client = client(request),
-        method = request.method().as_str(),
-        host = host(request).unwrap_or_default(),
-        path = target.map_or("", |target| target.as_str()),
+        method = cut(request.method().as_str()),
+        host = cut(host(request).unwrap_or_default()),
+        path = cut(target.map_or("", |target| target.as_str())),
         status = response.status().as_u16(),
-        bytes = response.body().size_hint().exact().unwrap_or_default(),
+        bytes,
         micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        agent = &*String::from_utf8_lossy(agent.unwrap_or_default()),
+        agent = cut(&String::from_utf8_lossy(agent.unwrap_or_default())),
         go_get = is_go_get(request.uri().query()),
         module = module.map(Module::import_path).unwrap_or_default(),
         "request"
     );
+}
+
+/// As much of what a client sent as a line of the log shows. The journal breaks lines of more
+/// than 48 KiB.
+fn cut(text: &str) -> &str {
+    text.char_indices()
+        .nth(LONGEST_LOGGED)
+        .map_or(text, |(end, _)| &text[..end])
 }
 
 /// The client's address: the peer's or, where the peer is a proxy of this machine, the one
@@ -360,6 +375,53 @@ mod tests {
                 "{header}"
             );
         }
+    }
+
+    #[test]
+    fn only_a_proxy_of_this_machine_names_the_client() {
+        let loopback = Peer::Tcp([127, 0, 0, 1].into());
+        let other = Peer::Tcp([192, 0, 2, 1].into());
+        let forwarded = "x-forwarded-for";
+        for (peer, headers, expected) in [
+            (loopback, &[][..], "127.0.0.1"),
+            (Peer::Unix, &[], "unix"),
+            (loopback, &[(forwarded, "192.0.2.7")], "192.0.2.7"),
+            (Peer::Unix, &[(forwarded, "2001:db8::7")], "2001:db8::7"),
+            (other, &[(forwarded, "192.0.2.7")], "192.0.2.1"),
+            (other, &[("x-real-ip", "192.0.2.7")], "192.0.2.1"),
+            // The client sent the first, the proxy appended the last.
+            (loopback, &[(forwarded, "6.6.6.6, 192.0.2.7")], "192.0.2.7"),
+            (
+                loopback,
+                &[(forwarded, "6.6.6.6"), (forwarded, "192.0.2.7")],
+                "192.0.2.7",
+            ),
+            (loopback, &[("x-real-ip", "192.0.2.8")], "192.0.2.8"),
+            (
+                loopback,
+                &[("x-real-ip", "6.6.6.6"), (forwarded, "192.0.2.7")],
+                "192.0.2.7",
+            ),
+            (loopback, &[(forwarded, "192.0.2.7, nonsense")], "127.0.0.1"),
+            (loopback, &[(forwarded, "")], "127.0.0.1"),
+            (Peer::Unix, &[(forwarded, "\u{1b}[31m")], "unix"),
+        ] {
+            let mut request = Request::new(Body::empty());
+            request.extensions_mut().insert(peer);
+            for (name, value) in headers {
+                let value = HeaderValue::from_bytes(value.as_bytes());
+                let value = value.unwrap_or(HeaderValue::from_static("?"));
+                request.headers_mut().append(*name, value);
+            }
+            assert_eq!(client(&request), expected, "{peer:?} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        let long = "é".repeat(LONGEST_LOGGED + 1);
+        assert_eq!(cut(&long).chars().count(), LONGEST_LOGGED);
+        assert_eq!(cut("é"), "é");
     }
 
     #[test]

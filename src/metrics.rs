@@ -50,10 +50,33 @@ impl Kind {
     }
 }
 
+/// The answers that are counted from the start: a rate is known only of what was once zero.
+const USUAL: [(Kind, StatusCode); 10] = [
+    (Kind::GoGetHit, StatusCode::OK),
+    (Kind::GoGetHit, StatusCode::NOT_MODIFIED),
+    (Kind::GoGetMiss, StatusCode::NOT_FOUND),
+    (Kind::Page, StatusCode::OK),
+    (Kind::Page, StatusCode::NOT_MODIFIED),
+    (Kind::List, StatusCode::OK),
+    (Kind::List, StatusCode::NOT_MODIFIED),
+    (Kind::Miss, StatusCode::NOT_FOUND),
+    (Kind::Other, StatusCode::FOUND),
+    (Kind::Other, StatusCode::METHOD_NOT_ALLOWED),
+];
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     kind: &'static str,
     status: u16,
+}
+
+impl RequestLabels {
+    fn new(kind: Kind, status: StatusCode) -> Self {
+        Self {
+            kind: kind.as_str(),
+            status: status.as_u16(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,11 +107,20 @@ impl Metrics {
     /// Metrics at zero, for a site of so many modules.
     pub fn new(modules: usize) -> Self {
         let mut registry = Registry::with_prefix("govanityurls");
-        let requests = Family::default();
+        let requests = Family::<RequestLabels, Counter>::default();
+        for (kind, status) in USUAL {
+            drop(requests.get_or_create(&RequestLabels::new(kind, status)));
+        }
         let durations = Histogram::new(DURATIONS);
         let go_gets = GoGets::default();
         let connections = Connections::default();
+        for reason in ["accept", "timeout", "bad_request"] {
+            drop(connections.refused.get_or_create(&Reason { reason }));
+        }
         let reloads = Reloads::default();
+        for outcome in ["success", "failure"] {
+            drop(reloads.outcomes.get_or_create(&Outcome { outcome }));
+        }
         reloads.modules.set(signed(modules));
         reloads.last_success.set(now());
         // Not the type `info`, which the Prometheus text format does not have.
@@ -152,10 +184,8 @@ impl Metrics {
 
     /// Counts an answer.
     pub fn answered(&self, kind: Kind, status: StatusCode, took: Duration) {
-        let (kind, status) = (kind.as_str(), status.as_u16());
-        self.requests
-            .get_or_create(&RequestLabels { kind, status })
-            .inc();
+        let labels = RequestLabels::new(kind, status);
+        self.requests.get_or_create(&labels).inc();
         self.durations.observe(took.as_secs_f64());
     }
 

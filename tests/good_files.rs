@@ -193,9 +193,12 @@ fn the_examples_in_comments_hold() {
         .lines()
         .map(|line| example(line).unwrap_or_else(|| line.to_owned()))
         .collect();
-    assert_eq!(
-        check(&all.join("\n"), &[]),
-        "vanity.yaml: ok, 7 modules at example.com\n"
+    let said = check(&all.join("\n"), &[]);
+    let (first, notes) = said.split_once('\n').unwrap();
+    assert_eq!(first, "vanity.yaml: ok, 7 modules at example.com");
+    assert!(
+        notes.starts_with("vanity.yaml: note: 1 module with `subdir`"),
+        "{notes}"
     );
     // A group of lines ends where the next is no example.
     let lines: Vec<_> = text.lines().collect();

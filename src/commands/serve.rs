@@ -170,6 +170,8 @@ fn no_host() -> Failure {
 fn start_logging(serve: &Serve) {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
+        // It reports a line that cannot be written on standard error, and panics over that.
+        .log_internal_errors(false)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal());
     // Who asks for the access log gets it, however little else is to be logged.

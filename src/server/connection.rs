@@ -10,15 +10,15 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::body::{Body as _, Incoming};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -33,17 +33,19 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may rest between requests: above nginx's 60 s, so that nginx is the
 /// one to close and never writes into a connection that is closing at this end.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a client may take to accept an answer; nginx's send_timeout.
+/// How long a client may accept nothing of an answer; nginx's send_timeout.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection stays half closed while the client still sends what nobody reads.
+const LINGER: Duration = Duration::from_secs(2);
 /// The largest request head that is read, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// By the client, or by the server after an answer.
+    /// By the client, or by the server after an answer or a long rest.
     Closed,
-    /// The client was too slow.
+    /// The client was too slow over a head, or over accepting an answer.
     TimedOut,
     /// What came was not HTTP/1, or its head was too large.
     BadRequest,
@@ -104,7 +106,7 @@ where
             }
             ready!(timer.as_mut().poll(cx));
             if slowness.deadline <= timer.deadline() {
-                return Poll::Ready(End::TimedOut);
+                return Poll::Ready(slowness.end());
             }
             timer.as_mut().reset(slowness.deadline);
         }
@@ -117,31 +119,56 @@ where
 enum Waiting {
     /// The first byte of a connection.
     First = 0,
-    /// The first byte of another request.
+    /// The first bytes of another request, less what came along with the last.
     Idle = 1,
     /// The rest of a head.
     Head = 2,
     /// The client to accept the answer.
     Send = 3,
+    /// The client to close its half.
+    Close = 4,
 }
 
 /// The present phase, shared by the stream and the service of one connection. All three are
 /// in one task, so the order of memory accesses is that of the program.
 #[derive(Debug, Clone, Default)]
-struct Phase(Arc<AtomicU8>);
+struct Phase(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: AtomicU8,
+    /// Whether the phase was entered, or entered again, since it was last looked at.
+    entered: AtomicBool,
+    /// Whether the client sends, or may have sent, what will not be read.
+    unread: AtomicBool,
+}
 
 impl Phase {
     fn get(&self) -> Waiting {
-        match self.0.load(Ordering::Relaxed) {
+        match self.0.waiting.load(Ordering::Relaxed) {
             0 => Waiting::First,
             1 => Waiting::Idle,
             2 => Waiting::Head,
-            _ => Waiting::Send,
+            3 => Waiting::Send,
+            _ => Waiting::Close,
         }
     }
 
     fn set(&self, waiting: Waiting) {
-        self.0.store(waiting as u8, Ordering::Relaxed);
+        self.0.waiting.store(waiting as u8, Ordering::Relaxed);
+    }
+
+    /// Sets the phase, whose time begins.
+    fn enter(&self, waiting: Waiting) {
+        self.set(waiting);
+        self.0.entered.store(true, Ordering::Relaxed);
+    }
+
+    /// The phase, if it was entered since the last call.
+    fn newly_entered(&self) -> Option<Waiting> {
+        let entered = self.0.entered.load(Ordering::Relaxed);
+        self.0.entered.store(false, Ordering::Relaxed);
+        entered.then(|| self.get())
     }
 }
 
@@ -161,18 +188,25 @@ impl Slowness {
 
     /// Takes note of the phase that the connection is in after it was polled.
     fn observe(&mut self, phase: &Phase) {
-        let waiting = phase.get();
-        // Each poll that ends in Idle has answered a request, and starts a new rest.
-        if waiting == self.waiting && waiting != Waiting::Idle {
+        let Some(waiting) = phase.newly_entered() else {
             return;
-        }
+        };
         self.waiting = waiting;
         self.deadline = Instant::now()
             + match waiting {
                 Waiting::First | Waiting::Head => HEAD_TIMEOUT,
                 Waiting::Idle => IDLE_TIMEOUT,
                 Waiting::Send => SEND_TIMEOUT,
+                Waiting::Close => LINGER,
             };
+    }
+
+    /// What it means that the deadline has passed.
+    fn end(&self) -> End {
+        match self.waiting {
+            Waiting::First | Waiting::Head | Waiting::Send => End::TimedOut,
+            Waiting::Idle | Waiting::Close => End::Closed,
+        }
     }
 }
 
@@ -189,7 +223,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = axum::routing::future::RouteFuture<Infallible>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        self.phase.set(Waiting::Send);
+        self.phase.enter(Waiting::Send);
+        if !request.body().is_end_stream() {
+            self.phase.0.unread.store(true, Ordering::Relaxed);
+        }
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(peer);
         }
@@ -197,7 +234,8 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     }
 }
 
-/// A stream that tells when a head begins and when an answer has gone out.
+/// A stream that tells when a head begins, when a client accepts some of an answer, and when
+/// all of it has gone out.
 struct Watched<I> {
     io: I,
     phase: Phase,
@@ -210,33 +248,66 @@ impl<I: Read + Unpin> Read for Watched<I> {
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.io).poll_read(cx, buffer);
-        if result.is_ready() && matches!(self.phase.get(), Waiting::First | Waiting::Idle) {
-            self.phase.set(Waiting::Head);
+        if result.is_ready() {
+            match self.phase.get() {
+                // The time for the first head runs already.
+                Waiting::First => self.phase.set(Waiting::Head),
+                Waiting::Idle => self.phase.enter(Waiting::Head),
+                Waiting::Head | Waiting::Send | Waiting::Close => {}
+            }
         }
         result
     }
 }
 
-impl<I: Write + Unpin> Write for Watched<I> {
+impl<I: Read + Write + Unpin> Watched<I> {
+    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(result, Poll::Ready(Ok(1..))) && self.phase.get() == Waiting::Send {
+            self.phase.enter(Waiting::Send);
+        }
+        result
+    }
+}
+
+impl<I: Read + Write + Unpin> Write for Watched<I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let result = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.wrote(result)
     }
 
     /// hyper flushes the stream once all of its own buffer is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.io).poll_flush(cx);
         if result.is_ready() && self.phase.get() == Waiting::Send {
-            self.phase.set(Waiting::Idle);
+            self.phase.enter(Waiting::Idle);
         }
         result
     }
 
+    /// To close a socket with bytes unread is to reset the connection, and the answer may be
+    /// lost on its way: what still comes is read, and thrown away.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let waiting = self.phase.get();
+        if waiting != Waiting::Close {
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            // In the middle of a head: it was refused.
+            if waiting != Waiting::Head && !self.phase.0.unread.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+            self.phase.enter(Waiting::Close);
+        }
+        loop {
+            let mut bytes = [0; 1024];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -248,6 +319,169 @@ impl<I: Write + Unpin> Write for Watched<I> {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bytes)
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bytes);
+        self.wrote(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+    /// A connection to a server of `body`, with room for so many bytes on the way; the clock
+    /// runs only while both ends wait.
+    fn connect(body: &'static [u8], room: usize) -> (DuplexStream, JoinHandle<End>) {
+        let (client, server) = duplex(room);
+        let router = Router::new().fallback(move || async move { body.into_response() });
+        let stop = std::future::pending();
+        (client, tokio::spawn(serve(server, router, None, stop)))
+    }
+
+    async fn read_answer(client: &mut DuplexStream) {
+        let mut bytes = [0; 4096];
+        let n = client.read(&mut bytes).await.unwrap();
+        assert!(bytes[..n].starts_with(b"HTTP/1.1 200 "));
+    }
+
+    /// Waits for the end; how it was, and after how many seconds.
+    async fn end(server: JoinHandle<End>) -> (End, u64) {
+        let start = Instant::now();
+        (server.await.unwrap(), start.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_ten_seconds() {
+        for bytes in [&b""[..], b"G", &REQUEST[..REQUEST.len() - 1]] {
+            let (mut client, server) = connect(b"x", 4096);
+            client.write_all(bytes).await.unwrap();
+            assert_eq!(end(server).await, (End::TimedOut, 10), "{bytes:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_that_drip_in_win_no_time() {
+        let (mut client, server) = connect(b"x", 4096);
+        let dripping = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if client.write_all(b"G").await.is_err() {
+                    return;
+                }
+            }
+        });
+        assert_eq!(end(server).await, (End::TimedOut, 10));
+        dripping.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_rests_for_seventy_five_seconds_between_requests() {
+        let (mut client, server) = connect(b"x", 4096);
+        for _ in 0..3 {
+            client.write_all(REQUEST).await.unwrap();
+            read_answer(&mut client).await;
+            tokio::time::sleep(Duration::from_secs(74)).await;
+        }
+        assert_eq!(end(server).await, (End::Closed, 1));
+        // The next head has its ten seconds again.
+        let (mut client, server) = connect(b"x", 4096);
+        client.write_all(REQUEST).await.unwrap();
+        read_answer(&mut client).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        client.write_all(b"GET").await.unwrap();
+        assert_eq!(end(server).await, (End::TimedOut, 10));
+    }
+
+    /// Each write ends one head and begins another, so that a poll always ends within a head.
+    #[tokio::test(start_paused = true)]
+    async fn every_head_has_ten_seconds_of_its_own() {
+        let (mut client, server) = connect(b"x", 4096);
+        let (begin, rest) = REQUEST.split_at(7);
+        client.write_all(begin).await.unwrap();
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            client.write_all(rest).await.unwrap();
+            client.write_all(begin).await.unwrap();
+            read_answer(&mut client).await;
+        }
+        client.write_all(rest).await.unwrap();
+        read_answer(&mut client).await;
+        drop(client);
+        assert_eq!(end(server).await.0, End::Closed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_accepted_is_given_up_after_a_minute() {
+        let (mut client, server) = connect(&[b'x'; 5000], 1000);
+        client.write_all(REQUEST).await.unwrap();
+        assert_eq!(end(server).await, (End::TimedOut, 60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_has_a_minute_for_each_part() {
+        let (mut client, server) = connect(&[b'x'; 5000], 1000);
+        client.write_all(REQUEST).await.unwrap();
+        let mut read = 0;
+        while read < 5000 {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            let n = client.read(&mut [0; 1000]).await.unwrap();
+            assert!(n > 0, "cut after {read} bytes");
+            read += n;
+        }
+        drop(client);
+        assert_eq!(end(server).await.0, End::Closed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_client_may_send_on_for_a_moment() {
+        for request in [
+            "no HTTP\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\n",
+        ] {
+            let (client, server) = connect(b"x", 4096);
+            let (mut answer, mut body) = tokio::io::split(client);
+            body.write_all(request.as_bytes()).await.unwrap();
+            body.write_all(&[b'x'; 50_000]).await.unwrap();
+            let mut text = String::new();
+            answer.read_to_string(&mut text).await.unwrap();
+            assert!(text.starts_with("HTTP/1.1 "), "{text}");
+            assert_eq!(end(server).await.1, 2, "{text}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_may_close_its_half_once_it_has_asked() {
+        let (mut client, server) = connect(b"the body", 4096);
+        client.write_all(REQUEST).await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).await.unwrap();
+        assert!(text.ends_with("the body"), "{text}");
+        assert_eq!(end(server).await, (End::Closed, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_is_too_large_is_refused() {
+        let head = |size: usize| {
+            let start = "GET / HTTP/1.1\r\nHost: a.example\r\nX: ";
+            format!("{start}{}\r\n\r\n", "x".repeat(size - start.len() - 4))
+        };
+        for (size, status, how) in [
+            (LARGEST_HEAD, "200", End::Closed),
+            (LARGEST_HEAD + 1, "431", End::BadRequest),
+        ] {
+            let (mut client, server) = connect(b"x", 1 << 20);
+            client.write_all(head(size).as_bytes()).await.unwrap();
+            client.shutdown().await.unwrap();
+            let mut text = String::new();
+            client.read_to_string(&mut text).await.unwrap();
+            assert_eq!(&text[9..12], status);
+            assert_eq!(end(server).await.0, how);
+        }
     }
 }

@@ -7,8 +7,10 @@ mod reload;
 mod signals;
 mod systemd;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -68,9 +70,7 @@ pub async fn run(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    // Each listener holds a permit while it waits for a connection. One that nobody connects
-    // to must not keep the last from the others.
-    let permits = limits.max_connections + listeners.len().saturating_sub(1);
+    let permits = limits.max_connections;
     let room = Arc::new(Semaphore::new(permits));
     let (stopping, stopped) = watch::channel(false);
     let mut acceptors = JoinSet::new();
@@ -111,13 +111,9 @@ async fn accept_all(mut listener: Listener, connecting: Connecting) {
     let not_accepted = || connecting.limits.metrics.not_accepted();
     let mut stopped = connecting.stopped.clone();
     loop {
-        let next = async {
-            let permit = connecting.room.clone().acquire_owned().await.ok()?;
-            Some((listener.accept(not_accepted).await, permit))
-        };
         tokio::select! {
             _ = stopped.changed() => break,
-            next = next => match next {
+            next = with_permit(&connecting.room, listener.accept(not_accepted)) => match next {
                 Some((stream, permit)) => connecting.spawn(stream, permit),
                 None => return,
             },
@@ -133,6 +129,25 @@ async fn accept_all(mut listener: Listener, connecting: Connecting) {
         }
     };
     let _ = timeout(LAST_ACCEPT, last).await;
+}
+
+/// Accepts a connection once there is room for it. A listener that waits for clients keeps no
+/// permit from the other listeners: it asks for one each time that it looks.
+async fn with_permit<T>(
+    room: &Arc<Semaphore>,
+    accept: impl Future<Output = T>,
+) -> Option<(T, OwnedSemaphorePermit)> {
+    let mut accept = pin!(accept);
+    let mut acquire = pin!(room.clone().acquire_owned());
+    poll_fn(|cx| {
+        let Ok(permit) = ready!(acquire.as_mut().poll(cx)) else {
+            return Poll::Ready(None);
+        };
+        acquire.set(room.clone().acquire_owned());
+        let accepted = ready!(accept.as_mut().poll(cx));
+        Poll::Ready(Some((accepted, permit)))
+    })
+    .await
 }
 
 impl Connecting {

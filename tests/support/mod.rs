@@ -74,15 +74,18 @@ pub struct Server {
 impl Server {
     /// Starts the program with `config` as its vanity.yaml, for tonybai.com, on a free port.
     pub fn start(config: &str) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// The same, with more arguments.
+    pub fn start_with(config: &str, args: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("vanity.yaml"), config).unwrap();
         let mut command = program();
-        command.current_dir(directory.path()).args([
-            "-host",
-            "tonybai.com",
-            "-listen",
-            "127.0.0.1:0",
-        ]);
+        command
+            .current_dir(directory.path())
+            .args(["-host", "tonybai.com", "-listen", "127.0.0.1:0"])
+            .args(args);
         let mut server = Self::spawn(command);
         server.directory = Some(directory);
         server
@@ -108,10 +111,9 @@ impl Server {
             directory: None,
         };
         let line = server.wait_for_line("serving ");
-        if let Some(addr) = line
-            .split_whitespace()
-            .last()
-            .and_then(|word| word.parse().ok())
+        // The last word, in JSON the last of a string.
+        if let Some((_, address)) = line.rsplit_once(" on ")
+            && let Ok(addr) = address.split('"').next().unwrap().parse()
         {
             server.addr = addr;
             if server.addr.ip().is_unspecified() {
@@ -146,6 +148,14 @@ impl Server {
                 Err(_) => panic!("no line with {text:?} in:\n{}", self.log.join("\n")),
             }
         }
+    }
+
+    /// The most memory that it has used so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
+        kilobytes.parse::<u64>().unwrap() << 10
     }
 
     /// Sends a signal, by its name without SIG.

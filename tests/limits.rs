@@ -1,0 +1,306 @@
+//! What one client may do, so that it costs no other.
+//!
+//! The time limits themselves are tested beside the code, on a clock that the tests set.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::{PATIENCE, SEED, Server, program, wait_until};
+
+const REQUEST: &[u8] = b"GET /gowechat HTTP/1.1\r\nHost: tonybai.com\r\n\r\n";
+
+/// Reads one answer, whose connection stays open.
+fn read_answer(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    loop {
+        let mut bytes = [0; 4096];
+        let n = stream.read(&mut bytes).unwrap();
+        assert!(n > 0, "closed after {:?}", String::from_utf8_lossy(&answer));
+        answer.extend(&bytes[..n]);
+        let text = String::from_utf8_lossy(&answer);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.unwrap().parse().unwrap() {
+                return text.into_owned();
+            }
+        }
+    }
+}
+
+fn ask(stream: &mut TcpStream) -> String {
+    stream.write_all(REQUEST).unwrap();
+    read_answer(stream)
+}
+
+/// A number that the admin endpoints tell over a connection that is open already.
+fn metric(admin: &mut TcpStream, name: &str) -> u64 {
+    admin
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let text = read_answer(admin);
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap().trim().parse().unwrap()
+}
+
+fn connect_admin(server: &Server) -> TcpStream {
+    let (_, address) = server.log[0].rsplit_once("admin endpoints on ").unwrap();
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Whether the client gets nothing for a while.
+fn waits(stream: &mut TcpStream) -> bool {
+    stream
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    let result = stream.read(&mut [0]);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+#[test]
+fn a_head_of_more_than_sixteen_kilobytes_is_refused() {
+    let server = Server::start(SEED);
+    let fill = |size: usize| "x".repeat(size);
+    assert_eq!(
+        server.request("GET", "/", &[("X", &fill(16_000))]).status,
+        200
+    );
+    assert_eq!(
+        server.request("GET", "/", &[("X", &fill(17_000))]).status,
+        431
+    );
+    let path = format!("/{}", fill(16_000));
+    assert_eq!(server.get(&path).status, 404);
+    assert_eq!(server.get(&format!("{path}{path}")).status, 431);
+    // Many clients send on without looking.
+    assert_eq!(
+        server.request("GET", "/", &[("X", &fill(1 << 20))]).status,
+        431
+    );
+}
+
+#[test]
+fn a_body_is_neither_read_nor_waited_for() {
+    let server = Server::start(SEED);
+    for (method, status) in [("POST", "405"), ("PUT", "405"), ("GET", "200")] {
+        for rest in [
+            "Content-Length: 1000000\r\n\r\n",
+            "Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n",
+            "Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        ] {
+            let mut stream = server.connect();
+            let head = format!("{method} /gowechat HTTP/1.1\r\nHost: tonybai.com\r\n{rest}");
+            stream.write_all(head.as_bytes()).unwrap();
+            // The body never comes.
+            let answer = read_answer(&mut stream);
+            assert_eq!(&answer[..12], format!("HTTP/1.1 {status}"), "{head}");
+            assert!(answer.contains("connection: close\r\n"), "{answer}");
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_client_that_reads_no_answers_takes_no_memory() {
+    let server = Server::start(SEED);
+    ask(&mut server.connect());
+    let before = server.peak_memory();
+    let mut stream = server.connect();
+    stream
+        .set_write_timeout(Some(Duration::from_millis(500)))
+        .unwrap();
+    let asked = REQUEST.repeat(1000);
+    let mut sent = 0;
+    while stream.write_all(&asked).is_ok() {
+        sent += asked.len();
+        assert!(sent < 1 << 30, "it reads what it cannot answer");
+    }
+    let more = server.peak_memory() - before;
+    assert!(more < 4 << 20, "{more} bytes more");
+    assert_eq!(server.get("/gowechat").status, 200);
+}
+
+#[test]
+fn connections_above_the_limit_wait_and_are_served() {
+    let args = ["-max-connections", "10", "-admin", "127.0.0.1:0"];
+    let server = Server::start_with(SEED, &args);
+    let mut admin = connect_admin(&server);
+    let mut open: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    for stream in &mut open {
+        ask(stream);
+    }
+    let mut eleventh = server.connect();
+    eleventh.write_all(REQUEST).unwrap();
+    assert!(waits(&mut eleventh));
+    assert_eq!(metric(&mut admin, "govanityurls_connections "), 10);
+    // Those that are open are none the worse for it.
+    ask(&mut open[3]);
+    open.pop();
+    assert!(read_answer(&mut eleventh).starts_with("HTTP/1.1 200 "));
+    assert_eq!(metric(&mut admin, "govanityurls_connections "), 10);
+}
+
+#[test]
+fn the_limit_is_one_for_all_listeners() {
+    let args = ["-listen", "127.0.0.1:0", "-max-connections", "2"];
+    let mut server = Server::start_with(SEED, &args);
+    let line = server.wait_for_line("serving ");
+    let other = line.rsplit_once(" on ").unwrap().1;
+    let connect_other = || {
+        let stream = TcpStream::connect(other).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    };
+    // Either may have all.
+    for _ in 0..2 {
+        let mut open = [server.connect(), server.connect()];
+        open.iter_mut().for_each(|stream| _ = ask(stream));
+        let mut third = connect_other();
+        third.write_all(REQUEST).unwrap();
+        assert!(waits(&mut third));
+        drop(open);
+        read_answer(&mut third);
+
+        let mut fourth = connect_other();
+        ask(&mut fourth);
+        let mut fifth = server.connect();
+        fifth.write_all(REQUEST).unwrap();
+        assert!(waits(&mut fifth));
+        drop(third);
+        read_answer(&mut fifth);
+    }
+}
+
+#[test]
+fn it_recovers_when_there_are_file_descriptors_again() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
+    let program = program();
+    let mut command = Command::new("sh");
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+        .current_dir(directory.path())
+        .args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"])
+        .arg(program.get_program())
+        .args(["-host", "tonybai.com", "-listen", "127.0.0.1:0"])
+        .args(["-admin", "127.0.0.1:0"]);
+    let mut server = Server::spawn(command);
+    let mut admin = connect_admin(&server);
+    let mut first = server.connect();
+    ask(&mut first);
+
+    let refused = "govanityurls_connections_refused_total{reason=\"accept\"}";
+    assert_eq!(metric(&mut admin, refused), 0);
+    let mut all: Vec<_> = (0..100).map(|_| server.connect()).collect();
+    server.wait_for_line("cannot accept connections");
+    wait_until("it has tried many times", || {
+        (metric(&mut admin, refused) >= 10).then_some(())
+    });
+    // Said once. This comes after all that was said before it.
+    server.signal("HUP");
+    server.wait_for_line("reload");
+    let said = server
+        .log
+        .iter()
+        .filter(|line| line.contains("cannot accept"));
+    assert_eq!(said.count(), 1, "{:#?}", server.log);
+    // Who is connected is served.
+    ask(&mut first);
+    let mut last = all.pop().unwrap();
+    last.write_all(REQUEST).unwrap();
+    assert!(waits(&mut last));
+
+    drop(all);
+    assert!(read_answer(&mut last).starts_with("HTTP/1.1 200 "));
+    assert_eq!(server.get("/gowechat").status, 200);
+}
+
+/// The shape of a Slowloris attack: 2,000 connections that send nothing, half a head, or a
+/// byte a second, beside one client that behaves.
+#[test]
+#[ignore = "takes 12 s; tests/run runs it"]
+fn two_thousand_slow_clients_disturb_nobody() {
+    let pid = std::process::id().to_string();
+    let raised = Command::new("prlimit")
+        .args(["--pid", &pid, "--nofile=4096:"])
+        .status();
+    assert!(raised.unwrap().success());
+    let server = Server::start(SEED);
+    let addr = server.addr;
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let normal = scope.spawn(|| {
+            let mut kept = TcpStream::connect(addr).unwrap();
+            let (mut answers, mut longest) = (0, Duration::ZERO);
+            while !done.load(Ordering::Relaxed) {
+                let start = Instant::now();
+                ask(&mut kept);
+                ask(&mut TcpStream::connect(addr).unwrap());
+                longest = longest.max(start.elapsed());
+                answers += 1;
+                thread::sleep(Duration::from_millis(10));
+            }
+            (answers, longest)
+        });
+
+        let mut slow: Vec<_> = (0..2000)
+            .map(|n| {
+                let mut stream = server.connect();
+                stream.set_nonblocking(true).unwrap();
+                if n % 4 == 1 {
+                    stream.write_all(&REQUEST[..20]).unwrap();
+                }
+                (n, stream, Instant::now(), 0)
+            })
+            .collect();
+        let mut ends = Vec::new();
+        let start = Instant::now();
+        while !slow.is_empty() && start.elapsed() < PATIENCE {
+            slow.retain_mut(|(n, stream, since, dripped)| {
+                let open = stream
+                    .read(&mut [0])
+                    .is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+                let age = since.elapsed();
+                if !open {
+                    ends.push(age);
+                } else if *n % 4 >= 2 && age.as_secs() > *dripped {
+                    *dripped += 1;
+                    let _ = stream.write_all(b"G");
+                }
+                open
+            });
+            thread::sleep(Duration::from_millis(50));
+        }
+        done.store(true, Ordering::Relaxed);
+        let (answers, longest) = normal.join().unwrap();
+        let memory = server.peak_memory() >> 10;
+        println!("{answers} answers, the slowest after {longest:?}; {memory} KiB");
+
+        assert!(slow.is_empty(), "{} are still open", slow.len());
+        let (shortest, last) = (ends.iter().min().unwrap(), ends.iter().max().unwrap());
+        assert!(shortest.as_secs_f64() > 9.5, "{shortest:?}");
+        assert!(last.as_secs_f64() < 15.0, "{last:?}");
+        assert!(
+            answers > 50 && longest < Duration::from_secs(3),
+            "{answers} {longest:?}"
+        );
+        assert!(memory < 50 << 10, "{memory} KiB");
+    });
+}

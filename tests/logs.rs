@@ -1,0 +1,272 @@
+//! What is logged: one line for a request, whatever the client sends, and few others.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::process::Stdio;
+
+use serde_json::Value;
+use support::{SEED, Server, program};
+
+/// Sends `head`, reads the answer to its end, and returns the line that the log has of it.
+fn logged(server: &mut Server, head: &[u8]) -> String {
+    let mut stream = server.connect();
+    stream.write_all(head).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 "), "{answer:?}");
+    server.wait_for_line("request")
+}
+
+fn get(target: &str, headers: &str) -> Vec<u8> {
+    format!("GET {target} HTTP/1.1\r\nHost: tonybai.com\r\nConnection: close\r\n{headers}\r\n")
+        .into_bytes()
+}
+
+/// Heads that try to break out of their line. What the server refuses, it does not log.
+fn injections() -> Vec<Vec<u8>> {
+    let texts: [&[u8]; 10] = [
+        b"\"",
+        b"\\",
+        b"\\\" status=200 module=\"x",
+        b"%0a%0d%1b[31m%00",
+        "\u{202e}gnp.\u{2066}".as_bytes(),
+        "\u{85}\u{2028}\u{feff}".as_bytes(),
+        b"\xff\xfe\xc0\xaf",
+        b"\xe2\x80",
+        b"',;${jndi:ldap://x}",
+        &[b'"'; 9000],
+    ];
+    let controls: [&[u8]; 4] = [b"\x1b[2J", b"a\tb", b"\rb", b"\x7f\x08"];
+    let mut heads = Vec::new();
+    for text in texts.iter().chain(&controls) {
+        for (target, name) in [
+            (true, ""),
+            (false, "User-Agent: "),
+            (false, "X-Forwarded-For: 1.2.3.4, "),
+            (false, "X-Real-IP: "),
+            (false, "Host: "),
+        ] {
+            let (target, header): (&[u8], &[u8]) = if target {
+                (text, b"User-Agent: x")
+            } else {
+                (b"x", &[name.as_bytes(), text].concat())
+            };
+            let mut head = [b"GET /x?y=", target, b" HTTP/1.1\r\n"].concat();
+            if name != "Host: " {
+                head.extend(b"Host: tonybai.com\r\n");
+            }
+            head.extend([b"Connection: close\r\n", header, b"\r\n\r\n"].concat());
+            heads.push(head);
+        }
+    }
+    heads
+}
+
+/// Sends every injection and then a last request; the lines of the access log, less the last.
+fn lines_of_injections(args: &[&str]) -> (usize, Vec<String>) {
+    let mut server = Server::start_with(SEED, &[&["-access-log"], args].concat());
+    let started = server.log.len();
+    let mut answered = 0;
+    for head in injections() {
+        let mut stream = server.connect();
+        stream.write_all(&head).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        // hyper itself answers what is no HTTP; no request came of it.
+        answered += usize::from(!answer.starts_with(b"HTTP/1.1 400 "));
+    }
+    server.get("/the-last");
+    server.wait_for_line("/the-last");
+    let mut lines = server.log.split_off(started);
+    lines.pop();
+    (answered, lines)
+}
+
+#[test]
+fn a_line_tells_who_asked_for_what() {
+    let mut server = Server::start_with(SEED, &["-access-log"]);
+    let line = logged(
+        &mut server,
+        &get(
+            "/gowechat/mp?go-get=1",
+            "User-Agent: Go-http-client/1.1\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n",
+        ),
+    );
+    let (start, rest) = line.split_once(" micros=").unwrap();
+    let (time, start) = start.split_once(' ').unwrap();
+    assert!(time.starts_with("20") && time.ends_with('Z'), "{line}");
+    let body = server.get("/gowechat/mp?go-get=1").body;
+    assert_eq!(
+        start.trim_start(),
+        format!(
+            "INFO request client=\"192.0.2.7\" method=\"GET\" host=\"tonybai.com\" \
+             path=\"/gowechat/mp?go-get=1\" status=200 bytes={}",
+            body.len()
+        )
+    );
+    let (micros, rest) = rest.split_once(' ').unwrap();
+    micros.parse::<u64>().unwrap();
+    assert_eq!(
+        rest,
+        "agent=\"Go-http-client/1.1\" go_get=true module=\"tonybai.com/gowechat\""
+    );
+}
+
+#[test]
+fn a_line_in_json_has_the_same() {
+    let mut server = Server::start_with(SEED, &["-access-log", "-log-format", "json"]);
+    // The lifecycle as well.
+    let _: Value = serde_json::from_str(&server.log[0]).unwrap();
+    let line = logged(&mut server, &get("/x", "User-Agent: a \"b\"\r\n"));
+    let line: Value = serde_json::from_str(&line).unwrap();
+    for (key, value) in [
+        ("level", Value::from("INFO")),
+        ("target", "access".into()),
+        ("message", "request".into()),
+        ("client", "127.0.0.1".into()),
+        ("method", "GET".into()),
+        ("host", "tonybai.com".into()),
+        ("path", "/x".into()),
+        ("status", 200.into()),
+        ("agent", "a \"b\"".into()),
+        ("go_get", false.into()),
+        ("module", "".into()),
+    ] {
+        assert_eq!(line[key], value, "{key}");
+    }
+    assert!(line["bytes"].as_u64().unwrap() > 0 && line["micros"].is_u64());
+    assert!(line["timestamp"].is_string());
+
+    let head = "HEAD /x HTTP/1.1\r\nHost: tonybai.com\r\nConnection: close\r\n\r\n";
+    let line: Value = serde_json::from_str(&logged(&mut server, head.as_bytes())).unwrap();
+    assert_eq!(line["bytes"], 0, "no body is sent");
+    let line: Value = serde_json::from_str(&logged(&mut server, &get("/none", ""))).unwrap();
+    assert_eq!(line["status"], 404);
+}
+
+#[test]
+fn no_client_can_break_a_line_of_text() {
+    let (answered, lines) = lines_of_injections(&[]);
+    assert!(answered > 30, "{answered}");
+    assert_eq!(lines.len(), answered, "{lines:#?}");
+    for line in &lines {
+        assert!(line.len() < 20_000);
+        assert!(
+            line.chars().all(|c| !c.is_control()
+                && !matches!(c, '\u{200e}'..='\u{202e}' | '\u{2066}'..='\u{2069}')),
+            "{line:?}"
+        );
+        // Outside quotation marks stands nothing that a client sent.
+        let mut outside = String::new();
+        let (mut quoted, mut escaped) = (false, false);
+        for c in line.chars() {
+            match c {
+                _ if escaped => escaped = false,
+                '\\' if quoted => escaped = true,
+                '"' => quoted = !quoted,
+                _ if !quoted => outside.push(c),
+                _ => {}
+            }
+        }
+        assert!(!quoted, "{line}");
+        let names: Vec<_> = outside
+            .split_whitespace()
+            .skip(1)
+            .map(|word| word.split('=').next().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "INFO", "request", "client", "method", "host", "path", "status", "bytes", "micros",
+                "agent", "go_get", "module"
+            ],
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn no_client_can_break_a_line_of_json() {
+    let (answered, lines) = lines_of_injections(&["-log-format", "json"]);
+    assert_eq!(lines.len(), answered, "{lines:#?}");
+    for line in &lines {
+        let object: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(object.as_object().unwrap().len(), 14, "{line}");
+        assert!(!line.bytes().any(|byte| byte < 0x20), "{line:?}");
+        let client = object["client"].as_str().unwrap();
+        assert_eq!(client, "127.0.0.1", "garbage names no client");
+    }
+}
+
+#[test]
+fn the_level_silences_the_lifecycle_and_not_the_access_log() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
+    let socket = directory.path().join("http.sock");
+    let mut command = program();
+    command
+        .current_dir(directory.path())
+        .args(["-host", "tonybai.com", "-log-level", "warn", "-access-log"])
+        .arg("-listen")
+        .arg(format!("unix:{}", socket.display()));
+    // No line says that it serves.
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stream = support::wait_until("it listens", || {
+        std::os::unix::net::UnixStream::connect(&socket).ok()
+    });
+    stream.write_all(&get("/x", "")).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("request client=\"unix\""), "{text}");
+}
+
+#[test]
+fn the_lifecycle_names_modules_file_and_address() {
+    let mut server = Server::start(SEED);
+    let line = server.log[0].clone();
+    let said = format!(
+        "INFO serving 2 modules of tonybai.com from vanity.yaml on {}",
+        server.addr
+    );
+    assert!(line.ends_with(&said), "{line}");
+    server.get("/x");
+    server.signal("TERM");
+    assert!(server.wait().success());
+    server.wait_for_line("INFO stopped");
+    assert!(!server.log.iter().any(|line| line.contains("request")));
+}
+
+/// The reader of its log has ended: no reason to end, nor to leave a request unanswered.
+#[test]
+fn it_serves_on_when_nobody_reads_its_log() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
+    let socket = directory.path().join("http.sock");
+    let mut command = program();
+    command
+        .current_dir(directory.path())
+        .args(["-host", "tonybai.com", "-access-log", "-listen"])
+        .arg(format!("unix:{}", socket.display()));
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    for _ in 0..10 {
+        let mut stream = support::wait_until("it listens", || {
+            std::os::unix::net::UnixStream::connect(&socket).ok()
+        });
+        stream.write_all(&get("/x", "")).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+    }
+    let pid = child.id().to_string();
+    let kill = std::process::Command::new("kill").arg(&pid).status();
+    assert!(kill.unwrap().success());
+    let status = support::wait_until("it ends", || child.try_wait().unwrap());
+    assert!(status.success(), "{status}");
+}

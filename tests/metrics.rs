@@ -1,0 +1,350 @@
+//! What the admin listener answers, and that it counts what was asked.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use support::{PATIENCE, Response, SEED, Server, wait_until};
+
+/// Where the log says that the admin endpoints are.
+fn admin(server: &Server) -> String {
+    let line = &server.log[0];
+    let (_, address) = line.rsplit_once("admin endpoints on ").unwrap();
+    address.to_owned()
+}
+
+/// One request to the admin listener.
+fn ask(admin: &str, target: &str, headers: &str) -> Response {
+    let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+    let mut bytes = Vec::new();
+    if let Some(path) = admin.strip_prefix("unix:") {
+        let mut stream = UnixStream::connect(path).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.read_to_end(&mut bytes).unwrap();
+    } else {
+        let mut stream = TcpStream::connect(admin).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.read_to_end(&mut bytes).unwrap();
+    }
+    Response::parse(&bytes)
+}
+
+/// All samples, by name and labels, less what only buckets tell.
+fn samples(admin: &str) -> BTreeMap<String, f64> {
+    let text = ask(admin, "/metrics", "").body;
+    text.lines()
+        .filter(|line| !line.starts_with('#') && !line.contains("_bucket{"))
+        .map(|line| {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            let name = name.strip_prefix("govanityurls_").unwrap();
+            (name.to_owned(), value.parse().unwrap())
+        })
+        .collect()
+}
+
+fn start(config: &str) -> (Server, String) {
+    let server = Server::start_with(config, &["-admin", "127.0.0.1:0"]);
+    let admin = admin(&server);
+    (server, admin)
+}
+
+/// promtool finds nothing to say about the text.
+fn check(text: &str) {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = promtool.stdin.take().unwrap();
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+#[test]
+#[ignore = "needs promtool; tests/run runs it"]
+fn promtool_has_nothing_to_say() {
+    let (server, admin) = start(SEED);
+    check(&ask(&admin, "/metrics", "").body);
+    for target in ["/gowechat?go-get=1", "/gowechat", "/", "/none"] {
+        server.get(target);
+    }
+    check(&ask(&admin, "/metrics", "").body);
+}
+
+#[test]
+fn counters_equal_the_requests_made() {
+    let (server, admin) = start(SEED);
+    let tag = server.get("/gowechat").header("etag").unwrap().to_owned();
+    for (times, method, target) in [
+        (3, "GET", "/gowechat?go-get=1"),
+        (2, "GET", "/gowechat/mp?go-get=1"),
+        (1, "GET", "/x/experiments?go-get=1"),
+        (4, "GET", "/none?go-get=1"),
+        (2, "HEAD", "/gowechat/mp"),
+        (3, "GET", "/"),
+        (5, "GET", "/none"),
+        (6, "POST", "/gowechat?go-get=1"),
+    ] {
+        for _ in 0..times {
+            server.request(method, target, &[]);
+        }
+    }
+    for _ in 0..7 {
+        server.request("GET", "/gowechat", &[("If-None-Match", &tag)]);
+    }
+    let samples = samples(&admin);
+    let requests: BTreeMap<_, _> = samples
+        .iter()
+        .filter(|(name, count)| name.starts_with("http_requests_total") && **count > 0.0)
+        .map(|(name, count)| (name.as_str(), *count))
+        .collect();
+    assert_eq!(
+        requests,
+        BTreeMap::from([
+            (
+                r#"http_requests_total{kind="go_get_hit",status="200"}"#,
+                6.0
+            ),
+            (
+                r#"http_requests_total{kind="go_get_miss",status="404"}"#,
+                4.0
+            ),
+            (r#"http_requests_total{kind="page",status="200"}"#, 3.0),
+            (r#"http_requests_total{kind="page",status="304"}"#, 7.0),
+            (r#"http_requests_total{kind="list",status="200"}"#, 3.0),
+            (r#"http_requests_total{kind="miss",status="404"}"#, 5.0),
+            (r#"http_requests_total{kind="other",status="405"}"#, 6.0),
+        ])
+    );
+    for (name, count) in [
+        ("http_request_duration_seconds_count", 34.0),
+        (r#"go_gets_total{module="tonybai.com/gowechat"}"#, 5.0),
+        (r#"go_gets_total{module="tonybai.com/x/experiments"}"#, 1.0),
+        ("connections_accepted_total", 34.0),
+        ("modules", 2.0),
+    ] {
+        assert_eq!(samples.get(name), Some(&count), "{name} in {samples:#?}");
+    }
+    let sum = samples["http_request_duration_seconds_sum"];
+    assert!(sum > 0.0 && sum < 10.0, "{sum}");
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        samples[&format!("build_info{{version=\"{version}\"}}")],
+        1.0
+    );
+}
+
+#[test]
+fn connections_are_counted_while_they_are_open_and_when_they_are_refused() {
+    let (server, admin) = start(SEED);
+    let open = [server.connect(), server.connect(), server.connect()];
+    wait_until("three are open", || {
+        (samples(&admin)["connections"] == 3.0).then_some(())
+    });
+    drop(open);
+    wait_until("none is open", || {
+        (samples(&admin)["connections"] == 0.0).then_some(())
+    });
+    let bad = r#"connections_refused_total{reason="bad_request"}"#;
+    assert_eq!(samples(&admin)[bad], 0.0);
+    let mut stream = server.connect();
+    stream.write_all(b"no HTTP\r\n\r\n").unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    drop(stream);
+    wait_until("it is counted", || {
+        (samples(&admin)[bad] == 1.0).then_some(())
+    });
+    assert_eq!(samples(&admin)["connections_accepted_total"], 4.0);
+}
+
+#[test]
+fn counts_survive_reloads_which_are_counted_too() {
+    let (mut server, admin) = start(SEED);
+    let time = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs_f64()
+    };
+    let read = "config_last_reload_success_timestamp_seconds";
+    let started = samples(&admin)[read];
+    assert!((time() - started).abs() < 60.0, "{started}");
+    server.get("/gowechat?go-get=1");
+
+    let more = format!("{SEED}/more:\n  repo: https://github.com/bigwhite/more\n");
+    std::fs::write(server.config(), more).unwrap();
+    server.signal("HUP");
+    server.wait_for_line("reloaded");
+    let reloaded = samples(&admin)[read];
+    assert!(reloaded > started);
+
+    std::fs::write(server.config(), "nonsense").unwrap();
+    server.signal("HUP");
+    server.wait_for_line("refused");
+    server.get("/gowechat?go-get=1");
+    // The log comes after the count.
+    let samples = samples(&admin);
+    for (name, value) in [
+        (r#"config_reloads_total{outcome="success"}"#, 1.0),
+        (r#"config_reloads_total{outcome="failure"}"#, 1.0),
+        (read, reloaded),
+        ("modules", 3.0),
+        (r#"go_gets_total{module="tonybai.com/gowechat"}"#, 2.0),
+        (
+            r#"http_requests_total{kind="go_get_hit",status="200"}"#,
+            2.0,
+        ),
+    ] {
+        assert_eq!(samples[name], value, "{name}");
+    }
+}
+
+#[test]
+fn a_thousand_modules_are_counted_apart_and_the_rest_together() {
+    let config: String = (0..1100)
+        .map(|n| format!("/m{n}:\n  repo: https://git.example/m{n}\n"))
+        .collect();
+    let (server, admin) = start(&config);
+    let mut stream = server.connect();
+    let mut asked = String::new();
+    for n in 0..1100 {
+        asked.push_str(&format!(
+            "GET /m{n}?go-get=1 HTTP/1.1\r\nHost: tonybai.com\r\n"
+        ));
+        asked.push_str(if n == 1099 {
+            "Connection: close\r\n\r\n"
+        } else {
+            "\r\n"
+        });
+    }
+    let mut writing = stream.try_clone().unwrap();
+    let writer = std::thread::spawn(move || writing.write_all(asked.as_bytes()).unwrap());
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    writer.join().unwrap();
+
+    let samples = samples(&admin);
+    let modules: Vec<_> = samples
+        .iter()
+        .filter(|(name, _)| name.starts_with("go_gets_total"))
+        .collect();
+    assert_eq!(modules.len(), 1001);
+    assert_eq!(samples[r#"go_gets_total{module="(other)"}"#], 100.0);
+    assert_eq!(
+        modules.iter().map(|(_, count)| **count).sum::<f64>(),
+        1100.0
+    );
+    assert_eq!(samples["modules"], 1100.0);
+}
+
+#[test]
+fn the_format_is_the_one_that_the_client_asks_for() {
+    let (_server, admin) = start(SEED);
+    let text = ask(&admin, "/metrics", "");
+    assert_eq!(
+        text.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    assert!(
+        text.body
+            .contains("# TYPE govanityurls_http_requests_total counter\n")
+    );
+    // Prometheus 2 and 3 ask like this.
+    let accept = "Accept: application/openmetrics-text;version=1.0.0;q=0.6,\
+                  text/plain;version=0.0.4;q=0.3,*/*;q=0.1\r\n";
+    let open = ask(&admin, "/metrics", accept);
+    assert_eq!(
+        open.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    assert!(
+        open.body
+            .contains("# TYPE govanityurls_http_requests counter\n")
+    );
+    assert!(open.body.ends_with("# EOF\n"));
+    for accept in [
+        "Accept: */*\r\n",
+        "Accept: text/plain\r\n",
+        "Accept: \u{e9}\r\n",
+    ] {
+        let answer = ask(&admin, "/metrics", accept);
+        assert!(
+            answer
+                .header("content-type")
+                .unwrap()
+                .starts_with("text/plain")
+        );
+    }
+}
+
+#[test]
+fn a_server_that_stops_lives_on_but_is_not_ready() {
+    let (mut server, admin) = start(SEED);
+    for (target, status, body) in [("/healthz", 200, "ok\n"), ("/readyz", 200, "ready\n")] {
+        let answer = ask(&admin, target, "");
+        assert_eq!((answer.status, answer.body.as_str()), (status, body));
+    }
+    for target in ["/", "/metrics/", "/gowechat", "/healthz/x"] {
+        assert_eq!(ask(&admin, target, "").status, 404, "{target}");
+    }
+
+    let mut under_way = server.connect();
+    under_way
+        .write_all(b"GET /gowechat HTTP/1.1\r\nHost: ")
+        .unwrap();
+    wait_until("it is accepted", || {
+        (samples(&admin)["connections"] == 1.0).then_some(())
+    });
+    server.signal("TERM");
+    wait_until("it is not ready", || {
+        let answer = ask(&admin, "/readyz", "");
+        (answer.status == 503).then(|| assert_eq!(answer.body, "stopping\n"))
+    });
+    assert_eq!(ask(&admin, "/healthz", "").status, 200);
+    under_way.write_all(b"tonybai.com\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    under_way.read_to_end(&mut answer).unwrap();
+    let answer = Response::parse(&answer);
+    assert_eq!(
+        (answer.status, answer.header("connection")),
+        (200, Some("close"))
+    );
+    assert!(server.wait().success());
+}
+
+#[test]
+fn no_path_is_taken_from_the_modules() {
+    let (server, _) = start(SEED);
+    for target in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(server.get(target).status, 404, "{target}");
+    }
+    let (server, admin) = start("/metrics:\n  repo: https://git.example/metrics\n");
+    assert!(server.get("/metrics").body.contains("go-import"));
+    assert!(ask(&admin, "/metrics", "").body.contains("# HELP"));
+}
+
+#[test]
+fn the_admin_endpoints_may_be_on_a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = format!("unix:{}", directory.path().join("admin.sock").display());
+    let server = Server::start_with(SEED, &["-admin", &address]);
+    assert_eq!(admin(&server), address);
+    assert_eq!(ask(&address, "/readyz", "").status, 200);
+    server.get("/gowechat?go-get=1");
+    assert_eq!(
+        samples(&address)["http_request_duration_seconds_count"],
+        1.0
+    );
+}
