@@ -8,7 +8,7 @@
 //! - [`page`] and [`site`]: the templates, and the look-up from a path to a page
 //! - [`metrics`] and [`http`]: what is counted; requests and responses
 //! - [`server`]: sockets, signals and limits
-//! - [`cli`] and [`commands`]: the program
+//! - [`cli`], [`logging`] and [`commands`]: the program
 //!
 //! An embedder needs [`config::Config`], [`site::Site`], [`http::App`] and [`http::router`].
 
@@ -16,6 +16,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod http;
+pub mod logging;
 pub mod metrics;
 pub mod module;
 pub mod page;

@@ -455,7 +455,6 @@ fn nobody_reads_standard_error() {
 }
 
 #[test]
-#[ignore = "log lines wait for a full pipe yet"]
 fn nobody_empties_standard_error() {
     let (reader, writer) = std::io::pipe().unwrap();
     assert_serves_with(writer.into());

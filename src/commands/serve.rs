@@ -1,17 +1,16 @@
 //! Serving: what the program does without a command.
 
-use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{Level, info};
-use tracing_subscriber::prelude::*;
+use tracing::info;
 
 use super::Failure;
-use crate::cli::{ABOUT, Cli, DEFAULT_CONFIG, LogFormat, Serve};
+use crate::cli::{ABOUT, Cli, DEFAULT_CONFIG};
 use crate::config::Config;
 use crate::http::{self, App};
+use crate::logging;
 use crate::server::{self, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
 use crate::site::Site;
 
@@ -22,13 +21,13 @@ const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
 /// Serves until a signal says stop.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
-    start_logging(&cli.serve);
+    // Before there are threads: it changes the environment.
+    let passed = PassedSockets::take()?;
+    let _logging = logging::start(&cli.serve.log_level, cli.serve.log_format);
     let listen = cli
         .serve
         .listen(std::env::var("PORT").ok().as_deref())
         .map_err(|why| Failure::Usage(format!("govanityurls: {why}")))?;
-    // Before the runtime starts its threads: it changes the environment.
-    let passed = PassedSockets::take()?;
     let file = &cli.common.config;
     // Without a host on the command line the file may name it; without either, and no file
     // asked for by name, there is nothing to report but how the program is used.
@@ -165,25 +164,4 @@ fn no_host() -> Failure {
          instead, as `host:`. The paths are read from vanity.yaml, or from -config FILE.\n\
          `govanityurls -help` lists every flag."
     ))
-}
-
-fn start_logging(serve: &Serve) {
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        // It reports a line that cannot be written on standard error, and panics over that.
-        .log_internal_errors(false)
-        .with_target(false)
-        .with_ansi(io::stderr().is_terminal());
-    // Who asks for the access log gets it, however little else is to be logged.
-    let level = serve
-        .log_level
-        .clone()
-        .with_target(http::ACCESS_LOG, Level::INFO);
-    let registry = tracing_subscriber::registry().with(level);
-    match serve.log_format {
-        LogFormat::Text => registry.with(lines).init(),
-        LogFormat::Json => registry
-            .with(lines.json().flatten_event(true).with_target(true))
-            .init(),
-    }
 }
