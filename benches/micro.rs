@@ -1,0 +1,182 @@
+//! The pure parts, each alone: look-up, answer, reading a file, replacing a site.
+//!
+//! `cargo bench --bench micro`, and after `--` the name of one benchmark, or divan's flags.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use divan::{Bencher, black_box};
+use govanityurls::config::Config;
+use govanityurls::http::App;
+use govanityurls::module::RequestPath;
+use govanityurls::site::Site;
+
+const SIZES: [usize; 3] = [10, 10_000, 1_000_000];
+/// How many different paths are asked for in turn: enough that those of a large site do not
+/// stay in the processor's caches, and few enough to render all their pages beforehand.
+const PATHS: usize = 1024;
+
+fn main() {
+    divan::main();
+}
+
+/// A file with so many modules, ten thousand at most in one folder, and one pattern.
+fn file(modules: usize) -> String {
+    let mut text = "host: go.example\n/pattern/*:\n  repo: https://h.example/*\n".to_owned();
+    for nth in 0..modules {
+        let _ = writeln!(text, "{}:\n  repo: https://h.example/m{nth}", path(nth));
+    }
+    text
+}
+
+fn path(nth: usize) -> String {
+    format!("/g{}/m{nth}", nth / 10_000)
+}
+
+fn config(modules: usize) -> Config {
+    Config::parse("vanity.yaml", &file(modules), None).unwrap()
+}
+
+fn new_site(config: Config) -> Site {
+    Site::new(config.host.clone().unwrap(), config)
+}
+
+/// The site with so many modules, built once for all benchmarks.
+fn site(modules: usize) -> &'static Site {
+    static SITES: Mutex<Option<HashMap<usize, &'static Site>>> = Mutex::new(None);
+    let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+    sites
+        .get_or_insert_default()
+        .entry(modules)
+        .or_insert_with(|| Box::leak(Box::new(new_site(config(modules)))))
+}
+
+/// Paths of modules spread over the site, one after the other, with `suffix` at their ends.
+fn spread(modules: usize, suffix: &str) -> Vec<String> {
+    let step = (modules / PATHS).max(1);
+    (0..PATHS.min(modules))
+        .map(|nth| path(nth * step) + suffix)
+        .collect()
+}
+
+/// Hands out the paths in turn.
+fn in_turn<'a>(paths: &'a [String]) -> impl Fn() -> &'a str {
+    let next = Cell::new(0);
+    move || {
+        let nth = next.get();
+        next.set((nth + 1) % paths.len());
+        &paths[nth]
+    }
+}
+
+/// The look-up alone, of paths that were parsed before.
+mod look_up {
+    use super::*;
+
+    fn bench(bencher: Bencher<'_, '_>, modules: usize, paths: &[String], found: bool) {
+        let host = &site(modules).hosts()[0];
+        let next = in_turn(paths);
+        assert!(
+            paths
+                .iter()
+                .all(|path| host.look_up(&RequestPath::parse(path).unwrap()).is_some() == found)
+        );
+        bencher
+            .with_inputs(|| RequestPath::parse(next()).unwrap())
+            .bench_local_refs(|path| black_box(host.look_up(path)).is_some());
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn hit(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, &spread(modules, ""), true);
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn miss(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, &spread(modules, "x"), false);
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn deep_miss(bencher: Bencher<'_, '_>, modules: usize) {
+        let paths = ["/a/b/c/d/e/f/g/h/i/j".to_owned()];
+        bench(bencher, modules, &paths, false);
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn pattern(bencher: Bencher<'_, '_>, modules: usize) {
+        let paths: Vec<_> = (0..PATHS).map(|nth| format!("/pattern/m{nth}")).collect();
+        bench(bencher, modules, &paths, true);
+    }
+}
+
+/// The whole way from the path of a request to the bytes of the page, which of modules'
+/// roots are rendered already.
+mod answer {
+    use super::*;
+
+    fn bench(bencher: Bencher<'_, '_>, modules: usize, paths: &[String], go_get: bool) {
+        let site = site(modules);
+        for path in paths {
+            site.answer(None, path, go_get);
+        }
+        let next = in_turn(paths);
+        bencher
+            .with_inputs(next)
+            .bench_local_values(|path| site.answer(None, black_box(path), go_get));
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn module(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, &spread(modules, ""), true);
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn subpath(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, &spread(modules, "/pkg/sub"), true);
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn go_get_miss(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, &spread(modules, "x"), true);
+    }
+
+    #[divan::bench(args = SIZES, sample_count = 50)]
+    fn list(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, &["/".to_owned()], false);
+    }
+}
+
+/// What a start or a reload does.
+mod load {
+    use super::*;
+
+    const SIZES: [usize; 2] = [1_000, 100_000];
+
+    #[divan::bench(args = SIZES, sample_count = 20, sample_size = 1)]
+    fn parse(bencher: Bencher<'_, '_>, modules: usize) {
+        let text = file(modules);
+        bencher.bench_local(|| Config::parse("vanity.yaml", &text, None));
+    }
+
+    #[divan::bench(args = SIZES, sample_count = 20, sample_size = 1)]
+    fn build_site(bencher: Bencher<'_, '_>, modules: usize) {
+        let config = config(modules);
+        bencher
+            .with_inputs(|| config.clone())
+            .bench_local_values(new_site);
+    }
+
+    /// The swap and what it prepares; building the new site and dropping the old are not in it.
+    #[divan::bench(args = super::SIZES, sample_count = 5, sample_size = 1)]
+    fn replace_site(bencher: Bencher<'_, '_>, modules: usize) {
+        let config = config(modules);
+        let app = App::new(new_site(config.clone()), false);
+        bencher
+            .with_inputs(|| new_site(config.clone()))
+            .bench_local_values(|site| app.replace_site(site));
+    }
+}

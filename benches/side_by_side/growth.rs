@@ -1,0 +1,230 @@
+//! What more modules cost: the start, memory, each kind of request, a reload under load.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::http::{self, Client};
+use crate::process::{Process, free_port};
+use crate::table::Table;
+use crate::{Error, Lab, wrk};
+
+const SIZES: [usize; 4] = [1, 1_000, 100_000, 1_000_000];
+/// So many modules, spread over the file, are asked for in turn.
+const ASKED: usize = 10_000;
+/// While the file is read again, each client sends a request this often.
+const EVERY: Duration = Duration::from_millis(4);
+const CLIENTS: u32 = 4;
+/// How long answers are timed before a reload, and after it: then the old site is dropped.
+const AROUND: Duration = Duration::from_secs(1);
+
+pub fn measure(lab: &Lab) -> Result<(), Error> {
+    let mut loads = Table::new(&[
+        "modules",
+        "start ms",
+        "idle MB",
+        "loaded MB",
+        "one page: CPU µs",
+        "pages: CPU µs",
+        "subpaths: CPU µs",
+        "misses: CPU µs",
+        "pages: p99 ms",
+        "errors",
+    ]);
+    let mut reloads = Table::new(&[
+        "modules",
+        "reload ms",
+        "p99 ms before",
+        "p99 ms during",
+        "slowest ms before",
+        "slowest ms during",
+    ]);
+    for _ in 0..lab.rounds {
+        for size in SIZES {
+            eprintln!("growth: {size}");
+            measure_one(lab, size, &mut loads, &mut reloads)?;
+        }
+    }
+    loads.print("Growth");
+    reloads.print(&format!(
+        "Reload under {} requests/s",
+        CLIENTS * 1000 / EVERY.as_millis() as u32
+    ));
+    Ok(())
+}
+
+fn path(nth: usize) -> String {
+    format!("/g{}/m{nth}", nth / 1000)
+}
+
+fn entry(nth: usize) -> String {
+    format!("{}:\n  repo: https://github.com/o/m{nth}\n", path(nth))
+}
+
+fn measure_one(
+    lab: &Lab,
+    size: usize,
+    loads: &mut Table,
+    reloads: &mut Table,
+) -> Result<(), Error> {
+    let config = lab.path("growth.yaml");
+    let mut text: String = (0..size).map(entry).collect();
+    fs::write(&config, &text)?;
+    let port = free_port()?;
+    let start = Instant::now();
+    let mut server = lab.govanityurls(&config, &format!("127.0.0.1:{port}"))?;
+    let hot = path(size / 2);
+    let first = http::first_answer(&mut server, start, port, &hot)?;
+    let idle = server.resident();
+
+    let url = format!("http://127.0.0.1:{port}{hot}?go-get=1");
+    let one = wrk::run(lab, &[&server], &url, &[])?;
+    let spread = |suffix: &str| {
+        // A page is rendered when it is first asked for, which is no cost of the look-up.
+        let script = script(size, suffix);
+        let file = lab.path("paths.lua");
+        fs::write(&file, script)?;
+        warm_up(port, size, suffix)?;
+        wrk::run(
+            lab,
+            &[&server],
+            &url,
+            &["--script", &file.display().to_string()],
+        )
+    };
+    let pages = spread("")?;
+    let subpaths = spread("/pkg/sub")?;
+    let misses = spread("x")?;
+    let errors = one.errors + pages.errors + subpaths.errors;
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    loads.add(
+        &size.to_string(),
+        vec![
+            first.as_secs_f64() * 1e3,
+            megabytes(idle),
+            megabytes(server.resident()),
+            one.cpu,
+            pages.cpu,
+            subpaths.cpu,
+            misses.cpu,
+            pages.p99,
+            errors,
+        ],
+    );
+
+    text.push_str(&entry(size));
+    fs::write(&config, text)?;
+    reloads.add(&size.to_string(), reload(&mut server, port, &hot)?);
+    Ok(())
+}
+
+/// The path of each module that is asked for.
+fn asked(size: usize, suffix: &str) -> impl Iterator<Item = String> {
+    let step = size.div_ceil(ASKED);
+    (0..size)
+        .step_by(step)
+        .map(move |nth| path(nth) + suffix + "?go-get=1")
+}
+
+/// A script that has wrk ask for them in turn.
+fn script(size: usize, suffix: &str) -> String {
+    let mut script = "local requests, nth = {}, 0\nfunction init()\n".to_owned();
+    script.push_str("  for _, path in ipairs({\n");
+    for path in asked(size, suffix) {
+        let _ = writeln!(script, "    {path:?},");
+    }
+    script.push_str(
+        "  }) do requests[#requests + 1] = wrk.format('GET', path) end\nend\n\
+         function request()\n  nth = nth % #requests + 1\n  return requests[nth]\nend\n",
+    );
+    script
+}
+
+/// Asks for each once.
+fn warm_up(port: u16, size: usize, suffix: &str) -> io::Result<()> {
+    let mut client = Client::connect(port)?;
+    for path in asked(size, suffix) {
+        client.get(&path)?;
+    }
+    Ok(())
+}
+
+/// Has the server read its file again under a constant load.
+fn reload(server: &mut Process, port: u16, target: &str) -> Result<Vec<f64>, Error> {
+    let stop = &AtomicBool::new(false);
+    let begin = Instant::now();
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|nth| {
+                let first = begin + EVERY * nth / CLIENTS;
+                scope.spawn(move || ask_steadily(port, target, first, stop))
+            })
+            .collect();
+        thread::sleep(AROUND);
+        let signalled = Instant::now();
+        let reloaded = server.signal("HUP").map_err(Error::from).and_then(|()| {
+            server.wait_for("govanityurls has read the file again", |process| {
+                process
+                    .log()
+                    .contains("reloaded ")
+                    .then(|| signalled.elapsed())
+            })
+        });
+        thread::sleep(AROUND);
+        stop.store(true, Ordering::Relaxed);
+        let (mut before, mut during) = (Vec::new(), Vec::new());
+        for client in clients {
+            for (sent, took) in client.join().unwrap()? {
+                let when = if sent + took < signalled {
+                    &mut before
+                } else {
+                    &mut during
+                };
+                when.push(took.as_secs_f64() * 1e3);
+            }
+        }
+        let (before, during) = (p99_and_slowest(before), p99_and_slowest(during));
+        let took = reloaded?.as_secs_f64() * 1e3;
+        Ok(vec![took, before.0, during.0, before.1, during.1])
+    })
+}
+
+/// Sends a request at each of its moments until it is told to stop. An answer that is late
+/// makes the next requests late, whose time then counts from when they were due.
+fn ask_steadily(
+    port: u16,
+    target: &str,
+    first: Instant,
+    stop: &AtomicBool,
+) -> io::Result<Vec<(Instant, Duration)>> {
+    let mut client = Client::connect(port)?;
+    let mut times = Vec::new();
+    let mut due = first;
+    while !stop.load(Ordering::Relaxed) {
+        let now = Instant::now();
+        let sent = if now < due {
+            thread::sleep(due - now);
+            Instant::now()
+        } else {
+            due
+        };
+        if client.get(target)?.status != 200 {
+            return Err(io::Error::other("a request failed during the reload"));
+        }
+        times.push((sent, sent.elapsed()));
+        due += EVERY;
+    }
+    Ok(times)
+}
+
+fn p99_and_slowest(mut times: Vec<f64>) -> (f64, f64) {
+    times.sort_by(f64::total_cmp);
+    let at = |nth: usize| times.get(nth).copied().unwrap_or(f64::NAN);
+    (
+        at(times.len() * 99 / 100),
+        at(times.len().saturating_sub(1)),
+    )
+}

@@ -1,0 +1,81 @@
+//! A client for one request at a time.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::process::Process;
+use crate::{Error, HOST};
+
+/// A response, as it came.
+pub struct Answer {
+    pub status: u16,
+    /// Each with its line's end.
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+/// A connection that stays open from one request to the next.
+pub struct Client(BufReader<TcpStream>);
+
+impl Client {
+    pub fn connect(port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    pub fn get(&mut self, target: &str) -> io::Result<Answer> {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+        self.0.get_mut().write_all(request.as_bytes())?;
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.0.read_line(&mut head)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        let length = headers(&head)
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .and_then(|(_, value)| value.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.0.read_exact(&mut body)?;
+        Ok(Answer {
+            status: status.unwrap_or(0),
+            head,
+            body,
+        })
+    }
+}
+
+/// The names and values of a head.
+pub fn headers(head: &str) -> impl Iterator<Item = (&str, &str)> {
+    head.lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(": "))
+}
+
+/// The headers that every server must repeat; the others each server writes by itself.
+pub fn own_headers(head: &str) -> impl Iterator<Item = (&str, &str)> {
+    headers(head).filter(|(name, _)| !matches!(*name, "content-length" | "date" | "connection"))
+}
+
+/// Waits for the first answer 200 to `target` of a server that was started at `start`; how
+/// long it took.
+pub fn first_answer(
+    server: &mut Process,
+    start: Instant,
+    port: u16,
+    target: &str,
+) -> Result<Duration, Error> {
+    server.wait_for("the server answers with 200", |_| {
+        let answer = Client::connect(port).and_then(|mut client| client.get(target));
+        answer
+            .is_ok_and(|answer| answer.status == 200)
+            .then(|| start.elapsed())
+    })
+}

@@ -1,0 +1,77 @@
+//! What a request costs in allocations: a look-up none, the page of a module's root none.
+
+#![allow(clippy::unwrap_used)]
+
+use std::hint::black_box;
+
+use allocation_counter::measure;
+use govanityurls::config::Config;
+use govanityurls::module::RequestPath;
+use govanityurls::site::{Answer, Site};
+
+/// One element more than the deepest module, so that every prefix is looked up.
+const DEEP: &str = "/a/b/c/d/e/f/g/h/i/j/k";
+
+/// A thousand modules, among which a misspelt path has neighbours, and a pattern.
+fn site() -> Site {
+    let mut text = "host: go.example\n\
+        /a/b/c/d/e/f/g/h/i/x:\n  repo: https://github.com/o/deep\n\
+        /tools/*:\n  repo: https://github.com/tools/*\n"
+        .to_owned();
+    for nth in 0..1000 {
+        text.push_str(&format!(
+            "/x/m{nth}:\n  repo: https://github.com/o/m{nth}\n"
+        ));
+    }
+    let config = Config::parse("vanity.yaml", &text, None).unwrap();
+    Site::new(config.host.clone().unwrap(), config)
+}
+
+#[test]
+fn a_look_up_allocates_nothing() {
+    let site = site();
+    let host = &site.hosts()[0];
+    for (path, found) in [
+        ("/x/m7", true),
+        ("/x/m7/", true),
+        ("/x/m7/sub/package", true),
+        ("/tools/hammer", true),
+        ("/", false),
+        ("/x/nothing", false),
+        (DEEP, false),
+    ] {
+        let mut answered = None;
+        let allocations = measure(|| {
+            answered = RequestPath::parse(path).map(|path| host.look_up(&path).is_some());
+        });
+        assert_eq!(answered, Some(found), "{path}");
+        assert_eq!(allocations.count_total, 0, "{path}");
+    }
+}
+
+/// Allocations of an answer after the first, which may render a page.
+fn of_answer(site: &Site, path: &str, go_get: bool) -> u64 {
+    let is_module = |answer| matches!(answer, Answer::Module(..));
+    assert!(is_module(site.answer(None, path, go_get)), "{path}");
+    measure(|| drop(black_box(site.answer(None, black_box(path), go_get)))).count_total
+}
+
+#[test]
+fn the_page_of_a_module_is_rendered_once() {
+    let site = site();
+    let first = measure(|| drop(site.answer(None, "/x/m7", true)));
+    assert!(first.count_total > 0, "nothing is counted");
+    for go_get in [true, false] {
+        assert_eq!(of_answer(&site, "/x/m7", go_get), 0);
+        assert_eq!(of_answer(&site, "/x/m7/", go_get), 0);
+    }
+}
+
+#[test]
+fn the_page_of_a_subpath_costs_little() {
+    let site = site();
+    // The body, the entity tag, and what `Bytes` and `format!` add to them.
+    assert!(of_answer(&site, "/x/m7/sub/package", true) <= 5);
+    // The page is a little smaller than the room that was made for it, and moves.
+    assert!(of_answer(&site, "/tools/hammer", true) <= 6);
+}
