@@ -1,8 +1,10 @@
 //! What the program does: one file a command.
 
 mod check;
+mod convert;
 mod serve;
 
+use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
@@ -45,5 +47,18 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         None => serve::run(cli),
         Some(Command::Check) => check::run(&cli.common),
+        Some(Command::Convert { file }) => convert::run(file),
+    }
+}
+
+/// Writes what a command is to print. Whoever reads it may stop early (`| head`).
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
