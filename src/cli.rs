@@ -57,6 +57,8 @@ pub enum Command {
         /// The file of the other tool
         file: PathBuf,
     },
+    /// Print a JSON Schema of vanity.yaml, for editors
+    Schema,
 }
 
 /// Flags of every command.

@@ -2,6 +2,7 @@
 
 mod check;
 mod convert;
+mod schema;
 mod serve;
 
 use std::io::{self, ErrorKind, Write as _};
@@ -48,6 +49,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         None => serve::run(cli),
         Some(Command::Check) => check::run(&cli.common),
         Some(Command::Convert { file }) => convert::run(file),
+        Some(Command::Schema) => schema::run(),
     }
 }
 

@@ -17,6 +17,7 @@ use std::path::Path;
 
 pub use error::ConfigError;
 pub(crate) use explain::explain;
+pub use visitors::{MODULE_KEYS, SETTINGS};
 
 use crate::module::{Forge, Host, Key, Problem, RepoUrl, Vcs, WebUrl, go_source, quoted};
 
