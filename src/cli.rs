@@ -52,7 +52,7 @@ pub struct Cli {
 pub enum Command {
     /// Validate the configuration, as `nginx -t` does
     Check,
-    /// Print the `vanity.yaml` for a sally.yaml (uber-go/sally) or a vangen.json (4d63.com/vangen)
+    /// Print the vanity.yaml for a sally.yaml (uber-go/sally) or a vangen.json (4d63.com/vangen)
     Convert {
         /// The file of the other tool
         file: PathBuf,

@@ -218,3 +218,53 @@ fn docs_site(host: Option<String>) -> Option<Value> {
         .trim_end_matches('/');
     (host != "pkg.go.dev").then(|| format!("https://{host}").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GOOD: [&str; 2] = [
+        "url: go.example\ngodoc: {host: h.example}\npackages:\n  a: {repo: &r h.example/a}\n  \
+         b/c:\n    repo: *r\n    vcs: hg\n    description: 'x'\n    doc_badge: y\n",
+        "{\"domain\": \"go.example\", \"index\": true, \"repositories\": [{\"prefix\": \"a\", \
+         \"url\": \"https://github.com/a/a\", \"subs\": [\"b\"], \"source\": {\"dir\": \"_\"}}]}",
+    ];
+
+    const PIECES: [&str; 16] = [
+        "\n", "\n  ", " ", ": ", "- ", "[", "]", "{", "}", "\"", "'", "*", "#", "!!int ", "é",
+        "\u{1b}",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 4096,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        /// Whatever a file has in it: a file of ours, or an error that a terminal can show.
+        #[test]
+        fn no_file_panics(
+            good in 0..GOOD.len(),
+            edits in prop::collection::vec((0..300usize, 0..4usize, 0..PIECES.len()), 0..4),
+        ) {
+            let mut text: Vec<char> = GOOD[good].chars().collect();
+            for (at, removed, piece) in edits {
+                let at = at % (text.len() + 1);
+                let end = (at + removed).min(text.len());
+                text.splice(at..end, PIECES[piece].chars());
+            }
+            let text: String = text.into_iter().collect();
+            match convert("a file", &text) {
+                Ok(made) => prop_assert!(Config::parse("vanity.yaml", &made, None).is_ok()),
+                Err(error) => {
+                    let shown = error.to_string();
+                    prop_assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+                    prop_assert!(shown.len() < 1500, "{shown}");
+                }
+            }
+        }
+    }
+}
