@@ -65,6 +65,13 @@ pub enum Command {
     /// hosts, each in a directory of its own below DIR, which is named after it. DIR is
     /// replaced as a whole, and only where an export has made everything in it.
     Export(Export),
+    /// Print the vanity.yaml for a sally.yaml (uber-go/sally) or a vangen.json (4d63.com/vangen)
+    Convert {
+        /// The file of the other tool
+        file: PathBuf,
+    },
+    /// Print a JSON Schema of vanity.yaml, for editors
+    Schema,
 }
 
 /// Flags of `export`.

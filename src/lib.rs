@@ -5,6 +5,7 @@
 //!
 //! - [`module`]: import paths, repository URLs and forges, by the go command's own rules
 //! - [`config`]: `vanity.yaml`, with errors that point at the line
+//! - [`convert`]: files of other tools, as a `vanity.yaml`
 //! - [`page`] and [`site`]: the templates, and the look-up from a path to a page
 //! - [`metrics`] and [`http`]: what is counted; requests and responses
 //! - [`server`]: sockets, signals and limits
@@ -15,6 +16,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod convert;
 pub mod http;
 pub mod logging;
 pub mod metrics;

@@ -1,7 +1,6 @@
 //! `govanityurls check`: validates the configuration.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use super::Failure;
 use crate::cli::Common;
@@ -52,9 +51,7 @@ pub fn run(common: &Common) -> Result<(), Failure> {
             n => _ = writeln!(text, "{file}: note: {} with {note}", self::count(n)),
         }
     }
-    // The exit status is the answer, for whoever has closed the other end too.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    super::print(&text)
 }
 
 fn count(modules: usize) -> String {

@@ -88,8 +88,7 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
         let _ = writeln!(io::stderr(), "govanityurls: note: {note}");
     }
     let out = flags.out.display();
-    writeln!(io::stdout(), "{out}: {count} files")?;
-    Ok(())
+    super::print(&format!("{out}: {count} files\n"))
 }
 
 /// The files of a host: the page of each module, the list of each folder above one, and what

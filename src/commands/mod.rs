@@ -1,10 +1,13 @@
 //! What the program does: one file a command.
 
 mod check;
+mod convert;
 mod export;
 mod nginx;
+mod schema;
 mod serve;
 
+use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
@@ -49,5 +52,19 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Some(Command::Check) => check::run(&cli.common),
         Some(Command::Export(flags)) => export::run(&cli.common, flags),
         Some(Command::Nginx(flags)) => nginx::run(&cli.common, flags),
+        Some(Command::Convert { file }) => convert::run(file),
+        Some(Command::Schema) => schema::run(),
+    }
+}
+
+/// Writes what a command is to print. Whoever reads it may stop early (`| head`).
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }

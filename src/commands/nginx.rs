@@ -1,6 +1,5 @@
 //! `govanityurls nginx`: prints what nginx needs to pass requests on.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use askama::Template;
@@ -44,8 +43,7 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
         hosts,
     };
     let text = rules.render().map_err(std::io::Error::other)?;
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    super::print(&text)
 }
 
 /// Nothing is quoted or escaped but what goes into a regular expression: hosts and paths hold

@@ -6,7 +6,7 @@ use crate::module::{Problem, escaped};
 
 /// A place in the file; both count from 1, and a column is a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub line: usize,
     pub column: usize,
 }
@@ -37,7 +37,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn new(file: &str, problem: Problem, place: Option<Place>) -> Self {
+    pub(crate) fn new(file: &str, problem: Problem, place: Option<Place>) -> Self {
         Self {
             file: file.into(),
             place,
@@ -47,7 +47,7 @@ impl ConfigError {
     }
 
     /// Adds the line to point at.
-    pub(super) fn with_line_of(mut self, text: &str) -> Self {
+    pub(crate) fn with_line_of(mut self, text: &str) -> Self {
         self.excerpt = self.place.and_then(|Place { line, column }| {
             let text = text.lines().nth(line - 1)?;
             let masked = self
@@ -60,6 +60,12 @@ impl ConfigError {
             (!shown.is_empty())
                 .then(|| format!("  {line} | {shown}\n  {:margin$} | {:caret$}^", "", "").into())
         });
+        self
+    }
+
+    /// The same error, for a file to which the advice does not apply.
+    pub(crate) fn without_hint(mut self) -> Self {
+        self.problem.hint = None;
         self
     }
 

@@ -11,7 +11,7 @@ const COLON: &str = "a key ends in a colon, with a space before its value";
 
 /// Turns an error of serde_yaml's, which stands at byte `index` of `text`, into a problem of
 /// ours, and its place.
-pub(super) fn explain(text: &str, message: &str, index: Option<usize>) -> (Problem, Option<Place>) {
+pub(crate) fn explain(text: &str, message: &str, index: Option<usize>) -> (Problem, Option<Place>) {
     let here = index.map(|index| Place::of(text, index));
     let (before, rest) = index
         .and_then(|index| text.split_at_checked(index))

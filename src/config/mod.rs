@@ -16,6 +16,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 pub use error::ConfigError;
+pub(crate) use explain::explain;
+pub use visitors::{MODULE_KEYS, SETTINGS};
 
 use crate::module::{Forge, Host, Key, Problem, RepoUrl, Vcs, WebUrl, go_source, quoted};
 
@@ -113,11 +115,7 @@ impl Config {
     /// The first thing that is wrong, with its place.
     pub fn read(path: &Path, host: Option<&Host>) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
-        let bytes = file::bytes(path).map_err(|problem| ConfigError::new(&name, problem, None))?;
-        let text = file::text(bytes).map_err(|(problem, at, shown)| {
-            ConfigError::new(&name, problem, at).with_line_of(&shown)
-        })?;
-        Self::parse(&name, &text, host)
+        Self::parse(&name, &read_text(path)?, host)
     }
 
     /// Validates the text of a file that errors call `name`.
@@ -174,6 +172,14 @@ impl Config {
                 Some((nth.min(other), nth.max(other)))
             })
     }
+}
+
+/// The text of a file, which may be another than `vanity.yaml`.
+pub(crate) fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let name = path.display().to_string();
+    let bytes = file::bytes(path).map_err(|problem| ConfigError::new(&name, problem, None))?;
+    file::text(bytes)
+        .map_err(|(problem, at, shown)| ConfigError::new(&name, problem, at).with_line_of(&shown))
 }
 
 /// A result whose problem has a place in the file, where one is known.

@@ -11,8 +11,10 @@ use super::values;
 use super::{Config, Module, ModuleDocs};
 use crate::module::{Forge, Host, Key, Problem, RepoUrl, Vcs, nearest, quoted};
 
-const SETTINGS: [&str; 5] = ["host", "cache_max_age", "docs", "index", "paths"];
-const MODULE_KEYS: [&str; 9] = [
+/// Every setting.
+pub const SETTINGS: [&str; 5] = ["host", "cache_max_age", "docs", "index", "paths"];
+/// Every key of a module.
+pub const MODULE_KEYS: [&str; 9] = [
     "repo",
     "vcs",
     "subdir",

@@ -4,11 +4,6 @@ use std::fmt;
 
 use super::{Problem, is_invisible, nearest, quoted};
 
-/// The schemes that a version control system of the go command fetches by.
-const SCHEMES: [&str; 9] = [
-    "https", "http", "ssh", "git", "git+ssh", "svn", "svn+ssh", "bzr", "bzr+ssh",
-];
-
 /// Longer URLs than browsers and servers agree on help nobody.
 const LONGEST: usize = 2048;
 
@@ -23,6 +18,11 @@ const NO_URL_HAS: &str = "\"<>\\^`{|}";
 pub struct RepoUrl(Box<str>);
 
 impl RepoUrl {
+    /// The schemes that a version control system of the go command fetches by.
+    pub const SCHEMES: [&'static str; 9] = [
+        "https", "http", "ssh", "git", "git+ssh", "svn", "svn+ssh", "bzr", "bzr+ssh",
+    ];
+
     /// Takes a repository's URL, as go-import is to carry it.
     ///
     /// # Errors
@@ -60,12 +60,17 @@ impl RepoUrl {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(without_scheme(text, refused("it has no scheme")));
         };
-        if !SCHEMES.contains(&scheme) {
+        if !RepoUrl::SCHEMES.contains(&scheme) {
             let problem = refused(&format!("unknown scheme {}", quoted(scheme)));
-            return Err(match nearest(&scheme.to_ascii_lowercase(), SCHEMES) {
-                Some(near) => problem.hint(format!("did you mean `{near}://`?")),
-                None => problem.hint(format!("the go command fetches by {}", SCHEMES.join(", "))),
-            });
+            return Err(
+                match nearest(&scheme.to_ascii_lowercase(), RepoUrl::SCHEMES) {
+                    Some(near) => problem.hint(format!("did you mean `{near}://`?")),
+                    None => problem.hint(format!(
+                        "the go command fetches by {}",
+                        RepoUrl::SCHEMES.join(", ")
+                    )),
+                },
+            );
         }
         let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(authority_end);
@@ -261,7 +266,7 @@ fn without_scheme(text: &str, problem: Problem) -> Problem {
         ))
         .hint(format!("write {}", quoted(&format!("ssh://{host}/{path}"))));
     }
-    let meant = if SCHEMES.contains(&host) {
+    let meant = if RepoUrl::SCHEMES.contains(&host) {
         format!("{host}://{path}")
     } else if !host.contains('.') {
         return problem.hint("write one such as `https://github.com/bigwhite/gowechat`");
