@@ -94,6 +94,8 @@ struct ModuleLabels {
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
+    /// The counters of [`USUAL`], which a family would look up anew for each request.
+    usual: [Counter; USUAL.len()],
     durations: Histogram,
     /// Requests of the go command, by module.
     pub go_gets: GoGets,
@@ -108,9 +110,10 @@ impl Metrics {
     pub fn new(modules: usize) -> Self {
         let mut registry = Registry::with_prefix("govanityurls");
         let requests = Family::<RequestLabels, Counter>::default();
-        for (kind, status) in USUAL {
-            drop(requests.get_or_create(&RequestLabels::new(kind, status)));
-        }
+        let usual = USUAL.map(|(kind, status)| {
+            let labels = RequestLabels::new(kind, status);
+            requests.get_or_create(&labels).clone()
+        });
         let durations = Histogram::new(DURATIONS);
         let go_gets = GoGets::default();
         let connections = Connections::default();
@@ -175,6 +178,7 @@ impl Metrics {
         Self {
             registry,
             requests,
+            usual,
             durations,
             go_gets,
             connections,
@@ -184,8 +188,13 @@ impl Metrics {
 
     /// Counts an answer.
     pub fn answered(&self, kind: Kind, status: StatusCode, took: Duration) {
-        let labels = RequestLabels::new(kind, status);
-        self.requests.get_or_create(&labels).inc();
+        match USUAL.iter().position(|&usual| usual == (kind, status)) {
+            Some(nth) => _ = self.usual[nth].inc(),
+            None => {
+                let labels = RequestLabels::new(kind, status);
+                self.requests.get_or_create(&labels).inc();
+            }
+        }
         self.durations.observe(took.as_secs_f64());
     }
 

@@ -5,6 +5,7 @@
 //! only characters that HTML and URLs leave alone, which
 //! [`RequestPath`](crate::module::RequestPath) sees to.
 
+use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use askama::Template;
@@ -43,7 +44,10 @@ fn etag(body: &impl Hash) -> Bytes {
     // Hashed with fixed keys, so that replicas agree.
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
-    format!("\"{:016x}\"", hasher.finish()).into()
+    let mut tag = String::with_capacity(18);
+    // A String takes whatever is written.
+    let _ = write!(tag, "\"{:016x}\"", hasher.finish());
+    tag.into()
 }
 
 /// What the page of a module shows.
@@ -178,17 +182,22 @@ impl PageForm {
             Hole::Element => element,
             Hole::None => "",
         };
-        let added: usize = self.pieces.iter().map(|p| value(p.hole).len()).sum();
-        let mut body = String::with_capacity(self.text.len() + added);
-        let mut start = 0;
-        for piece in &self.pieces {
-            if !piece.only_below || !subpath.is_empty() {
-                body.push_str(&self.text[start..piece.end]);
-                body.push_str(value(piece.hole));
-            }
-            start = piece.end;
-        }
-        body.push_str(&self.text[start..]);
+        let parts = || {
+            let mut start = 0;
+            self.pieces
+                .iter()
+                .map(move |piece| {
+                    let text = &self.text[start..piece.end];
+                    start = piece.end;
+                    (piece, text)
+                })
+                .filter(|(piece, _)| !piece.only_below || !subpath.is_empty())
+                .flat_map(|(piece, text)| [text, value(piece.hole)])
+                .chain([&self.text[self.pieces.last().map_or(0, |piece| piece.end)..]])
+        };
+        // Its exact length: a String with room to spare moves when it is made Bytes.
+        let mut body = String::with_capacity(parts().map(str::len).sum());
+        parts().for_each(|part| body.push_str(part));
         Page {
             body: body.into(),
             // As good as the hash of the body, which is a function of these, and shorter.

@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use hyper::body::{Body as _, Incoming};
@@ -23,7 +22,6 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
-use tower_service::Service as _;
 
 use crate::http::Peer;
 
@@ -40,6 +38,31 @@ const LINGER: Duration = Duration::from_secs(2);
 /// The largest request head that is read, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
 
+/// What answers requests: axum's routers do, by tower's `Service`.
+pub trait Answering:
+    tower_service::Service<
+        Request<Incoming>,
+        Response = Response<Body>,
+        Error = Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<T> Answering for T where
+    T: tower_service::Service<
+            Request<Incoming>,
+            Response = Response<Body>,
+            Error = Infallible,
+            Future: Send,
+        > + Clone
+        + Send
+        + 'static
+{
+}
+
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -53,14 +76,15 @@ pub(super) enum End {
 
 /// Answers the requests of one connection until it ends, or `stop` is ready and the request
 /// under way is answered.
-pub(super) async fn serve<I>(
+pub(super) async fn serve<I, R>(
     stream: I,
-    router: Router,
+    router: R,
     peer: Option<Peer>,
     stop: impl Future<Output = ()>,
 ) -> End
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: Answering,
 {
     let phase = Phase::default();
     let io = Watched {
@@ -211,16 +235,16 @@ impl Slowness {
 }
 
 /// The router, as hyper calls it.
-struct Service {
-    router: Router,
+struct Service<R> {
+    router: R,
     peer: Option<Peer>,
     phase: Phase,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Service {
+impl<R: Answering> hyper::service::Service<Request<Incoming>> for Service<R> {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = axum::routing::future::RouteFuture<Infallible>;
+    type Future = R::Future;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.phase.enter(Waiting::Send);
@@ -338,7 +362,7 @@ mod tests {
     /// runs only while both ends wait.
     fn connect(body: &'static [u8], room: usize) -> (DuplexStream, JoinHandle<End>) {
         let (client, server) = duplex(room);
-        let router = Router::new().fallback(move || async move { body.into_response() });
+        let router = axum::Router::new().fallback(move || async move { body.into_response() });
         let stop = std::future::pending();
         (client, tokio::spawn(serve(server, router, None, stop)))
     }

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::warn;
 
 pub use admin::router as admin_router;
+pub use connection::Answering;
 pub use listener::{BindError, ListenAddr, Listener};
 pub use reload::{Reloader, Seen};
 pub use signals::{reload_signal, stop_signal};
@@ -66,7 +66,7 @@ impl Limits {
 /// the requests that are under way finish, for ten seconds at most, and returns.
 pub async fn run(
     listeners: Vec<Listener>,
-    router: Router,
+    router: impl Answering + Sync,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
@@ -100,14 +100,14 @@ pub async fn run(
 
 /// What every connection is given.
 #[derive(Clone)]
-struct Connecting {
+struct Connecting<R> {
     room: Arc<Semaphore>,
     stopped: watch::Receiver<bool>,
-    router: Router,
+    router: R,
     limits: Limits,
 }
 
-async fn accept_all(mut listener: Listener, connecting: Connecting) {
+async fn accept_all<R: Answering + Sync>(mut listener: Listener, connecting: Connecting<R>) {
     let not_accepted = || connecting.limits.metrics.not_accepted();
     let mut stopped = connecting.stopped.clone();
     loop {
@@ -150,7 +150,7 @@ async fn with_permit<T>(
     .await
 }
 
-impl Connecting {
+impl<R: Answering> Connecting<R> {
     fn spawn(&self, (stream, peer): (Stream, Peer), permit: OwnedSemaphorePermit) {
         let mut stopped = self.stopped.clone();
         let stop = async move {
