@@ -228,7 +228,7 @@ impl<'de> Visitor<'de> for ModuleSeed<'_> {
         let vcs = vcs.unwrap_or_else(|| Vcs::infer(&repo));
         // A module proxy shows no source.
         let inferred = (vcs != Vcs::Mod)
-            .then(|| Forge::infer(repo.web().host()))
+            .then(|| Forge::infer(repo.host()))
             .flatten();
         Ok(Module {
             forge: forge.or(inferred),

@@ -177,7 +177,9 @@ impl Key {
     /// What [`Host::parse`] and [`ModulePath::parse`] refuse, and a `*` anywhere but as the
     /// whole last element.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        if let Some((_, rest)) = text.split_once("://") {
+        if text.contains(':')
+            && let Some((_, rest)) = text.split_once("://")
+        {
             return Err(
                 Problem::new(format!("{} is no path: it is a URL", quoted(text)))
                     .hint(format!("write {}", quoted(rest))),

@@ -57,7 +57,10 @@ impl RepoUrl {
             return Err(refused("the go command refuses `file:`")
                 .hint("serve the repository over https, or run `git daemon`"));
         }
-        let Some((scheme, rest)) = text.split_once("://") else {
+        let split = text.split_once(':');
+        let Some((scheme, rest)) =
+            split.and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
+        else {
             return Err(without_scheme(text, refused("it has no scheme")));
         };
         if !RepoUrl::SCHEMES.contains(&scheme) {
@@ -137,7 +140,9 @@ impl RepoUrl {
 
     /// Scheme, authority without the user, and path.
     fn parts(&self) -> (&str, &str, &str) {
-        let (scheme, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        // Of a valid URL the first colon ends the scheme.
+        let (scheme, rest) = self.0.split_once(':').unwrap_or(("", &self.0));
+        let rest = rest.trim_start_matches('/');
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let authority = authority
             .rsplit_once('@')
