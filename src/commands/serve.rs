@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::Signal;
 use tracing::info;
 
 use super::Failure;
@@ -34,17 +35,22 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     if cli.common.host.is_none() && file == Path::new(DEFAULT_CONFIG) && !file.exists() {
         return Err(no_host());
     }
-    // Before it is read: a change in between is a change.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    // Before the file is read, which may take seconds: a SIGHUP that comes meanwhile must not
+    // kill the process, and a change meanwhile is a change.
+    let hang_up = {
+        let _runtime = runtime.enter();
+        server::reload_signal()?
+    };
     let seen = Seen::of(file);
     let config = Config::read(file, cli.common.host.as_ref())?;
     let host = config.host.clone().ok_or_else(no_host)?;
     let site = Site::new(host, config);
     let app = Arc::new(App::new(site, cli.serve.access_log));
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let result = runtime.block_on(serve(cli, &listen, passed, app, seen));
+    let result = runtime.block_on(serve(cli, &listen, passed, app, (hang_up, seen)));
     // Not even a reload whose file cannot be read to its end keeps the process.
     runtime.shutdown_background();
     result
@@ -55,10 +61,9 @@ async fn serve(
     listen: &[ListenAddr],
     mut passed: PassedSockets,
     app: Arc<App>,
-    seen: Seen,
+    (hang_up, seen): (Signal, Seen),
 ) -> Result<(), Failure> {
     let stop = server::stop_signal()?;
-    let hang_up = server::reload_signal()?;
     let mode = cli.serve.socket_mode;
     let mut listeners = passed.serve()?;
     if listeners.is_empty() {
@@ -120,7 +125,7 @@ async fn serve(
 async fn reload_when_told(
     reloader: Reloader,
     app: Arc<App>,
-    mut hang_up: tokio::signal::unix::Signal,
+    mut hang_up: Signal,
     mut watched: Option<Seen>,
 ) {
     let reloader = Arc::new(reloader);
