@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Failure;
 use crate::cli::Common;
 use crate::config::{Config, Module};
-use crate::module::Vcs;
+use crate::module::{Vcs, counted};
 
 /// Which modules it is about, and what there is to say.
 type Note = (fn(&Module) -> bool, &'static str);
@@ -38,7 +38,7 @@ pub fn run(common: &Common) -> Result<(), Failure> {
         None => ", no host: serving needs -host".to_owned(),
     };
     let file = common.config.display();
-    let count = count(config.modules.len());
+    let count = counted(config.modules.len());
     let mut text = format!("{file}: ok, {count}{host}\n");
     for (applies, note) in NOTES {
         match config
@@ -48,15 +48,8 @@ pub fn run(common: &Common) -> Result<(), Failure> {
             .count()
         {
             0 => {}
-            n => _ = writeln!(text, "{file}: note: {} with {note}", self::count(n)),
+            n => _ = writeln!(text, "{file}: note: {} with {note}", counted(n)),
         }
     }
     super::print(&text)
-}
-
-fn count(modules: usize) -> String {
-    match modules {
-        1 => "1 module".to_owned(),
-        n => format!("{n} modules"),
-    }
 }

@@ -12,6 +12,7 @@ use crate::cli::{ABOUT, Cli, DEFAULT_CONFIG};
 use crate::config::Config;
 use crate::http::{self, App};
 use crate::logging;
+use crate::module::counted;
 use crate::server::{self, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
 use crate::site::Site;
 
@@ -151,10 +152,7 @@ async fn reload_when_told(
 fn status(app: &App) -> String {
     let serving = app.site();
     let site = serving.site();
-    let count = match site.module_count() {
-        1 => "1 module".to_owned(),
-        n => format!("{n} modules"),
-    };
+    let count = counted(site.module_count());
     let more = match site.hosts().len() {
         1 => String::new(),
         n => format!(" and {} more hosts", n - 1),

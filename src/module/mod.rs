@@ -75,6 +75,14 @@ fn is_invisible(c: char) -> bool {
         '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// A number of modules, in words.
+pub fn counted(modules: usize) -> String {
+    match modules {
+        1 => "1 module".to_owned(),
+        n => format!("{n} modules"),
+    }
+}
+
 /// The candidate that `word` was probably meant to be, if one is near enough: at most a third
 /// of its letters away, as rustc measures it.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

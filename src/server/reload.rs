@@ -10,7 +10,7 @@ use tracing::{error, info};
 
 use crate::config::Config;
 use crate::http::App;
-use crate::module::{Host, Problem};
+use crate::module::{Host, Problem, counted};
 use crate::site::{Changes, Site};
 
 /// How often a watched file is looked at. A look is a `stat`, which sees every way of
@@ -47,9 +47,10 @@ impl Reloader {
                 self.app.metrics().reloads.succeeded(modules);
                 let current = self.app.site();
                 info!(
-                    "reloaded {} in {:.0?}: {modules} modules; {}",
+                    "reloaded {} in {:.0?}: {}; {}",
                     self.file.display(),
                     start.elapsed(),
+                    counted(modules),
                     summary(&Changes::between(old.site(), current.site())),
                 );
             }
