@@ -116,6 +116,9 @@ impl Site {
 
     /// The host that a Host header names; any other name gets the default host, so that
     /// nothing of the header ever reaches a page.
+    ///
+    /// Answers need no `Vary: Host`: the host is part of the URI that caches file them under
+    /// (RFC 9111, section 2). X-Forwarded-Host is not looked at, since it is not.
     pub fn host(&self, header: Option<&str>) -> &VirtualHost {
         let nth = match header {
             Some(header) if self.hosts.len() > 1 => {

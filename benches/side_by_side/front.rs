@@ -52,14 +52,28 @@ pub fn measure(lab: &Lab) -> Result<(), Error> {
 fn rules(lab: &Lab) -> Result<[Rule; 4], Error> {
     let address = format!("127.0.0.1:{}", free_port()?);
     let socket = format!("unix:{}", lab.path("http.sock").display());
-    let kept_open = |name, listen: &str| Rule {
-        name,
-        upstream: format!("upstream govanityurls {{ server {listen}; keepalive 32; }}"),
-        location: format!(
-            "location /gowechat {{\n{FORWARDED}\
-             proxy_set_header Connection \"\"; proxy_pass http://govanityurls;\n}}"
-        ),
-        listen: Some(listen.to_owned()),
+    let printed = |name, listen: &str| -> Result<Rule, Error> {
+        let output = Command::new(env!("CARGO_BIN_EXE_govanityurls"))
+            .args([
+                "nginx",
+                "-host",
+                "tonybai.com",
+                "-upstream",
+                listen,
+                "-config",
+            ])
+            .arg(lab.path("vanity.yaml"))
+            .output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let (upstream, location) = text
+            .split_once("# In the server block")
+            .ok_or("`govanityurls nginx` printed something else")?;
+        Ok(Rule {
+            name,
+            upstream: upstream.to_owned(),
+            location: format!("#{location}"),
+            listen: Some(listen.to_owned()),
+        })
     };
     Ok([
         Rule {
@@ -72,8 +86,8 @@ fn rules(lab: &Lab) -> Result<[Rule; 4], Error> {
             ),
             listen: Some(address.clone()),
         },
-        kept_open("keepalive, TCP", &address),
-        kept_open("keepalive, Unix socket", &socket),
+        printed("printed, TCP", &address)?,
+        printed("printed, Unix socket", &socket)?,
         Rule {
             name: "nginx alone, return",
             upstream: String::new(),
