@@ -118,7 +118,7 @@ impl Site {
     /// nothing of the header ever reaches a page.
     ///
     /// Answers need no `Vary: Host`: the host is part of the URI that caches file them under
-    /// (RFC 9111, section 2). X-Forwarded-Host is not looked at, since it is not.
+    /// (RFC 9111, section 2). X-Forwarded-Host is not, and is not looked at.
     pub fn host(&self, header: Option<&str>) -> &VirtualHost {
         let nth = match header {
             Some(header) if self.hosts.len() > 1 => {
