@@ -3,6 +3,8 @@
 //! It knows no sockets and no files. The site can be replaced while requests are answered;
 //! each is answered from the site that it started with.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,16 +12,17 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST,
-    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HOST, IF_NONE_MATCH, LOCATION, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use axum::routing::{MethodRouter, any};
+use axum::routing::{MethodRouter, any_service};
 use bytes::Bytes;
 use http_body::Body as _;
 use prometheus_client::metrics::counter::Counter;
+use tower::service_fn;
 use tracing::info;
 
 use crate::metrics::{Kind, Metrics};
@@ -66,7 +69,8 @@ impl Serving {
 }
 
 /// What the responses of a kind have in common, ready to be copied: a copy costs a fraction
-/// of what it costs to put the headers in one by one, for each request.
+/// of what it costs to put the headers in one by one, for each request. A length that was not
+/// there would be added by axum, and make the copy grow.
 #[derive(Debug)]
 struct CommonHeaders {
     /// With a place for the entity tag.
@@ -85,6 +89,7 @@ impl CommonHeaders {
                 (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
                 (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
                 (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+                (CONTENT_LENGTH, HeaderValue::from_static("0")),
             ])
         };
         let mut page = common(HTML, cache_control.clone());
@@ -169,19 +174,22 @@ impl App {
 ///
 /// No path is the server's own: the site routes by path. axum's `Router` would look each path
 /// up in a table that has none, and note for the handler what it found, at a tenth of the
-/// whole cost of a request in user space.
+/// whole cost of a request in user space. And nothing is waited for, so the router holds a
+/// plain service: a handler's future is allocated.
 pub fn router(app: Arc<App>) -> MethodRouter {
-    any(answer).with_state(app)
+    any_service(service_fn(move |request| {
+        ready(Ok::<_, Infallible>(answer(&app, &request)))
+    }))
 }
 
-async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+fn answer(app: &App, request: &Request) -> Response<Body> {
     let start = Instant::now();
     let serving = app.serving.load();
     let Answered {
         kind,
         module,
         mut response,
-    } = respond(&serving, &request);
+    } = respond(&serving, request);
     if let (Kind::GoGetHit, Some(module)) = (kind, &module) {
         serving.go_gets[module.number]
             .get_or_init(|| app.metrics.go_gets.counter(module.import_path()))
@@ -190,7 +198,7 @@ async fn answer(State(app): State<Arc<App>>, request: Request) -> Response<Body>
     let took = start.elapsed();
     app.metrics.answered(kind, response.status(), took);
     if app.access_log {
-        log_access(&request, &response, module.as_ref(), took);
+        log_access(request, &response, module.as_ref(), took);
     }
     // A body is not read: what follows it on the connection is no request.
     if app.is_closing() || !request.body().is_end_stream() {
@@ -249,9 +257,14 @@ fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Ans
 }
 
 fn response(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Response<Body> {
+    let mut headers = headers.clone();
+    // Not by insert, which makes room for one more before it looks.
+    if let Some(place) = headers.get_mut(CONTENT_LENGTH) {
+        *place = body.len().into();
+    }
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    *response.headers_mut() = headers.clone();
+    *response.headers_mut() = headers;
     response
 }
 
@@ -272,7 +285,6 @@ fn found(common: &HeaderMap, page: Page, asked: &HeaderMap) -> Response<Body> {
         return response;
     }
     let mut response = response(StatusCode::OK, common, page.body);
-    // Not by insert, which makes room for one more before it looks.
     if let Some(place) = response.headers_mut().get_mut(ETAG) {
         *place = tag;
     }

@@ -2,15 +2,16 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::TcpListener;
 
 use bytes::Bytes;
+use govanityurls::server::default_threads;
 use http_body_util::Full;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
 
 use crate::{Error, http};
 
@@ -23,18 +24,25 @@ pub fn serve(port: &str, file: &str) -> Result<(), Error> {
         headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
     }
     let body = Bytes::from(body.to_owned());
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        // Accepted on a worker, as in the program: what is spawned then wakes no other thread.
-        .block_on(async {
-            let address = format!("127.0.0.1:{port}");
-            Ok(tokio::spawn(accept(address, headers, body)).await??)
-        })
+    // The layout of src/server/mod.rs: threads that share a socket, and nothing else.
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
+    listener.set_nonblocking(true)?;
+    for _ in 1..default_threads() {
+        let (listener, headers, body) = (listener.try_clone()?, headers.clone(), body.clone());
+        std::thread::spawn(move || run(listener, headers, body));
+    }
+    Ok(run(listener, headers, body)?)
 }
 
-async fn accept(address: String, headers: HeaderMap, body: Bytes) -> io::Result<()> {
-    let listener = TcpListener::bind(address).await?;
+fn run(listener: TcpListener, headers: HeaderMap, body: Bytes) -> io::Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(accept(listener, headers, body))
+}
+
+async fn accept(listener: TcpListener, headers: HeaderMap, body: Bytes) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

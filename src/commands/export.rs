@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use bytes::Bytes;
 
@@ -37,8 +38,7 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
     })?;
     let site = Site::new(host, config);
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let stop = {
@@ -47,8 +47,8 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
     };
     let stopped = Arc::new(AtomicBool::new(false));
     let told = stopped.clone();
-    runtime.spawn(async move {
-        stop.await;
+    thread::spawn(move || {
+        runtime.block_on(stop);
         told.store(true, Ordering::Relaxed);
     });
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Failure;
 use crate::cli::{ABOUT, Cli, DEFAULT_CONFIG};
@@ -36,7 +36,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     if cli.common.host.is_none() && file == Path::new(DEFAULT_CONFIG) && !file.exists() {
         return Err(no_host());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     // Before the file is read, which may take seconds: a SIGHUP that comes meanwhile must not
@@ -60,17 +60,19 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
 async fn serve(
     cli: &Cli,
     listen: &[ListenAddr],
-    mut passed: PassedSockets,
+    passed: PassedSockets,
     app: Arc<App>,
     (hang_up, seen): (Signal, Seen),
 ) -> Result<(), Failure> {
     let stop = server::stop_signal()?;
     let mode = cli.serve.socket_mode;
-    let mut listeners = passed.serve()?;
+    let PassedSockets {
+        serve: mut listeners,
+        mut admin,
+    } = passed;
     if listeners.is_empty() {
         listeners = Listener::bind_all(listen, mode)?;
     }
-    let mut admin = passed.admin()?;
     if let (true, Some(address)) = (admin.is_empty(), &cli.serve.admin) {
         admin = Listener::bind_all(std::slice::from_ref(address), mode)?;
     }
@@ -87,12 +89,17 @@ async fn serve(
     }
     // The admin listener outlives the others: until the end it says that they are stopping.
     let (admin_stop, admin_stopped) = tokio::sync::oneshot::channel::<()>();
-    let admin = tokio::spawn(server::run(
+    let admin = server::run(
         admin,
         server::admin_router(app.clone()),
         server::Limits::new(ADMIN_CONNECTIONS),
         async { _ = admin_stopped.await },
-    ));
+    );
+    let admin = tokio::spawn(async {
+        if let Err(error) = admin.await {
+            warn!("no admin endpoints: {error}");
+        }
+    });
     tokio::spawn(Manager.ping_watchdog());
     let reloader = Reloader::new(
         cli.common.config.clone(),
@@ -111,11 +118,12 @@ async fn serve(
     };
     let router = http::router(app.clone());
     let limits = server::Limits {
+        threads: server::default_threads(),
         max_connections: cli.serve.max_connections as usize,
         with_peer: cli.serve.access_log,
         metrics: app.metrics().connections.clone(),
     };
-    server::run(listeners, router, limits, stop).await;
+    server::run(listeners, router, limits, stop).await?;
     drop(admin_stop);
     let _ = tokio::time::timeout(ADMIN_DRAIN, admin).await;
     info!("stopped");

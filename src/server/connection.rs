@@ -5,6 +5,7 @@
 //! a client may rest for much longer; so the limits are kept here. They cost a request one
 //! look at the clock: the timer is only touched where a client really is slow.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -40,24 +41,16 @@ const LARGEST_HEAD: usize = 16 << 10;
 
 /// What answers requests: axum's routers do, by tower's `Service`.
 pub trait Answering:
-    tower_service::Service<
-        Request<Incoming>,
-        Response = Response<Body>,
-        Error = Infallible,
-        Future: Send,
-    > + Clone
+    tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
     + Send
     + 'static
 {
 }
 
 impl<T> Answering for T where
-    T: tower_service::Service<
-            Request<Incoming>,
-            Response = Response<Body>,
-            Error = Infallible,
-            Future: Send,
-        > + Clone
+    T: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
         + Send
         + 'static
 {
@@ -92,7 +85,7 @@ where
         phase: phase.clone(),
     };
     let service = Service {
-        router,
+        router: RefCell::new(router),
         peer,
         phase: phase.clone(),
     };
@@ -236,7 +229,8 @@ impl Slowness {
 
 /// The router, as hyper calls it.
 struct Service<R> {
-    router: R,
+    /// Not shared: hyper calls by a shared reference, for which a router had to be cloned.
+    router: RefCell<R>,
     peer: Option<Peer>,
     phase: Phase,
 }
@@ -246,15 +240,20 @@ impl<R: Answering> hyper::service::Service<Request<Incoming>> for Service<R> {
     type Error = Infallible;
     type Future = R::Future;
 
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.phase.enter(Waiting::Send);
-        if !request.body().is_end_stream() {
+        let mut request = request.map(|body| {
+            // No allocation, which that of a body from outside is.
+            if body.is_end_stream() {
+                return Body::empty();
+            }
             self.phase.0.unread.store(true, Ordering::Relaxed);
-        }
+            Body::new(body)
+        });
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(peer);
         }
-        self.router.clone().call(request)
+        self.router.borrow_mut().call(request)
     }
 }
 

@@ -122,29 +122,15 @@ impl BindError {
 /// A bound socket.
 #[derive(Debug)]
 pub struct Listener {
-    socket: Accepting,
+    socket: Socket,
     address: ListenAddr,
-    /// When accepting last failed, if it is not mended.
-    failed: Option<Instant>,
     /// Removed when the listener is dropped; none where systemd owns it.
     _file: Option<SocketFile>,
 }
 
-#[derive(Debug)]
-enum Accepting {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
-/// An accepted connection.
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
 impl Listener {
     /// Listens on each address; `socket_mode` is the file mode of Unix sockets. Port 0 stands
-    /// for any free port. It must be called within a runtime.
+    /// for any free port.
     ///
     /// # Errors
     ///
@@ -162,26 +148,27 @@ impl Listener {
             .collect()
     }
 
-    /// Takes over a TCP socket that listens already.
-    pub(super) fn from_tcp(socket: std::net::TcpListener) -> io::Result<Self> {
+    /// Takes over a TCP or Unix socket that listens already; a Unix socket's file is its
+    /// owner's to remove.
+    pub(super) fn new(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        let address = ListenAddr::Tcp(socket.local_addr()?);
+        let bound = socket.local_addr()?;
+        let address = match bound.as_socket() {
+            Some(tcp) => ListenAddr::Tcp(tcp),
+            None => ListenAddr::Unix(bound.as_pathname().unwrap_or(Path::new("")).to_owned()),
+        };
         Ok(Self {
-            socket: Accepting::Tcp(TcpListener::from_std(socket)?),
+            socket,
             address,
-            failed: None,
             _file: None,
         })
     }
 
-    /// Takes over a Unix socket that listens already; its file is its owner's to remove.
-    pub(super) fn from_unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        let path = socket.local_addr()?.as_pathname().map(Path::to_owned);
+    /// The same socket for another thread to accept from. Its file goes with the original.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
-            socket: Accepting::Unix(UnixListener::from_std(socket)?),
-            address: ListenAddr::Unix(path.unwrap_or_default()),
-            failed: None,
+            socket: self.socket.try_clone()?,
+            address: self.address.clone(),
             _file: None,
         })
     }
@@ -191,6 +178,43 @@ impl Listener {
         &self.address
     }
 
+    /// Makes it known to the runtime that this is called in, for its tasks to accept from.
+    pub(super) fn acceptor(self) -> io::Result<Acceptor> {
+        Ok(Acceptor {
+            socket: match self.address {
+                ListenAddr::Tcp(_) => Accepting::Tcp(TcpListener::from_std(self.socket.into())?),
+                ListenAddr::Unix(_) => Accepting::Unix(UnixListener::from_std(self.socket.into())?),
+            },
+            address: self.address,
+            failed: None,
+            _file: self._file,
+        })
+    }
+}
+
+/// A listener within a runtime.
+#[derive(Debug)]
+pub(super) struct Acceptor {
+    socket: Accepting,
+    address: ListenAddr,
+    /// When accepting last failed, if it is not mended.
+    failed: Option<Instant>,
+    _file: Option<SocketFile>,
+}
+
+#[derive(Debug)]
+enum Accepting {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// An accepted connection.
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Acceptor {
     /// The next connection. Errors are waited out, none of them being the listener's own;
     /// `on_error` is called for each that kept a client waiting.
     pub(super) async fn accept(&mut self, on_error: impl Fn()) -> (Stream, Peer) {
@@ -254,7 +278,7 @@ fn bind_tcp(address: SocketAddr, all: &[ListenAddr]) -> io::Result<Listener> {
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Listener::from_tcp(socket.into())
+    Listener::new(socket)
 }
 
 fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
@@ -271,9 +295,10 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
     // Before it listens: nobody gets in by the mode that the umask left.
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     socket.listen(BACKLOG)?;
-    let mut listener = Listener::from_unix(socket.into())?;
-    listener._file = Some(file);
-    Ok(listener)
+    Ok(Listener {
+        _file: Some(file),
+        ..Listener::new(socket)?
+    })
 }
 
 /// Removes the socket that a server left behind that was killed. One that answers stays, and

@@ -7,14 +7,16 @@ mod reload;
 mod signals;
 mod systemd;
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
+use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -28,7 +30,7 @@ pub use systemd::{Manager, PassedSockets};
 use crate::http::Peer;
 use crate::metrics::{Connections, OpenConnection};
 use connection::End;
-use listener::Stream;
+use listener::{Acceptor, Stream};
 
 /// How long the requests that are under way may take to finish after the stop signal.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -43,6 +45,8 @@ const LAST_ACCEPT: Duration = Duration::from_millis(100);
 /// What [`run`] keeps to, and counts.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// How many threads serve, the caller's included; each has a runtime of its own.
+    pub threads: usize,
     /// No more connections are open at a time; others wait in the backlog.
     pub max_connections: usize,
     /// Whether requests carry their [`Peer`] as an extension, which costs each an allocation.
@@ -52,9 +56,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// A number of connections that nobody counts.
+    /// A number of connections that nobody counts, and that the caller's thread serves alone.
     pub fn new(max_connections: usize) -> Self {
         Self {
+            threads: 1,
             max_connections,
             with_peer: false,
             metrics: Connections::default(),
@@ -62,32 +67,49 @@ impl Limits {
     }
 }
 
+/// How many threads serve unless told otherwise: one for every two cores. The nginx in front
+/// needs more than twice the time for a request, so that these threads never use up their half.
+pub fn default_threads() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+
 /// Serves the connections of all listeners until `stop` is ready; then accepts no more, lets
 /// the requests that are under way finish, for ten seconds at most, and returns.
+///
+/// A connection stays with the thread that accepted it, as in nginx: a runtime that moves
+/// tasks between threads pays for it with system calls and memory, and gains nothing where a
+/// request takes microseconds.
+///
+/// # Errors
+///
+/// The operating system has no descriptors left, or no thread.
 pub async fn run(
     listeners: Vec<Listener>,
     router: impl Answering + Sync,
     limits: Limits,
     stop: impl Future<Output = ()>,
-) {
-    let permits = limits.max_connections;
+) -> io::Result<()> {
+    let (threads, permits) = (limits.threads, limits.max_connections);
     let room = Arc::new(Semaphore::new(permits));
     let (stopping, stopped) = watch::channel(false);
-    let mut acceptors = JoinSet::new();
-    for listener in listeners {
-        acceptors.spawn(accept_all(
-            listener,
-            Connecting {
-                room: room.clone(),
-                stopped: stopped.clone(),
-                router: router.clone(),
-                limits: limits.clone(),
-            },
-        ));
+    // Nothing is ever sent: the end is that all senders are gone.
+    let (accepting, mut all_accepted) = mpsc::channel(1);
+    let connecting = Connecting {
+        room: room.clone(),
+        stopped,
+        router,
+        limits,
+        _accepting: accepting,
+    };
+    for _ in 1..threads {
+        let listeners = listeners.iter().map(Listener::try_clone);
+        let listeners = listeners.collect::<io::Result<_>>()?;
+        connecting.clone().start_thread(listeners)?;
     }
+    connecting.accept_from(listeners)?;
     stop.await;
     stopping.send_replace(true);
-    while acceptors.join_next().await.is_some() {}
+    let _: Option<Infallible> = all_accepted.recv().await;
     // Each connection holds a permit: to have them all is to have none left.
     let everyone = u32::try_from(permits).unwrap_or(u32::MAX);
     if timeout(DRAIN, room.acquire_many(everyone)).await.is_err() {
@@ -96,6 +118,7 @@ pub async fn run(
             permits - room.available_permits()
         );
     }
+    Ok(())
 }
 
 /// What every connection is given.
@@ -105,15 +128,43 @@ struct Connecting<R> {
     stopped: watch::Receiver<bool>,
     router: R,
     limits: Limits,
+    /// Held for as long as connections are accepted.
+    _accepting: mpsc::Sender<Infallible>,
 }
 
-async fn accept_all<R: Answering + Sync>(mut listener: Listener, connecting: Connecting<R>) {
+impl<R: Answering + Sync> Connecting<R> {
+    /// Accepts in tasks of the present runtime.
+    fn accept_from(self, listeners: Vec<Listener>) -> io::Result<()> {
+        for listener in listeners {
+            tokio::spawn(accept_all(listener.acceptor()?, self.clone()));
+        }
+        Ok(())
+    }
+
+    /// Accepts and serves in a thread, which ends with [`run`]: until then connections may be
+    /// under way.
+    fn start_thread(self, listeners: Vec<Listener>) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let mut stopped = self.stopped.clone();
+        {
+            let _within = runtime.enter();
+            self.accept_from(listeners)?;
+        }
+        let serve = move || runtime.block_on(async { while stopped.changed().await.is_ok() {} });
+        thread::Builder::new().name("serve".into()).spawn(serve)?;
+        Ok(())
+    }
+}
+
+async fn accept_all<R: Answering + Sync>(mut acceptor: Acceptor, connecting: Connecting<R>) {
     let not_accepted = || connecting.limits.metrics.not_accepted();
     let mut stopped = connecting.stopped.clone();
     loop {
         tokio::select! {
             _ = stopped.changed() => break,
-            next = with_permit(&connecting.room, listener.accept(not_accepted)) => match next {
+            next = with_permit(&connecting.room, acceptor.accept(not_accepted)) => match next {
                 Some((stream, permit)) => connecting.spawn(stream, permit),
                 None => return,
             },
@@ -123,7 +174,7 @@ async fn accept_all<R: Answering + Sync>(mut listener: Listener, connecting: Con
     const AT_ONCE: Duration = Duration::from_millis(2);
     let last = async {
         while let Ok(permit) = connecting.room.clone().try_acquire_owned()
-            && let Ok(accepted) = timeout(AT_ONCE, listener.accept(not_accepted)).await
+            && let Ok(accepted) = timeout(AT_ONCE, acceptor.accept(not_accepted)).await
         {
             connecting.spawn(accepted, permit);
         }

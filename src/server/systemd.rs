@@ -2,12 +2,11 @@
 //! Without one, all of this does nothing.
 
 use std::io;
-use std::os::unix::net::UnixListener as StdUnixListener;
 use std::time::Duration;
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
-use socket2::SockRef;
+use socket2::Socket;
 use tracing::warn;
 
 use super::Listener;
@@ -18,24 +17,10 @@ const ADMIN: &str = "admin";
 /// The sockets that systemd passed, sorted by what they are for.
 #[derive(Debug, Default)]
 pub struct PassedSockets {
-    serve: Vec<Socket>,
-    admin: Vec<Socket>,
-}
-
-#[derive(Debug)]
-enum Socket {
-    Tcp(std::net::TcpListener),
-    Unix(StdUnixListener),
-}
-
-impl Socket {
-    fn listens(&self) -> bool {
-        let listens = match self {
-            Self::Tcp(socket) => SockRef::from(socket).is_listener(),
-            Self::Unix(socket) => SockRef::from(socket).is_listener(),
-        };
-        listens.unwrap_or(false)
-    }
+    /// The sockets to serve on, empty where systemd passed none.
+    pub serve: Vec<Listener>,
+    /// The sockets named `admin`.
+    pub admin: Vec<Listener>,
 }
 
 fn no_listener(nth: usize) -> io::Error {
@@ -60,53 +45,25 @@ impl PassedSockets {
         let mut sockets = Self::default();
         for nth in 0..passed.len() {
             let socket = match passed.take_tcp_listener(nth) {
-                Ok(socket) => socket.map(Socket::Tcp),
+                Ok(socket) => socket.map(Socket::from),
                 Err(_) => passed
                     .take_unix_listener(nth)
                     .map_err(|_| no_listener(nth))?
-                    .map(Socket::Unix),
+                    .map(Socket::from),
             };
-            if !socket.as_ref().is_some_and(Socket::listens) {
-                return Err(no_listener(nth));
-            }
+            let socket = socket
+                .filter(|socket| socket.is_listener().unwrap_or(false))
+                .ok_or_else(|| no_listener(nth))?;
             let admin = names.next() == Some(ADMIN);
             let list = if admin {
                 &mut sockets.admin
             } else {
                 &mut sockets.serve
             };
-            list.extend(socket);
+            list.push(Listener::new(socket)?);
         }
         Ok(sockets)
     }
-
-    /// The sockets to serve on, empty where systemd passed none.
-    ///
-    /// # Errors
-    ///
-    /// The runtime cannot take a socket over.
-    pub fn serve(&mut self) -> io::Result<Vec<Listener>> {
-        listeners(&mut self.serve)
-    }
-
-    /// The sockets named `admin`.
-    ///
-    /// # Errors
-    ///
-    /// The runtime cannot take a socket over.
-    pub fn admin(&mut self) -> io::Result<Vec<Listener>> {
-        listeners(&mut self.admin)
-    }
-}
-
-fn listeners(sockets: &mut Vec<Socket>) -> io::Result<Vec<Listener>> {
-    sockets
-        .drain(..)
-        .map(|socket| match socket {
-            Socket::Tcp(socket) => Listener::from_tcp(socket),
-            Socket::Unix(socket) => Listener::from_unix(socket),
-        })
-        .collect()
 }
 
 /// The service manager, as far as this process can tell it things.
