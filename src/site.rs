@@ -1,19 +1,20 @@
 //! What one process serves: a [`Config`] made ready for look-up. It never changes.
 
+mod by_path;
 mod changes;
 mod suggest;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 
 use crate::config::{Config, Index, Module, ModuleDocs};
-use crate::module::{Host, Key, RequestPath, WebUrl, is_path_element, path_order};
+use crate::module::{Host, Key, RequestPath, WebUrl, is_path_element};
 use crate::page::{self, Entry, Near, PackagePage, Page, PageForm};
+use by_path::ByPath;
 use suggest::Suggestions;
 
 pub use changes::Changes;
@@ -22,8 +23,6 @@ pub use changes::Changes;
 const FLAT_LIST: usize = 200;
 /// A list has no more lines than a person scrolls through.
 const LONGEST_LIST: usize = 1000;
-/// No path above this length is a misspelling, or is suggested.
-const LONGEST_GUESS: usize = 128;
 /// Names that browsers and crawlers ask every host for: a pattern at the root leaves them.
 pub(crate) const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
 
@@ -173,13 +172,15 @@ pub struct VirtualHost {
     /// In the order of their keys: each is followed by all that is below it.
     modules: Vec<Served>,
     /// Indices of `modules`, by path; for a pattern, the path before `/*`.
-    exact: HashMap<Box<str>, u32>,
-    patterns: HashMap<Box<str>, u32>,
+    exact: ByPath<u32>,
+    patterns: ByPath<u32>,
     /// How many elements the deepest match has. No longer prefix of a request is looked up,
     /// so a path of ten thousand elements costs no more than a long one.
     max_depth: usize,
     /// Indices of the modules that may be listed, in the same order.
     listed: Vec<u32>,
+    /// The paths that some of these are below.
+    folders: ByPath<Folder>,
     /// The list of the whole host, once somebody has asked for it: the one list that may
     /// have many lines to make in a site of any shape.
     list: OnceLock<Option<Page>>,
@@ -192,6 +193,15 @@ pub struct VirtualHost {
 struct Served {
     module: Module,
     page: OnceLock<(PageForm, Page)>,
+}
+
+/// A path that modules are below, and which of `listed` these are.
+#[derive(Debug)]
+struct Folder {
+    /// How much of the path of the first of them is the folder's.
+    length: u32,
+    first: u32,
+    end: u32,
 }
 
 /// What a look-up found.
@@ -230,29 +240,29 @@ impl VirtualHost {
         first_number: usize,
     ) -> Self {
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
-        let mut exact = HashMap::with_capacity(modules.len());
-        let mut patterns = HashMap::new();
+        let path = |nth: &u32| modules[*nth as usize].key.path.as_str();
+        let mut exact = ByPath::with_capacity(modules.len());
+        let mut patterns = ByPath::with_capacity(0);
         let mut max_depth = 0;
         let indexed = || modules.iter().zip(0u32..);
         for (module, nth) in indexed() {
             let key = &module.key;
-            let map = if key.pattern {
+            let table = if key.pattern {
                 &mut patterns
             } else {
                 &mut exact
             };
-            map.insert(key.path.as_str().into(), nth);
+            table.insert(nth, path);
             max_depth = max_depth.max(key_depth(key));
         }
         let listed: Vec<u32> = indexed()
             .filter(|(module, _)| !module.hidden)
             .map(|(_, nth)| nth)
             .collect();
-        let path = |nth: u32| modules[nth as usize].key.path.as_str();
-        let suggestible =
-            |&nth: &u32| !modules[nth as usize].key.pattern && path(nth).len() <= LONGEST_GUESS;
-        let suggestions =
-            Suggestions::new(listed.iter().copied().filter(suggestible).collect(), path);
+        let key = |nth: u32| &modules[nth as usize].key;
+        let suggestible = listed.iter().filter(|&&nth| !key(nth).pattern);
+        let suggestions = Suggestions::new(suggestible.map(|nth| (path(nth), *nth)));
+        let folders = folders(&listed, key);
         Self {
             name,
             docs,
@@ -261,6 +271,7 @@ impl VirtualHost {
             patterns,
             max_depth,
             listed,
+            folders,
             list: OnceLock::new(),
             suggestions,
             modules: modules
@@ -290,6 +301,7 @@ impl VirtualHost {
     }
 
     fn find<'p>(&self, path: &'p str) -> Option<Match<'_, 'p>> {
+        let path_of = |nth: &u32| self.key(*nth).path.as_str();
         let mut end = first_elements(path, self.max_depth).len();
         loop {
             let prefix = &path[..end];
@@ -299,13 +311,13 @@ impl VirtualHost {
                 element,
                 subpath: &path[end..],
             };
-            if let Some(&nth) = self.exact.get(prefix) {
+            if let Some(&nth) = self.exact.find(prefix, path_of) {
                 return Some(found(nth, ""));
             }
             // The root has no parent: nothing shorter is left.
             let (parent, element) = prefix.rsplit_once('/')?;
             if !self.patterns.is_empty()
-                && let Some(&nth) = self.patterns.get(parent)
+                && let Some(&nth) = self.patterns.find(parent, path_of)
                 && is_path_element(element)
                 && !(parent.is_empty() && WELL_KNOWN.contains(&element))
             {
@@ -354,7 +366,7 @@ impl VirtualHost {
     /// A module's import path; a pattern's ends in `/*`.
     pub fn import_path(&self, module: &Module) -> String {
         let star = if module.key.pattern { "/*" } else { "" };
-        format!("{}{}{star}", self.name, module.key.path)
+        [self.name.as_str(), module.key.path.as_str(), star].concat()
     }
 
     /// The list of the modules below `folder`; none where nothing is below it to be listed.
@@ -428,19 +440,17 @@ impl VirtualHost {
 
     /// The modules below `folder` that may be listed.
     fn listed_below(&self, folder: &str) -> &[u32] {
-        // Everything below the folder starts with it and a slash, which sorts lowest.
-        let start = || path_order(folder).chain([0]);
-        let from = self
-            .listed
-            .partition_point(|&nth| self.key(nth).order().lt(start()));
-        let rest = &self.listed[from..];
-        &rest[..rest.partition_point(|&nth| is_below(self.key(nth), folder))]
+        let path = |folder: &Folder| folder_path(folder, &self.listed, |nth| self.key(nth));
+        match self.folders.find(folder, path) {
+            Some(found) => &self.listed[found.first as usize..found.end as usize],
+            None => &[],
+        }
     }
 
     /// The answer that nothing is there. `path` is none where it cannot be an import path:
     /// then nothing of it is repeated.
     fn not_found(&self, path: Option<&str>, go_get: bool) -> Answer<'_> {
-        let path = path.filter(|path| path.len() <= LONGEST_GUESS);
+        let path = path.filter(|path| path.len() <= suggest::LONGEST);
         let near = || path.map(|path| self.near(path)).unwrap_or_default();
         if !go_get {
             let near: Vec<_> = near()
@@ -452,14 +462,15 @@ impl VirtualHost {
                 .collect();
             return Answer::NotFoundPage(page::not_found(self.name.as_str(), &near));
         }
+        let name = self.name.as_str();
         let mut text = match path {
-            Some(path) => format!("no module at {}{path}", self.name),
-            None => format!("no module of {} has such a path", self.name),
+            Some(path) => ["no module at ", name, path].concat(),
+            None => ["no module of ", name, " has such a path"].concat(),
         };
         if path.is_some_and(|path| !self.listed_below(path).is_empty()) {
             text.push_str(", only below it");
         } else if let Some(module) = near().first() {
-            let _ = write!(text, "; did you mean {}?", self.import_path(module));
+            text.extend(["; did you mean ", name, module.key.path.as_str(), "?"]);
         }
         text.push('\n');
         Answer::NotFoundText(text.into())
@@ -468,11 +479,46 @@ impl VirtualHost {
     /// The modules that a path that names none may mean, the likeliest first.
     fn near(&self, path: &str) -> Vec<&Module> {
         self.suggestions
-            .near(path, |nth| self.key(nth).path.as_str())
+            .near(path)
             .into_iter()
             .map(|nth| &self.modules[nth as usize].module)
             .collect()
     }
+}
+
+/// All folders of the modules that may be listed, each of which follows what it is below.
+fn folders<'a>(listed: &[u32], key: impl Fn(u32) -> &'a Key + Copy) -> ByPath<Folder> {
+    let path = |folder: &Folder| folder_path(folder, listed, key);
+    let mut folders = ByPath::with_capacity(0);
+    // Those that modules may still be found below, each within the one before.
+    let mut open: Vec<Folder> = Vec::new();
+    for (&nth, at) in listed.iter().zip(0..) {
+        let key = key(nth);
+        while let Some(mut folder) = open.pop_if(|folder| !is_below(key, path(folder))) {
+            folder.end = at;
+            folders.insert(folder, path);
+        }
+        let known = open.last().map(|folder| folder.length);
+        let within = key.path.as_str().bytes().zip(0..);
+        let slashes = within.filter(|&(b, _)| b == b'/').map(|(_, length)| length);
+        let whole = (key.path.as_str().len() as u32..).take(usize::from(key.pattern));
+        let new = slashes.chain(whole).filter(|&length| Some(length) > known);
+        open.extend(new.map(|length| Folder {
+            length,
+            first: at,
+            end: at,
+        }));
+    }
+    for mut folder in open {
+        folder.end = listed.len() as u32;
+        folders.insert(folder, path);
+    }
+    folders
+}
+
+fn folder_path<'a>(folder: &Folder, listed: &[u32], key: impl Fn(u32) -> &'a Key) -> &'a str {
+    let first = key(listed[folder.first as usize]);
+    &first.path.as_str()[..folder.length as usize]
 }
 
 /// How many elements a path has.

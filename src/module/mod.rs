@@ -9,7 +9,7 @@ mod repo;
 mod source;
 mod vcs;
 
-pub use path::{Host, Key, MAX_PATH, ModulePath, RequestPath, is_path_element, path_order};
+pub use path::{Host, Key, MAX_PATH, ModulePath, RequestPath, is_path_element};
 pub use repo::{RepoUrl, WebUrl};
 pub use source::{Forge, go_source};
 pub use vcs::Vcs;

@@ -228,17 +228,9 @@ impl Key {
     /// by everything below it. In plain byte order `-` and `.` come before `/`.
     pub fn order(&self) -> impl Iterator<Item = u8> {
         let star: &[u8] = if self.pattern { b"/*" } else { b"" };
-        path_order(self.path.as_str()).chain(star.iter().copied().map(lowest_slash))
+        let bytes = self.path.as_str().bytes().chain(star.iter().copied());
+        bytes.map(|b| if b == b'/' { 0 } else { b })
     }
-}
-
-/// The bytes of a path as [`Key::order`] compares them.
-pub fn path_order(path: &str) -> impl Iterator<Item = u8> {
-    path.bytes().map(lowest_slash)
-}
-
-fn lowest_slash(b: u8) -> u8 {
-    if b == b'/' { 0 } else { b }
 }
 
 impl fmt::Display for Key {

@@ -5,6 +5,8 @@
 //! their letters from the last to the first. Only the nearest few in each order are compared:
 //! a miss costs the same however many modules there are.
 
+/// No path above this length is a misspelling, or is suggested.
+pub(super) const LONGEST: usize = 128;
 /// How many neighbours to either side are compared, in each order.
 const NEIGHBOURS: usize = 8;
 /// So many ways to cut off what a request may name below a module are tried.
@@ -14,46 +16,50 @@ const MOST_SLIPS: usize = 2;
 /// So many modules are suggested.
 const MOST: usize = 3;
 
-/// The modules that may be suggested, by number, in the two orders. Case makes no difference.
+/// The modules that may be suggested, in the two orders. Case makes no difference.
 #[derive(Debug)]
 pub(super) struct Suggestions {
-    forwards: Box<[u32]>,
-    backwards: Box<[u32]>,
+    forwards: Order,
+    backwards: Order,
 }
 
 impl Suggestions {
-    /// Orders modules by what `path` says of each.
-    pub(super) fn new<'a>(modules: Vec<u32>, path: impl Fn(u32) -> &'a str) -> Self {
-        let mut paths: Vec<_> = modules.into_iter().map(|nth| (path(nth), nth)).collect();
-        let order = |paths: &[(&str, u32)]| paths.iter().map(|&(_, nth)| nth).collect();
-        paths.sort_by(|(a, _), (b, _)| letters(a).cmp(letters(b)));
-        let forwards = order(&paths);
-        paths.sort_by(|(a, _), (b, _)| letters(a).rev().cmp(letters(b).rev()));
-        let backwards = order(&paths);
+    /// Orders modules, given by path and number; longer paths than [`LONGEST`] are left out.
+    pub(super) fn new<'a>(modules: impl Iterator<Item = (&'a str, u32)> + Clone) -> Self {
+        let letters = modules
+            .filter(|(path, _)| path.len() <= LONGEST)
+            .map(|(path, nth)| (path.bytes().map(|b| b.to_ascii_lowercase()), nth));
         Self {
-            forwards,
-            backwards,
+            forwards: Order::new(letters.clone()),
+            backwards: Order::new(letters.map(|(path, nth)| (path.rev(), nth))),
         }
     }
 
     /// The modules that `asked` may mean, or that it may name something below of, the
     /// likeliest first.
-    pub(super) fn near<'a>(&self, asked: &str, path: impl Fn(u32) -> &'a str) -> Vec<u32> {
+    pub(super) fn near(&self, asked: &str) -> Vec<u32> {
         let mut found = Vec::new();
-        for meant in prefixes(asked).take(MOST_PREFIXES) {
-            let at = self
-                .forwards
-                .partition_point(|&nth| letters(path(nth)).lt(letters(meant)));
-            let at_backwards = self
-                .backwards
-                .partition_point(|&nth| letters(path(nth)).rev().lt(letters(meant).rev()));
-            for &nth in around(&self.forwards, at)
-                .iter()
-                .chain(around(&self.backwards, at_backwards))
-            {
-                if let Some(distance) = distance(meant.as_bytes(), path(nth).as_bytes()) {
-                    found.push((distance, nth));
-                }
+        if asked.len() > LONGEST {
+            return Vec::new();
+        }
+        let asked = asked.to_ascii_lowercase().into_bytes();
+        let mut reversed = asked.clone();
+        reversed.reverse();
+        for meant in prefixes(&asked).take(MOST_PREFIXES) {
+            for (candidate, nth) in self.forwards.around(meant) {
+                found.extend(distance(meant, candidate).map(|distance| (distance, nth)));
+            }
+            let reversed = &reversed[asked.len() - meant.len()..];
+            for (candidate, nth) in self.backwards.around(reversed) {
+                let mut letters = [0; LONGEST];
+                let letters = &mut letters[..candidate.len()];
+                letters.copy_from_slice(candidate);
+                letters.reverse();
+                found.extend(distance(meant, letters).map(|distance| (distance, nth)));
+            }
+            // What is like a module is not below another.
+            if !found.is_empty() {
+                break;
             }
         }
         found.sort_by_key(|&(distance, _)| distance);
@@ -67,46 +73,140 @@ impl Suggestions {
     }
 }
 
-fn letters(path: &str) -> impl DoubleEndedIterator<Item = u8> {
-    path.bytes().map(|b| b.to_ascii_lowercase())
+/// Texts in order, each with a module's number.
+///
+/// The texts stand side by side, so that neighbours are in a few lines of the processor's
+/// cache; and every sixteenth is known by its place, so that those that a search compares are
+/// few enough to stay in the cache among a million.
+#[derive(Debug)]
+struct Order {
+    /// Each text, after its length in one byte.
+    texts: Box<[u8]>,
+    /// Where every [`BLOCK`]th text begins.
+    blocks: Box<[usize]>,
+    modules: Box<[u32]>,
+}
+
+/// How many texts a search goes through one by one.
+const BLOCK: usize = 16;
+
+impl Order {
+    /// Orders texts of at most 255 bytes.
+    fn new(texts: impl Iterator<Item = (impl Iterator<Item = u8> + Clone, u32)>) -> Self {
+        let mut unordered = Vec::new();
+        let mut entries = Vec::new();
+        for (text, module) in texts {
+            let start = unordered.len();
+            unordered.extend(text);
+            let text = &unordered[start..];
+            // Most texts differ in the first eight bytes, which are at hand here.
+            let mut first = [0; 8];
+            let known = text.len().min(8);
+            first[..known].copy_from_slice(&text[..known]);
+            entries.push((u64::from_be_bytes(first), start, text.len() as u8, module));
+        }
+        let text = |start: usize, length: u8| &unordered[start..][..length.into()];
+        entries.sort_unstable_by(|a, b| {
+            (a.0.cmp(&b.0)).then_with(|| text(a.1, a.2).cmp(text(b.1, b.2)))
+        });
+        let mut texts = Vec::with_capacity(unordered.len() + entries.len());
+        let mut blocks = Vec::with_capacity(entries.len().div_ceil(BLOCK));
+        for (nth, &(_, start, length, _)) in entries.iter().enumerate() {
+            if nth % BLOCK == 0 {
+                blocks.push(texts.len());
+            }
+            texts.push(length);
+            texts.extend_from_slice(text(start, length));
+        }
+        Self {
+            texts: texts.into(),
+            blocks: blocks.into(),
+            modules: entries.iter().map(|&(.., module)| module).collect(),
+        }
+    }
+
+    /// The texts next to the place where `text` is, or would be.
+    fn around(&self, text: &[u8]) -> impl Iterator<Item = (&[u8], u32)> {
+        let block = self.blocks.partition_point(|&start| {
+            let first = self.texts_at(start).next();
+            first.is_some_and(|first| first < text)
+        });
+        let block = block.saturating_sub(1);
+        let before = self.block(block).take_while(|&other| other < text);
+        let at = block * BLOCK + before.count();
+        let first = at.saturating_sub(NEIGHBOURS);
+        let last = self.modules.len().min(at + NEIGHBOURS);
+        let block = first / BLOCK;
+        self.block(block)
+            .skip(first - block * BLOCK)
+            .zip(self.modules[first..last].iter().copied())
+    }
+
+    fn block(&self, nth: usize) -> impl Iterator<Item = &[u8]> {
+        self.texts_at(self.blocks.get(nth).copied().unwrap_or(self.texts.len()))
+    }
+
+    /// The texts from the one that begins there to the last.
+    fn texts_at(&self, start: usize) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &self.texts[start..];
+        std::iter::from_fn(move || {
+            let (&length, after) = rest.split_first()?;
+            let (text, after) = after.split_at(length.into());
+            rest = after;
+            Some(text)
+        })
+    }
 }
 
 /// A path, and what is left when its last elements go one by one.
-fn prefixes(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(path), |path| Some(path.rsplit_once('/')?.0))
-        .take_while(|path| !path.is_empty())
-}
-
-fn around(order: &[u32], at: usize) -> &[u32] {
-    &order[at.saturating_sub(NEIGHBOURS)..order.len().min(at + NEIGHBOURS)]
+fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(path), |path| {
+        Some(&path[..path.iter().rposition(|&b| b == b'/')?])
+    })
+    .take_while(|path| !path.is_empty())
 }
 
 /// How far `candidate` is from what was asked; none where it is something else.
 fn distance(asked: &[u8], candidate: &[u8]) -> Option<usize> {
-    let same = in_common(asked, candidate);
+    // A folder too few, or too many, in front.
+    let displaced = || {
+        // The last letters first: they are at hand, and most often differ.
+        let displaced = asked.last() == candidate.last()
+            && (asked.ends_with(candidate) || candidate.ends_with(asked));
+        displaced.then_some(MOST_SLIPS)
+    };
+    if asked.len().abs_diff(candidate.len()) > MOST_SLIPS {
+        return displaced();
+    }
+    let same = in_common(asked.iter(), candidate.iter());
     // Folders that both have say nothing about what the rest was meant to be.
     let folders = candidate[..same].iter().rposition(|&b| b == b'/')?;
     let most = ((candidate.len() - folders - 1) / 3).min(MOST_SLIPS);
-    slips(&asked[same..], &candidate[same..], most).or_else(|| {
-        // A folder too few, or too many, in front.
-        let (long, short) = match asked.len() < candidate.len() {
-            true => (candidate, asked),
-            false => (asked, candidate),
-        };
-        let end = &long[long.len() - short.len()..];
-        end.eq_ignore_ascii_case(short).then_some(MOST_SLIPS)
-    })
+    slips(&asked[same..], &candidate[same..], most).or_else(displaced)
 }
 
 /// How many letters must be added, left out, replaced or swapped with the next to make one
 /// text the other; none if more than `most`.
 fn slips(a: &[u8], b: &[u8], most: usize) -> Option<usize> {
-    let same = in_common(a, b);
-    match (&a[same..], &b[same..]) {
-        ([], rest) | (rest, []) => Some(rest.len()).filter(|&slips| slips <= most),
-        (a, b) if most == 0 || a.len().abs_diff(b.len()) > most => None,
+    if a.len().abs_diff(b.len()) > most {
+        return None;
+    }
+    if most == 0 {
+        return (a == b).then_some(0);
+    }
+    let same = in_common(a.iter(), b.iter());
+    let (a, b) = (&a[same..], &b[same..]);
+    let same = in_common(a.iter().rev(), b.iter().rev());
+    match (&a[..a.len() - same], &b[..b.len() - same]) {
+        ([], rest) | (rest, []) => Some(rest.len()),
+        // Each end has a slip, and where these are the same one, nothing is left between.
+        (a, b) if most == 1 => {
+            let replaced = a.len() == 1 && b.len() == 1;
+            let swapped = a.len() == 2 && b.len() == 2 && a[0] == b[1] && a[1] == b[0];
+            (replaced || swapped).then_some(1)
+        }
         (a, b) => {
-            let swapped = a.len() > 1 && b.len() > 1 && is_same(a[0], b[1]) && is_same(a[1], b[0]);
+            let swapped = a.len() > 1 && b.len() > 1 && a[0] == b[1] && a[1] == b[0];
             let skips = [(1, 1), (0, 1), (1, 0), (2, 2)];
             skips[..if swapped { 4 } else { 3 }]
                 .iter()
@@ -117,15 +217,8 @@ fn slips(a: &[u8], b: &[u8], most: usize) -> Option<usize> {
     }
 }
 
-fn in_common(a: &[u8], b: &[u8]) -> usize {
-    a.iter()
-        .zip(b)
-        .take_while(|&(&a, &b)| is_same(a, b))
-        .count()
-}
-
-fn is_same(a: u8, b: u8) -> bool {
-    a.eq_ignore_ascii_case(&b)
+fn in_common<'a>(a: impl Iterator<Item = &'a u8>, b: impl Iterator<Item = &'a u8>) -> usize {
+    a.zip(b).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]
@@ -147,13 +240,8 @@ mod tests {
     ];
 
     fn near(asked: &str) -> Vec<&'static str> {
-        let path = |nth| PATHS[nth as usize];
-        let suggestions = Suggestions::new((0..PATHS.len() as u32).collect(), path);
-        suggestions
-            .near(asked, path)
-            .into_iter()
-            .map(path)
-            .collect()
+        let near = Suggestions::new(PATHS.into_iter().zip(0..)).near(asked);
+        near.into_iter().map(|nth| PATHS[nth as usize]).collect()
     }
 
     #[test]
@@ -206,6 +294,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_neighbours_are_those_of_the_whole_order(
+            texts in proptest::collection::vec("[ab]{0,4}", 0..100),
+            text in "[ab]{0,4}",
+        ) {
+            let order = Order::new(texts.iter().map(|text| text.bytes()).zip(0..));
+            let found: Vec<_> = order.around(text.as_bytes()).collect();
+            let mut sorted: Vec<_> = texts.iter().map(|text| text.as_bytes()).collect();
+            sorted.sort();
+            let at = sorted.partition_point(|&other| other < text.as_bytes());
+            let near = at.saturating_sub(NEIGHBOURS)..sorted.len().min(at + NEIGHBOURS);
+            prop_assert!(found.iter().map(|(text, _)| text).eq(&sorted[near]));
+            for (text, nth) in found {
+                prop_assert_eq!(text, texts[nth as usize].as_bytes());
+            }
+        }
+
         #[test]
         fn slips_are_counted_as_everybody_counts_them(a in "[ab/]{0,7}", b in "[ab/]{0,7}") {
             let everybody = strsim::osa_distance(&a, &b);
