@@ -192,7 +192,8 @@ pub struct VirtualHost {
 #[derive(Debug)]
 struct Served {
     module: Module,
-    page: OnceLock<(PageForm, Page)>,
+    /// Boxed: most modules of a large site are not asked for until the next reload.
+    page: OnceLock<Box<(PageForm, Page)>>,
 }
 
 /// A path that modules are below, and which of `listed` these are.
@@ -329,10 +330,10 @@ impl VirtualHost {
 
     /// The page of what a look-up found.
     fn page(&self, found: &Match<'_, '_>) -> Page {
-        let (form, root) = found.served.page.get_or_init(|| {
+        let (form, root) = &**found.served.page.get_or_init(|| {
             let form = self.page_form(&found.served.module);
             let root = form.fill("", "");
-            (form, root)
+            Box::new((form, root))
         });
         if found.element.is_empty() && found.subpath.is_empty() {
             root.clone()

@@ -1,15 +1,18 @@
 //! The walk through the file: serde visitors that parse each value where it stands.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use rustc_hash::FxBuildHasher;
 use serde::de::{DeserializeSeed, Error};
 
 use super::error::Place;
 use super::explain::explain;
 use super::file::MAX_FILE;
 use super::visitors::Modules;
-use super::{Config, Placed};
+use super::{Config, Module, Placed};
 use crate::module::{Key, Problem, quoted};
 
 /// How much of a large file is looked at before the whole of it, in bytes. The first is small
@@ -114,8 +117,8 @@ pub(super) struct Reader<'t> {
     /// The problem behind the error that serde carries: serde errors are text, with a path
     /// and a place mixed in.
     problem: RefCell<Option<Problem>>,
-    /// The keys so far, each with its module's number, to find the second of two.
-    seen: RefCell<HashMap<Key, usize>>,
+    /// The numbers of the modules so far, by their keys, to find the second of two.
+    seen: RefCell<HashTable<usize>>,
     /// The module whose key was given again.
     first_of_two: Cell<Option<usize>>,
     /// How many modules' keys were read.
@@ -220,20 +223,32 @@ impl<'t> Reader<'t> {
         self.refuse(problem)
     }
 
-    /// A module's key, counted, and refused the second time.
-    pub(super) fn module_key(&self, text: &str) -> Result<Key, Problem> {
+    /// The key of the module after `modules`, counted, and refused the second time.
+    pub(super) fn module_key(&self, text: &str, modules: &[Module]) -> Result<Key, Problem> {
         let nth = self.modules.get();
         self.modules.set(nth + 1);
         if self.stop_at == Some(nth) {
             return Err(Problem::new("the place that was looked for"));
         }
         let key = Key::parse(text)?;
-        if let Some(first) = self.seen.borrow_mut().insert(key.clone(), nth) {
-            self.first_of_two.set(Some(first));
-            return Err(Problem::new(format!("{} is given twice", quoted(text))));
+        let same = |&other: &usize| modules.get(other).is_some_and(|module| module.key == key);
+        let hash_of = |&other: &usize| modules.get(other).map_or(0, |module| hash(&module.key));
+        match self.seen.borrow_mut().entry(hash(&key), same, hash_of) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(nth);
+            }
+            Entry::Occupied(first) => {
+                self.first_of_two.set(Some(*first.get()));
+                return Err(Problem::new(format!("{} is given twice", quoted(text))));
+            }
         }
         Ok(key)
     }
+}
+
+/// A fast hash, with no secret: the keys are the operator's.
+fn hash(key: &Key) -> u64 {
+    FxBuildHasher.hash_one(key)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The maps of the file: the whole of it, what is beneath `paths:`, and one module.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
@@ -25,6 +24,21 @@ pub const MODULE_KEYS: [&str; 9] = [
     "description",
     "hidden",
 ];
+
+/// Which of some known keys a map has, by their numbers, of which none is above 31. A large
+/// file has a map for every module.
+#[derive(Default)]
+struct Given(u32);
+
+impl Given {
+    /// Adds a key, unless it was there before.
+    fn insert(&mut self, nth: usize) -> bool {
+        let bit = 1 << nth;
+        let new = self.0 & bit == 0;
+        self.0 |= bit;
+        new
+    }
+}
 
 /// A map from paths to modules: the whole file, with settings among them, or what is beneath
 /// `paths:`.
@@ -72,21 +86,24 @@ impl<'de> Visitor<'de> for Modules<'_, '_> {
             config,
             beneath_paths,
         } = self;
-        let mut given = HashSet::new();
-        let mut entry = |text: &str| {
-            if Key::is_path(text) {
-                reader.module_key(text).map(Entry::Module)
-            } else if beneath_paths {
-                Err(no_path(text))
-            } else {
-                setting(text, &mut given).map(Entry::Setting)
-            }
-        };
+        let mut given = Given::default();
         let expected = match beneath_paths {
             true => "a path",
             false => "a path or a setting",
         };
-        while let Some(entry) = map.next_key_seed(Scalar::text(reader, expected, &mut entry))? {
+        loop {
+            let entry = |text: &str| {
+                if Key::is_path(text) {
+                    reader.module_key(text, &config.modules).map(Entry::Module)
+                } else if beneath_paths {
+                    Err(no_path(text))
+                } else {
+                    setting(text, &mut given).map(Entry::Setting)
+                }
+            };
+            let Some(entry) = map.next_key_seed(Scalar::text(reader, expected, entry))? else {
+                return Ok(());
+            };
             match entry {
                 Entry::Module(key) => {
                     let module = map.next_value_seed(ModuleSeed { reader, key })?;
@@ -115,7 +132,6 @@ impl<'de> Visitor<'de> for Modules<'_, '_> {
                 })?,
             }
         }
-        Ok(())
     }
 }
 
@@ -171,7 +187,7 @@ impl<'de> Visitor<'de> for ModuleSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Module, A::Error> {
         let Self { reader, key } = self;
-        let mut given = HashSet::new();
+        let mut given = Given::default();
         let mut name = |text: &str| module_key(text, &mut given);
         let (mut repo, mut vcs, mut forge) = (None, None, None);
         let (mut subdir, mut branch, mut display, mut description) = (None, None, None, None);
@@ -246,7 +262,7 @@ impl<'de> Visitor<'de> for ModuleSeed<'_> {
 }
 
 /// The setting that a key of the file names.
-fn setting(text: &str, given: &mut HashSet<&'static str>) -> Result<&'static str, Problem> {
+fn setting(text: &str, given: &mut Given) -> Result<&'static str, Problem> {
     known(text, &SETTINGS, given).map_err(|problem| match problem.hint {
         Some(_) => problem,
         None if MODULE_KEYS.contains(&text) => problem.hint(format!(
@@ -261,7 +277,7 @@ fn setting(text: &str, given: &mut HashSet<&'static str>) -> Result<&'static str
 }
 
 /// The key of a module that a key beneath one names.
-fn module_key(text: &str, given: &mut HashSet<&'static str>) -> Result<&'static str, Problem> {
+fn module_key(text: &str, given: &mut Given) -> Result<&'static str, Problem> {
     known(text, &MODULE_KEYS, given).map_err(|problem| match problem.hint {
         Some(_) => problem,
         None if Key::is_path(text) => {
@@ -275,12 +291,8 @@ fn module_key(text: &str, given: &mut HashSet<&'static str>) -> Result<&'static 
 }
 
 /// The key of `all` that `text` is; it must not have been given before.
-fn known(
-    text: &str,
-    all: &[&'static str],
-    given: &mut HashSet<&'static str>,
-) -> Result<&'static str, Problem> {
-    let Some(name) = all.iter().copied().find(|name| *name == text) else {
+fn known(text: &str, all: &[&'static str], given: &mut Given) -> Result<&'static str, Problem> {
+    let Some(nth) = all.iter().position(|name| *name == text) else {
         let problem = Problem::new(format!("unknown key {}", quoted(text)));
         let near = nearest(&text.to_ascii_lowercase(), all.iter().copied());
         return Err(match near {
@@ -289,10 +301,10 @@ fn known(
             None => problem,
         });
     };
-    if !given.insert(name) {
-        return Err(Problem::new(format!("`{name}` is given twice")).hint("remove one of the two"));
+    if !given.insert(nth) {
+        return Err(Problem::new(format!("`{text}` is given twice")).hint("remove one of the two"));
     }
-    Ok(name)
+    Ok(all[nth])
 }
 
 /// What is wrong with a key beneath `paths:` that is no path.

@@ -7,8 +7,10 @@ use super::{Problem, is_invisible, nearest, quoted};
 /// Longer URLs than browsers and servers agree on help nobody.
 const LONGEST: usize = 2048;
 
-/// Characters that stand in no URL as they are.
-const NO_URL_HAS: &str = "\"<>\\^`{|}";
+/// Whether a printable character of ASCII stands in no URL as it is.
+fn is_in_no_url(c: char) -> bool {
+    matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
+}
 
 /// An absolute URL that the go command can hand to a version control system.
 ///
@@ -43,7 +45,7 @@ impl RepoUrl {
         // may take longer.
         if !text
             .bytes()
-            .all(|b| b.is_ascii_graphic() && !NO_URL_HAS.contains(b as char))
+            .all(|b| b.is_ascii_graphic() && !is_in_no_url(b.into()))
         {
             check_characters(text, refused)?;
         }
@@ -228,7 +230,7 @@ fn check_characters(text: &str, refused: impl Fn(&str) -> Problem) -> Result<(),
     }
     if let Some(bad) = text
         .chars()
-        .find(|&c| c.is_control() || is_invisible(c) || NO_URL_HAS.contains(c))
+        .find(|&c| c.is_control() || is_invisible(c) || is_in_no_url(c))
     {
         let bad = quoted(&bad.to_string());
         let problem = refused(&format!("it has {bad} in it, which no URL can have"));

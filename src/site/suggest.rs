@@ -92,9 +92,10 @@ const BLOCK: usize = 16;
 
 impl Order {
     /// Orders texts of at most 255 bytes.
-    fn new(texts: impl Iterator<Item = (impl Iterator<Item = u8> + Clone, u32)>) -> Self {
-        let mut unordered = Vec::new();
-        let mut entries = Vec::new();
+    fn new(texts: impl Iterator<Item = (impl Iterator<Item = u8> + Clone, u32)> + Clone) -> Self {
+        // What grows to a hundred megabytes by doubling leaves as much behind.
+        let mut entries = Vec::with_capacity(texts.clone().count());
+        let mut unordered = Vec::with_capacity(texts.clone().flat_map(|(text, _)| text).count());
         for (text, module) in texts {
             let start = unordered.len();
             unordered.extend(text);
