@@ -35,10 +35,12 @@ impl FromStr for Peer {
     }
 }
 
-/// A server, and how it is started on its port.
+/// A server, and how it is started on a port.
 struct Server<'a> {
     name: &'a str,
-    port: u16,
+    /// None: a new one each time. To bind a port that thousands of closed connections still
+    /// stand in the kernel's tables with takes the kernel ten milliseconds.
+    port: Option<u16>,
     start: Box<dyn Fn(u16) -> Result<Process, Error> + 'a>,
 }
 
@@ -93,28 +95,23 @@ pub fn measure(lab: &Lab, peers: &[Peer]) -> Result<(), Error> {
         Process::start(&mut command, lab.path("peer.log"))
     };
 
-    let port = free_port;
-    let server = |name, port, start| Server { name, port, start };
+    let server = |name, start| Server {
+        name,
+        port: None,
+        start,
+    };
     let mut servers = vec![
-        server("govanityurls", port()?, Box::new(govanityurls) as Box<_>),
-        server(
-            "nginx, return",
-            port()?,
-            Box::new(|port| nginx(port, &as_return)),
-        ),
-        server(
-            "nginx, file",
-            port()?,
-            Box::new(|port| nginx(port, &as_file)),
-        ),
-        server("bare hyper", port()?, Box::new(bare_hyper)),
+        server("govanityurls", Box::new(govanityurls) as Box<_>),
+        server("nginx, return", Box::new(|port| nginx(port, &as_return))),
+        server("nginx, file", Box::new(|port| nginx(port, &as_file))),
+        server("bare hyper", Box::new(bare_hyper)),
     ];
     for peer in peers {
-        servers.push(server(
-            &peer.name,
-            peer.port,
-            Box::new(move |_| start_peer(peer)),
-        ));
+        servers.push(Server {
+            name: &peer.name,
+            port: Some(peer.port),
+            start: Box::new(move |_| start_peer(peer)),
+        });
     }
     let mut table = Table::new(&COLUMNS);
     for _ in 0..lab.rounds {
@@ -133,14 +130,15 @@ pub fn measure(lab: &Lab, peers: &[Peer]) -> Result<(), Error> {
 }
 
 fn measure_one(lab: &Lab, server: &Server<'_>) -> Result<Vec<f64>, Error> {
-    if Client::connect(server.port).is_ok() {
-        return Err(format!("something listens on port {} already", server.port).into());
+    let port = server.port.map_or_else(free_port, Ok)?;
+    if Client::connect(port).is_ok() {
+        return Err(format!("something listens on port {port} already").into());
     }
     let start = Instant::now();
-    let mut process = (server.start)(server.port)?;
-    let first = http::first_answer(&mut process, start, server.port, TARGET)?;
+    let mut process = (server.start)(port)?;
+    let first = http::first_answer(&mut process, start, port, TARGET)?;
     let idle = process.resident();
-    let url = format!("http://127.0.0.1:{}{TARGET}", server.port);
+    let url = format!("http://127.0.0.1:{port}{TARGET}");
     let kept = wrk::run(lab, &[&process], &url, &[])?;
     let new = wrk::run(lab, &[&process], &url, &["--header=Connection: close"])?;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
