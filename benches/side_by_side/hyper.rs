@@ -27,6 +27,7 @@ pub fn serve(port: &str, file: &str) -> Result<(), Error> {
     // The layout of src/server/mod.rs: threads that share a socket, and nothing else.
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     listener.set_nonblocking(true)?;
+    socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
     for _ in 1..default_threads() {
         let (listener, headers, body) = (listener.try_clone()?, headers.clone(), body.clone());
         std::thread::spawn(move || run(listener, headers, body));
@@ -45,7 +46,6 @@ async fn accept(listener: TcpListener, headers: HeaderMap, body: Bytes) -> io::R
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
         let (headers, body) = (headers.clone(), body.clone());
         tokio::spawn(async move {
             let answer = service_fn(|_: Request<Incoming>| {

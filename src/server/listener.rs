@@ -154,7 +154,12 @@ impl Listener {
         socket.set_nonblocking(true)?;
         let bound = socket.local_addr()?;
         let address = match bound.as_socket() {
-            Some(tcp) => ListenAddr::Tcp(tcp),
+            Some(tcp) => {
+                // An answer leaves in one write; waiting for more to send gains nothing. What
+                // is accepted inherits it, which saves each connection a system call.
+                socket.set_tcp_nodelay(true)?;
+                ListenAddr::Tcp(tcp)
+            }
             None => ListenAddr::Unix(bound.as_pathname().unwrap_or(Path::new("")).to_owned()),
         };
         Ok(Self {
@@ -249,8 +254,6 @@ impl Acceptor {
         match &self.socket {
             Accepting::Tcp(socket) => {
                 let (stream, peer) = socket.accept().await?;
-                // An answer leaves in one write; waiting for more to send gains nothing.
-                let _ = stream.set_nodelay(true);
                 Ok((Stream::Tcp(stream), Peer::Tcp(peer.ip().to_canonical())))
             }
             Accepting::Unix(socket) => {
@@ -373,5 +376,20 @@ mod tests {
             let error = text.parse::<ListenAddr>().unwrap_err();
             assert!(error.contains(hint), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn connections_inherit_what_the_listener_is_set_to() {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let listener = Listener::bind_all(&[address], 0).unwrap().remove(0);
+        let ListenAddr::Tcp(address) = *listener.address() else {
+            panic!("it is TCP");
+        };
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let (stream, _) = listener.acceptor().unwrap().accept(|| ()).await;
+        let Stream::Tcp(stream) = stream else {
+            panic!("it is TCP");
+        };
+        assert!(stream.nodelay().unwrap());
     }
 }
