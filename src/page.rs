@@ -34,20 +34,31 @@ pub struct Page {
 }
 
 impl Page {
-    fn new(body: Bytes) -> Self {
-        let etag = etag(&body);
-        Self { body, etag }
+    /// A page with the entity tag that `of` is the hash of.
+    fn new<'t>(of: u64, body: impl Iterator<Item = &'t str> + Clone) -> Self {
+        // One text for both: what is sent together is found together. Its exact length: a
+        // String with room to spare moves when it is made Bytes.
+        let length = ETAG_LENGTH + body.clone().map(str::len).sum::<usize>();
+        let mut text = String::with_capacity(length);
+        // A String takes whatever is written.
+        let _ = write!(text, "\"{of:016x}\"");
+        text.extend(body);
+        let text = Bytes::from(text);
+        Self {
+            body: text.slice(ETAG_LENGTH..),
+            etag: text.slice(..ETAG_LENGTH),
+        }
     }
 }
 
-fn etag(body: &impl Hash) -> Bytes {
-    // Hashed with fixed keys, so that replicas agree.
+/// In bytes: 16 digits in quotation marks.
+const ETAG_LENGTH: usize = 18;
+
+/// A hash with fixed keys, so that replicas agree.
+fn hash(of: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    body.hash(&mut hasher);
-    let mut tag = String::with_capacity(18);
-    // A String takes whatever is written.
-    let _ = write!(tag, "\"{:016x}\"", hasher.finish());
-    tag.into()
+    of.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What the page of a module shows.
@@ -96,7 +107,7 @@ pub struct PageForm {
     text: Box<str>,
     /// The text in pieces, in order, all but the last.
     pieces: Box<[Piece]>,
-    etag_seed: Bytes,
+    etag_seed: u64,
 }
 
 /// A piece of the text, from the end of the one before, and what follows it.
@@ -168,7 +179,7 @@ impl PageForm {
             only_below ^= c == ONLY_BELOW;
         }
         Self {
-            etag_seed: etag(&rendered),
+            etag_seed: hash(&rendered),
             text: text.into(),
             pieces: pieces.into(),
         }
@@ -182,27 +193,20 @@ impl PageForm {
             Hole::Element => element,
             Hole::None => "",
         };
-        let parts = || {
-            let mut start = 0;
-            self.pieces
-                .iter()
-                .map(move |piece| {
-                    let text = &self.text[start..piece.end];
-                    start = piece.end;
-                    (piece, text)
-                })
-                .filter(|(piece, _)| !piece.only_below || !subpath.is_empty())
-                .flat_map(|(piece, text)| [text, value(piece.hole)])
-                .chain([&self.text[self.pieces.last().map_or(0, |piece| piece.end)..]])
-        };
-        // Its exact length: a String with room to spare moves when it is made Bytes.
-        let mut body = String::with_capacity(parts().map(str::len).sum());
-        parts().for_each(|part| body.push_str(part));
-        Page {
-            body: body.into(),
-            // As good as the hash of the body, which is a function of these, and shorter.
-            etag: etag(&(&self.etag_seed, element, subpath)),
-        }
+        let mut start = 0;
+        let parts = self
+            .pieces
+            .iter()
+            .map(move |piece| {
+                let text = &self.text[start..piece.end];
+                start = piece.end;
+                (piece, text)
+            })
+            .filter(|(piece, _)| !piece.only_below || !subpath.is_empty())
+            .flat_map(|(piece, text)| [text, value(piece.hole)])
+            .chain([&self.text[self.pieces.last().map_or(0, |piece| piece.end)..]]);
+        // As good as the hash of the body, which is a function of these, and shorter.
+        Page::new(hash(&(self.etag_seed, element, subpath)), parts)
     }
 }
 
@@ -226,14 +230,12 @@ struct IndexTemplate<'a> {
 
 /// The list of the modules below `prefix`, of which `left_out` are not among `entries`.
 pub fn index(prefix: &str, entries: &[Entry], left_out: usize) -> Page {
-    Page::new(
-        render(&IndexTemplate {
-            prefix,
-            entries,
-            left_out,
-        })
-        .into(),
-    )
+    let body = render(&IndexTemplate {
+        prefix,
+        entries,
+        left_out,
+    });
+    Page::new(hash(&body), [body.as_str()].into_iter())
 }
 
 /// A module that a person may have meant.

@@ -21,6 +21,8 @@ pub use changes::Changes;
 
 /// Up to so many modules a list shows each; above, one level with counts.
 const FLAT_LIST: usize = 200;
+/// So many modules are suggested to a person.
+const MOST_SUGGESTED: usize = 3;
 /// A list has no more lines than a person scrolls through.
 const LONGEST_LIST: usize = 1000;
 /// Names that browsers and crawlers ask every host for: a pattern at the root leaves them.
@@ -452,9 +454,9 @@ impl VirtualHost {
     /// then nothing of it is repeated.
     fn not_found(&self, path: Option<&str>, go_get: bool) -> Answer<'_> {
         let path = path.filter(|path| path.len() <= suggest::LONGEST);
-        let near = || path.map(|path| self.near(path)).unwrap_or_default();
+        let near = |most| path.map(|path| self.near(path, most)).unwrap_or_default();
         if !go_get {
-            let near: Vec<_> = near()
+            let near: Vec<_> = near(MOST_SUGGESTED)
                 .into_iter()
                 .map(|module| Near {
                     name: self.import_path(module),
@@ -470,17 +472,17 @@ impl VirtualHost {
         };
         if path.is_some_and(|path| !self.listed_below(path).is_empty()) {
             text.push_str(", only below it");
-        } else if let Some(module) = near().first() {
+        } else if let Some(module) = near(1).first() {
             text.extend(["; did you mean ", name, module.key.path.as_str(), "?"]);
         }
         text.push('\n');
         Answer::NotFoundText(text.into())
     }
 
-    /// The modules that a path that names none may mean, the likeliest first.
-    fn near(&self, path: &str) -> Vec<&Module> {
+    /// At most so many modules that a path that names none may mean, the likeliest first.
+    fn near(&self, path: &str, most: usize) -> Vec<&Module> {
         self.suggestions
-            .near(path)
+            .near(path, most)
             .into_iter()
             .map(|nth| &self.modules[nth as usize].module)
             .collect()

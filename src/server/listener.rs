@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -124,6 +125,7 @@ impl BindError {
 pub struct Listener {
     socket: Socket,
     address: ListenAddr,
+    failed: Arc<Failed>,
     /// Removed when the listener is dropped; none where systemd owns it.
     _file: Option<SocketFile>,
 }
@@ -165,6 +167,7 @@ impl Listener {
         Ok(Self {
             socket,
             address,
+            failed: Arc::default(),
             _file: None,
         })
     }
@@ -174,6 +177,7 @@ impl Listener {
         Ok(Self {
             socket: self.socket.try_clone()?,
             address: self.address.clone(),
+            failed: self.failed.clone(),
             _file: None,
         })
     }
@@ -191,7 +195,7 @@ impl Listener {
                 ListenAddr::Unix(_) => Accepting::Unix(UnixListener::from_std(self.socket.into())?),
             },
             address: self.address,
-            failed: None,
+            failed: self.failed,
             _file: self._file,
         })
     }
@@ -202,8 +206,7 @@ impl Listener {
 pub(super) struct Acceptor {
     socket: Accepting,
     address: ListenAddr,
-    /// When accepting last failed, if it is not mended.
-    failed: Option<Instant>,
+    failed: Arc<Failed>,
     _file: Option<SocketFile>,
 }
 
@@ -222,12 +225,11 @@ pub(super) enum Stream {
 impl Acceptor {
     /// The next connection. Errors are waited out, none of them being the listener's own;
     /// `on_error` is called for each that kept a client waiting.
-    pub(super) async fn accept(&mut self, on_error: impl Fn()) -> (Stream, Peer) {
+    pub(super) async fn accept(&self, on_error: impl Fn()) -> (Stream, Peer) {
         loop {
             match self.try_accept().await {
                 Ok(accepted) => {
-                    if self.failed.is_some_and(|failed| failed.elapsed() > MENDED) {
-                        self.failed = None;
+                    if self.failed.is_mended() {
                         info!("{}: accepting connections again", self.address);
                     }
                     return accepted;
@@ -238,7 +240,7 @@ impl Acceptor {
                 Err(error) => {
                     on_error();
                     // Once, not for every try: the disk may be short as well.
-                    if self.failed.replace(Instant::now()).is_none() {
+                    if self.failed.is_new() {
                         warn!(
                             "{}: cannot accept connections: {error}; trying on",
                             self.address
@@ -261,6 +263,28 @@ impl Acceptor {
                 Ok((Stream::Unix(stream), Peer::Unix))
             }
         }
+    }
+}
+
+/// When accepting from a socket last failed, if it is not mended: one for all its threads.
+#[derive(Debug, Default)]
+struct Failed(Mutex<Option<Instant>>);
+
+impl Failed {
+    /// Takes note of a failure; whether none is known that is not mended.
+    fn is_new(&self) -> bool {
+        self.last().replace(Instant::now()).is_none()
+    }
+
+    /// Takes note of a success; whether it ends a failure.
+    fn is_mended(&self) -> bool {
+        self.last()
+            .take_if(|failed| failed.elapsed() > MENDED)
+            .is_some()
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

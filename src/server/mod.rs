@@ -67,10 +67,11 @@ impl Limits {
     }
 }
 
-/// How many threads serve unless told otherwise: one for every two cores. The nginx in front
-/// needs more than twice the time for a request, so that these threads never use up their half.
+/// How many threads serve unless told otherwise: one for every two cores, as the nginx in front
+/// needs more than twice the time for a request. No more than eight: each has memory and file
+/// descriptors of its own.
 pub fn default_threads() -> usize {
-    thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+    thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2).min(8))
 }
 
 /// Serves the connections of all listeners until `stop` is ready; then accepts no more, lets
@@ -158,7 +159,7 @@ impl<R: Answering + Sync> Connecting<R> {
     }
 }
 
-async fn accept_all<R: Answering + Sync>(mut acceptor: Acceptor, connecting: Connecting<R>) {
+async fn accept_all<R: Answering + Sync>(acceptor: Acceptor, connecting: Connecting<R>) {
     let not_accepted = || connecting.limits.metrics.not_accepted();
     let mut stopped = connecting.stopped.clone();
     loop {

@@ -13,8 +13,6 @@ const NEIGHBOURS: usize = 8;
 const MOST_PREFIXES: usize = 3;
 /// A path with more slips than this means nothing.
 const MOST_SLIPS: usize = 2;
-/// So many modules are suggested.
-const MOST: usize = 3;
 
 /// The modules that may be suggested, in the two orders. Case makes no difference.
 #[derive(Debug)]
@@ -35,9 +33,9 @@ impl Suggestions {
         }
     }
 
-    /// The modules that `asked` may mean, or that it may name something below of, the
-    /// likeliest first.
-    pub(super) fn near(&self, asked: &str) -> Vec<u32> {
+    /// At most so many modules that `asked` may mean, or that it may name something below of,
+    /// the likeliest first.
+    pub(super) fn near(&self, asked: &str, most: usize) -> Vec<u32> {
         let mut found = Vec::new();
         if asked.len() > LONGEST {
             return Vec::new();
@@ -48,6 +46,10 @@ impl Suggestions {
         for meant in prefixes(&asked).take(MOST_PREFIXES) {
             for (candidate, nth) in self.forwards.around(meant) {
                 found.extend(distance(meant, candidate).map(|distance| (distance, nth)));
+            }
+            // No other is likelier: one that differs in case alone stands here too.
+            if most == 1 && found.iter().any(|&(distance, _)| distance <= 1) {
+                break;
             }
             let reversed = &reversed[asked.len() - meant.len()..];
             for (candidate, nth) in self.backwards.around(reversed) {
@@ -65,7 +67,7 @@ impl Suggestions {
         found.sort_by_key(|&(distance, _)| distance);
         let mut near = Vec::new();
         for (_, nth) in found {
-            if near.len() < MOST && !near.contains(&nth) {
+            if near.len() < most && !near.contains(&nth) {
                 near.push(nth);
             }
         }
@@ -241,7 +243,9 @@ mod tests {
     ];
 
     fn near(asked: &str) -> Vec<&'static str> {
-        let near = Suggestions::new(PATHS.into_iter().zip(0..)).near(asked);
+        let suggestions = Suggestions::new(PATHS.into_iter().zip(0..));
+        let near = suggestions.near(asked, 3);
+        assert_eq!(suggestions.near(asked, 1), near[..near.len().min(1)]);
         near.into_iter().map(|nth| PATHS[nth as usize]).collect()
     }
 

@@ -125,7 +125,7 @@ proptest! {
         prop_assume!(site(&keys).is_some());
         let site = site(&keys).unwrap();
         for host in site.hosts() {
-            for module in host.near(&asked) {
+            for module in host.near(&asked, 3) {
                 prop_assert!(!module.hidden && !module.key.pattern);
                 prop_assert!(host.modules().any(|one| one == module));
             }
