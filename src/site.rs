@@ -264,7 +264,7 @@ impl VirtualHost {
             .collect();
         let key = |nth: u32| &modules[nth as usize].key;
         let suggestible = listed.iter().filter(|&&nth| !key(nth).pattern);
-        let suggestions = Suggestions::new(suggestible.map(|nth| (path(nth), *nth)));
+        let suggestions = Suggestions::new(suggestible.map(path));
         let folders = folders(&listed, key);
         Self {
             name,
@@ -454,13 +454,14 @@ impl VirtualHost {
     /// then nothing of it is repeated.
     fn not_found(&self, path: Option<&str>, go_get: bool) -> Answer<'_> {
         let path = path.filter(|path| path.len() <= suggest::LONGEST);
-        let near = |most| path.map(|path| self.near(path, most)).unwrap_or_default();
+        let near = |most| path.map(|path| self.suggestions.near(path, most));
         if !go_get {
-            let near: Vec<_> = near(MOST_SUGGESTED)
+            let near = near(MOST_SUGGESTED).unwrap_or_default();
+            let near: Vec<_> = near
                 .into_iter()
-                .map(|module| Near {
-                    name: self.import_path(module),
-                    href: module.key.path.to_string(),
+                .map(|path| Near {
+                    name: [self.name.as_str(), &path].concat(),
+                    href: path,
                 })
                 .collect();
             return Answer::NotFoundPage(page::not_found(self.name.as_str(), &near));
@@ -472,20 +473,11 @@ impl VirtualHost {
         };
         if path.is_some_and(|path| !self.listed_below(path).is_empty()) {
             text.push_str(", only below it");
-        } else if let Some(module) = near(1).first() {
-            text.extend(["; did you mean ", name, module.key.path.as_str(), "?"]);
+        } else if let Some(path) = near(1).unwrap_or_default().first() {
+            text.extend(["; did you mean ", name, path, "?"]);
         }
         text.push('\n');
         Answer::NotFoundText(text.into())
-    }
-
-    /// At most so many modules that a path that names none may mean, the likeliest first.
-    fn near(&self, path: &str, most: usize) -> Vec<&Module> {
-        self.suggestions
-            .near(path, most)
-            .into_iter()
-            .map(|nth| &self.modules[nth as usize].module)
-            .collect()
     }
 }
 

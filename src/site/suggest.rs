@@ -5,6 +5,8 @@
 //! their letters from the last to the first. Only the nearest few in each order are compared:
 //! a miss costs the same however many modules there are.
 
+use std::collections::HashMap;
+
 /// No path above this length is a misspelling, or is suggested.
 pub(super) const LONGEST: usize = 128;
 /// How many neighbours to either side are compared, in each order.
@@ -14,28 +16,36 @@ const MOST_PREFIXES: usize = 3;
 /// A path with more slips than this means nothing.
 const MOST_SLIPS: usize = 2;
 
-/// The modules that may be suggested, in the two orders. Case makes no difference.
+/// The paths that may be suggested, in the two orders. Case makes no difference.
 #[derive(Debug)]
 pub(super) struct Suggestions {
     forwards: Order,
     backwards: Order,
+    /// How those are written that have capital letters, by how they stand in the orders; one
+    /// of them, where several differ in nothing else.
+    capitals: HashMap<String, String>,
 }
 
 impl Suggestions {
-    /// Orders modules, given by path and number; longer paths than [`LONGEST`] are left out.
-    pub(super) fn new<'a>(modules: impl Iterator<Item = (&'a str, u32)> + Clone) -> Self {
-        let letters = modules
-            .filter(|(path, _)| path.len() <= LONGEST)
-            .map(|(path, nth)| (path.bytes().map(|b| b.to_ascii_lowercase()), nth));
+    /// Orders paths; those longer than [`LONGEST`] are left out.
+    pub(super) fn new<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let paths = paths.filter(|path| path.len() <= LONGEST);
+        let letters = paths
+            .clone()
+            .map(|path| path.bytes().map(|b| b.to_ascii_lowercase()));
         Self {
             forwards: Order::new(letters.clone()),
-            backwards: Order::new(letters.map(|(path, nth)| (path.rev(), nth))),
+            backwards: Order::new(letters.map(Iterator::rev)),
+            capitals: paths
+                .filter(|path| path.bytes().any(|b| b.is_ascii_uppercase()))
+                .map(|path| (path.to_ascii_lowercase(), path.to_owned()))
+                .collect(),
         }
     }
 
-    /// At most so many modules that `asked` may mean, or that it may name something below of,
+    /// At most so many paths that `asked` may mean, or that it may name something below of,
     /// the likeliest first.
-    pub(super) fn near(&self, asked: &str, most: usize) -> Vec<u32> {
+    pub(super) fn near(&self, asked: &str, most: usize) -> Vec<String> {
         let mut found = Vec::new();
         if asked.len() > LONGEST {
             return Vec::new();
@@ -44,21 +54,20 @@ impl Suggestions {
         let mut reversed = asked.clone();
         reversed.reverse();
         for meant in prefixes(&asked).take(MOST_PREFIXES) {
-            for (candidate, nth) in self.forwards.around(meant) {
-                found.extend(distance(meant, candidate).map(|distance| (distance, nth)));
-            }
+            let compared = |path: &[u8]| Some((distance(meant, path)?, path.to_vec()));
+            found.extend(self.forwards.around(meant).filter_map(compared));
             // No other is likelier: one that differs in case alone stands here too.
             if most == 1 && found.iter().any(|&(distance, _)| distance <= 1) {
                 break;
             }
             let reversed = &reversed[asked.len() - meant.len()..];
-            for (candidate, nth) in self.backwards.around(reversed) {
-                let mut letters = [0; LONGEST];
-                let letters = &mut letters[..candidate.len()];
-                letters.copy_from_slice(candidate);
-                letters.reverse();
-                found.extend(distance(meant, letters).map(|distance| (distance, nth)));
-            }
+            found.extend(self.backwards.around(reversed).filter_map(|text| {
+                let mut path = [0; LONGEST];
+                let path = &mut path[..text.len()];
+                path.copy_from_slice(text);
+                path.reverse();
+                compared(path)
+            }));
             // What is like a module is not below another.
             if !found.is_empty() {
                 break;
@@ -66,39 +75,41 @@ impl Suggestions {
         }
         found.sort_by_key(|&(distance, _)| distance);
         let mut near = Vec::new();
-        for (_, nth) in found {
-            if near.len() < most && !near.contains(&nth) {
-                near.push(nth);
+        for (_, path) in found {
+            let path: String = path.into_iter().map(char::from).collect();
+            let path = self.capitals.get(&path).cloned().unwrap_or(path);
+            if near.len() < most && !near.contains(&path) {
+                near.push(path);
             }
         }
         near
     }
 }
 
-/// Texts in order, each with a module's number.
+/// Texts of at most [`LONGEST`] bytes in order.
 ///
-/// The texts stand side by side, so that neighbours are in a few lines of the processor's
-/// cache; and every sixteenth is known by its place, so that those that a search compares are
-/// few enough to stay in the cache among a million.
+/// They stand side by side, so that neighbours are in a few lines of the processor's cache;
+/// and every sixteenth is known by its place, so that those that a search compares are few
+/// enough to stay in the cache among a million.
 #[derive(Debug)]
 struct Order {
     /// Each text, after its length in one byte.
     texts: Box<[u8]>,
     /// Where every [`BLOCK`]th text begins.
     blocks: Box<[usize]>,
-    modules: Box<[u32]>,
+    count: usize,
 }
 
 /// How many texts a search goes through one by one.
 const BLOCK: usize = 16;
 
 impl Order {
-    /// Orders texts of at most 255 bytes.
-    fn new(texts: impl Iterator<Item = (impl Iterator<Item = u8> + Clone, u32)> + Clone) -> Self {
+    fn new(texts: impl Iterator<Item = impl Iterator<Item = u8>> + Clone) -> Self {
         // What grows to a hundred megabytes by doubling leaves as much behind.
-        let mut entries = Vec::with_capacity(texts.clone().count());
-        let mut unordered = Vec::with_capacity(texts.clone().flat_map(|(text, _)| text).count());
-        for (text, module) in texts {
+        let count = texts.clone().count();
+        let mut entries = Vec::with_capacity(count);
+        let mut unordered = Vec::with_capacity(texts.clone().flatten().count());
+        for text in texts {
             let start = unordered.len();
             unordered.extend(text);
             let text = &unordered[start..];
@@ -106,15 +117,15 @@ impl Order {
             let mut first = [0; 8];
             let known = text.len().min(8);
             first[..known].copy_from_slice(&text[..known]);
-            entries.push((u64::from_be_bytes(first), start, text.len() as u8, module));
+            entries.push((u64::from_be_bytes(first), start, text.len() as u8));
         }
         let text = |start: usize, length: u8| &unordered[start..][..length.into()];
         entries.sort_unstable_by(|a, b| {
             (a.0.cmp(&b.0)).then_with(|| text(a.1, a.2).cmp(text(b.1, b.2)))
         });
-        let mut texts = Vec::with_capacity(unordered.len() + entries.len());
-        let mut blocks = Vec::with_capacity(entries.len().div_ceil(BLOCK));
-        for (nth, &(_, start, length, _)) in entries.iter().enumerate() {
+        let mut texts = Vec::with_capacity(unordered.len() + count);
+        let mut blocks = Vec::with_capacity(count.div_ceil(BLOCK));
+        for (nth, &(_, start, length)) in entries.iter().enumerate() {
             if nth % BLOCK == 0 {
                 blocks.push(texts.len());
             }
@@ -124,25 +135,25 @@ impl Order {
         Self {
             texts: texts.into(),
             blocks: blocks.into(),
-            modules: entries.iter().map(|&(.., module)| module).collect(),
+            count,
         }
     }
 
     /// The texts next to the place where `text` is, or would be.
-    fn around(&self, text: &[u8]) -> impl Iterator<Item = (&[u8], u32)> {
-        let block = self.blocks.partition_point(|&start| {
-            let first = self.texts_at(start).next();
-            first.is_some_and(|first| first < text)
-        });
+    fn around(&self, text: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let is_before = |other: &[u8]| other < text;
+        let block = self
+            .blocks
+            .partition_point(|&start| self.texts_at(start).next().is_some_and(is_before));
         let block = block.saturating_sub(1);
-        let before = self.block(block).take_while(|&other| other < text);
+        let before = self.block(block).take_while(|other| is_before(other));
         let at = block * BLOCK + before.count();
         let first = at.saturating_sub(NEIGHBOURS);
-        let last = self.modules.len().min(at + NEIGHBOURS);
+        let last = self.count.min(at + NEIGHBOURS);
         let block = first / BLOCK;
         self.block(block)
             .skip(first - block * BLOCK)
-            .zip(self.modules[first..last].iter().copied())
+            .take(last - first)
     }
 
     fn block(&self, nth: usize) -> impl Iterator<Item = &[u8]> {
@@ -242,11 +253,11 @@ mod tests {
         "/go-json-rest",
     ];
 
-    fn near(asked: &str) -> Vec<&'static str> {
-        let suggestions = Suggestions::new(PATHS.into_iter().zip(0..));
+    fn near(asked: &str) -> Vec<String> {
+        let suggestions = Suggestions::new(PATHS.into_iter());
         let near = suggestions.near(asked, 3);
         assert_eq!(suggestions.near(asked, 1), near[..near.len().min(1)]);
-        near.into_iter().map(|nth| PATHS[nth as usize]).collect()
+        near
     }
 
     #[test]
@@ -301,19 +312,15 @@ mod tests {
     proptest! {
         #[test]
         fn the_neighbours_are_those_of_the_whole_order(
-            texts in proptest::collection::vec("[ab]{0,4}", 0..100),
+            mut texts in proptest::collection::vec("[ab]{0,4}", 0..100),
             text in "[ab]{0,4}",
         ) {
-            let order = Order::new(texts.iter().map(|text| text.bytes()).zip(0..));
-            let found: Vec<_> = order.around(text.as_bytes()).collect();
-            let mut sorted: Vec<_> = texts.iter().map(|text| text.as_bytes()).collect();
-            sorted.sort();
-            let at = sorted.partition_point(|&other| other < text.as_bytes());
-            let near = at.saturating_sub(NEIGHBOURS)..sorted.len().min(at + NEIGHBOURS);
-            prop_assert!(found.iter().map(|(text, _)| text).eq(&sorted[near]));
-            for (text, nth) in found {
-                prop_assert_eq!(text, texts[nth as usize].as_bytes());
-            }
+            let order = Order::new(texts.iter().map(|text| text.bytes()));
+            let found = order.around(text.as_bytes());
+            texts.sort();
+            let at = texts.partition_point(|other| *other < text);
+            let near = at.saturating_sub(NEIGHBOURS)..texts.len().min(at + NEIGHBOURS);
+            prop_assert!(found.eq(texts[near].iter().map(|text| text.as_bytes())));
         }
 
         #[test]
