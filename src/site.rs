@@ -2,6 +2,7 @@
 
 mod by_path;
 mod changes;
+mod list;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -13,18 +14,15 @@ use bytes::Bytes;
 
 use crate::config::{Config, Index, Module, ModuleDocs};
 use crate::module::{Host, Key, RequestPath, WebUrl, is_path_element};
-use crate::page::{self, Entry, Near, PackagePage, Page, PageForm};
+use crate::page::{self, Near, PackagePage, Page, PageForm};
 use by_path::ByPath;
+use list::Folders;
 use suggest::Suggestions;
 
 pub use changes::Changes;
 
-/// Up to so many modules a list shows each; above, one level with counts.
-const FLAT_LIST: usize = 200;
 /// So many modules are suggested to a person.
 const MOST_SUGGESTED: usize = 3;
-/// A list has no more lines than a person scrolls through.
-const LONGEST_LIST: usize = 1000;
 /// Names that browsers and crawlers ask every host for: a pattern at the root leaves them.
 pub(crate) const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
 
@@ -181,8 +179,7 @@ pub struct VirtualHost {
     max_depth: usize,
     /// Indices of the modules that may be listed, in the same order.
     listed: Vec<u32>,
-    /// The paths that some of these are below.
-    folders: ByPath<Folder>,
+    folders: Folders,
     /// The list of the whole host, once somebody has asked for it: the one list that may
     /// have many lines to make in a site of any shape.
     list: OnceLock<Option<Page>>,
@@ -196,15 +193,6 @@ struct Served {
     module: Module,
     /// Boxed: most modules of a large site are not asked for until the next reload.
     page: OnceLock<Box<(PageForm, Page)>>,
-}
-
-/// A path that modules are below, and which of `listed` these are.
-#[derive(Debug)]
-struct Folder {
-    /// How much of the path of the first of them is the folder's.
-    length: u32,
-    first: u32,
-    end: u32,
 }
 
 /// What a look-up found.
@@ -265,7 +253,7 @@ impl VirtualHost {
         let key = |nth: u32| &modules[nth as usize].key;
         let suggestible = listed.iter().filter(|&&nth| !key(nth).pattern);
         let suggestions = Suggestions::new(suggestible.map(path));
-        let folders = folders(&listed, key);
+        let folders = Folders::new(&listed, key);
         Self {
             name,
             docs,
@@ -372,82 +360,8 @@ impl VirtualHost {
         [self.name.as_str(), module.key.path.as_str(), star].concat()
     }
 
-    /// The list of the modules below `folder`; none where nothing is below it to be listed.
-    fn list(&self, folder: &str) -> Option<Page> {
-        if folder.is_empty() {
-            return self.list.get_or_init(|| self.make_list(folder)).clone();
-        }
-        self.make_list(folder)
-    }
-
-    fn make_list(&self, folder: &str) -> Option<Page> {
-        let below = self.listed_below(folder);
-        if below.is_empty() {
-            return None;
-        }
-        let (entries, left_out) = if below.len() <= FLAT_LIST {
-            (below.iter().map(|&nth| self.entry(nth)).collect(), 0)
-        } else {
-            self.one_level(folder, below)
-        };
-        let prefix = format!("{}{folder}", self.name);
-        Some(page::index(&prefix, &entries, left_out))
-    }
-
-    /// The lines of one level: each module directly below `folder`, and one line for all that
-    /// lies deeper below the same child. Also how many modules no line stands for.
-    fn one_level(&self, folder: &str, below: &[u32]) -> (Vec<Entry>, usize) {
-        let level = depth(folder) + 1;
-        let mut entries = Vec::new();
-        let mut rest = below;
-        while entries.len() < LONGEST_LIST
-            && let Some((&first, after)) = rest.split_first()
-        {
-            let key = self.key(first);
-            if key_depth(key) == level {
-                entries.push(self.entry(first));
-                rest = after;
-                continue;
-            }
-            let child = first_elements(key.path.as_str(), level);
-            let count = rest.partition_point(|&nth| is_below(self.key(nth), child));
-            entries.push(match count {
-                1 => self.entry(first),
-                _ => Entry {
-                    name: format!("{}{child}/", self.name),
-                    // Where a module answers for the folder, the folder has no list.
-                    href: self.find(child).is_none().then(|| format!("{child}/")),
-                    note: Some(format!("{count} modules")),
-                },
-            });
-            rest = &rest[count..];
-        }
-        (entries, rest.len())
-    }
-
     fn key(&self, nth: u32) -> &Key {
         &self.modules[nth as usize].module.key
-    }
-
-    fn entry(&self, nth: u32) -> Entry {
-        let module = &self.modules[nth as usize].module;
-        Entry {
-            name: self.import_path(module),
-            href: (!module.key.pattern).then(|| match module.key.path.as_str() {
-                "" => "/".to_owned(),
-                path => path.to_owned(),
-            }),
-            note: module.description.as_deref().map(str::to_owned),
-        }
-    }
-
-    /// The modules below `folder` that may be listed.
-    fn listed_below(&self, folder: &str) -> &[u32] {
-        let path = |folder: &Folder| folder_path(folder, &self.listed, |nth| self.key(nth));
-        match self.folders.find(folder, path) {
-            Some(found) => &self.listed[found.first as usize..found.end as usize],
-            None => &[],
-        }
     }
 
     /// The answer that nothing is there. `path` is none where it cannot be an import path:
@@ -481,41 +395,6 @@ impl VirtualHost {
     }
 }
 
-/// All folders of the modules that may be listed, each of which follows what it is below.
-fn folders<'a>(listed: &[u32], key: impl Fn(u32) -> &'a Key + Copy) -> ByPath<Folder> {
-    let path = |folder: &Folder| folder_path(folder, listed, key);
-    let mut folders = ByPath::with_capacity(0);
-    // Those that modules may still be found below, each within the one before.
-    let mut open: Vec<Folder> = Vec::new();
-    for (&nth, at) in listed.iter().zip(0..) {
-        let key = key(nth);
-        while let Some(mut folder) = open.pop_if(|folder| !is_below(key, path(folder))) {
-            folder.end = at;
-            folders.insert(folder, path);
-        }
-        let known = open.last().map(|folder| folder.length);
-        let within = key.path.as_str().bytes().zip(0..);
-        let slashes = within.filter(|&(b, _)| b == b'/').map(|(_, length)| length);
-        let whole = (key.path.as_str().len() as u32..).take(usize::from(key.pattern));
-        let new = slashes.chain(whole).filter(|&length| Some(length) > known);
-        open.extend(new.map(|length| Folder {
-            length,
-            first: at,
-            end: at,
-        }));
-    }
-    for mut folder in open {
-        folder.end = listed.len() as u32;
-        folders.insert(folder, path);
-    }
-    folders
-}
-
-fn folder_path<'a>(folder: &Folder, listed: &[u32], key: impl Fn(u32) -> &'a Key) -> &'a str {
-    let first = key(listed[folder.first as usize]);
-    &first.path.as_str()[..folder.length as usize]
-}
-
 /// How many elements a path has.
 fn depth(path: &str) -> usize {
     path.bytes().filter(|&b| b == b'/').count()
@@ -530,12 +409,4 @@ fn key_depth(key: &Key) -> usize {
 fn first_elements(path: &str, most: usize) -> &str {
     let mut slashes = path.bytes().enumerate().filter(|&(_, b)| b == b'/');
     slashes.nth(most).map_or(path, |(at, _)| &path[..at])
-}
-
-/// Whether a key lies below a folder; a pattern lies below the path before its `*`.
-fn is_below(key: &Key, folder: &str) -> bool {
-    key.path
-        .as_str()
-        .strip_prefix(folder)
-        .is_some_and(|rest| rest.starts_with('/') || (rest.is_empty() && key.pattern))
 }

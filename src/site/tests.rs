@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+use super::list::LONGEST_LIST;
 use super::*;
+use crate::page::Entry;
 
 /// Keys of a small alphabet, so that many are above, below and beside each other.
 fn keys() -> impl Strategy<Value = BTreeMap<String, bool>> {
