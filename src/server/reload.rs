@@ -80,7 +80,11 @@ impl Reloader {
         let mut last = *seen;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let now = Seen::of(&self.file);
+            // Not here, where requests are answered: a network file system may hang.
+            let file = self.file.clone();
+            let Ok(now) = tokio::task::spawn_blocking(move || Seen::of(&file)).await else {
+                continue;
+            };
             // A file that is gone for the moment is on its way to be replaced.
             if now == last && now != *seen && now.0.is_some() {
                 *seen = now;
