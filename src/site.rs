@@ -177,8 +177,7 @@ pub struct VirtualHost {
     /// How many elements the deepest match has. No longer prefix of a request is looked up,
     /// so a path of ten thousand elements costs no more than a long one.
     max_depth: usize,
-    /// Indices of the modules that may be listed, in the same order.
-    listed: Vec<u32>,
+    /// Indices of the modules that may be listed.
     folders: Folders,
     /// The list of the whole host, once somebody has asked for it: the one list that may
     /// have many lines to make in a site of any shape.
@@ -231,7 +230,8 @@ impl VirtualHost {
         first_number: usize,
     ) -> Self {
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
-        let path = |nth: &u32| modules[*nth as usize].key.path.as_str();
+        let key = |nth: u32| &modules[nth as usize].key;
+        let path = |nth: &u32| key(*nth).path.as_str();
         let mut exact = ByPath::with_capacity(modules.len());
         let mut patterns = ByPath::with_capacity(0);
         let mut max_depth = 0;
@@ -250,10 +250,9 @@ impl VirtualHost {
             .filter(|(module, _)| !module.hidden)
             .map(|(_, nth)| nth)
             .collect();
-        let key = |nth: u32| &modules[nth as usize].key;
         let suggestible = listed.iter().filter(|&&nth| !key(nth).pattern);
         let suggestions = Suggestions::new(suggestible.map(path));
-        let folders = Folders::new(&listed, key);
+        let folders = Folders::new(listed, key);
         Self {
             name,
             docs,
@@ -261,7 +260,6 @@ impl VirtualHost {
             exact,
             patterns,
             max_depth,
-            listed,
             folders,
             list: OnceLock::new(),
             suggestions,

@@ -229,7 +229,7 @@ impl Acceptor {
         loop {
             match self.try_accept().await {
                 Ok(accepted) => {
-                    if self.failed.is_mended() {
+                    if self.failed.end() {
                         info!("{}: accepting connections again", self.address);
                     }
                     return accepted;
@@ -240,7 +240,7 @@ impl Acceptor {
                 Err(error) => {
                     on_error();
                     // Once, not for every try: the disk may be short as well.
-                    if self.failed.is_new() {
+                    if self.failed.begin() {
                         warn!(
                             "{}: cannot accept connections: {error}; trying on",
                             self.address
@@ -271,13 +271,13 @@ impl Acceptor {
 struct Failed(Mutex<Option<Instant>>);
 
 impl Failed {
-    /// Takes note of a failure; whether none is known that is not mended.
-    fn is_new(&self) -> bool {
+    /// Takes note of a failure; whether none was known that is not mended.
+    fn begin(&self) -> bool {
         self.last().replace(Instant::now()).is_none()
     }
 
     /// Takes note of a success; whether it ends a failure.
-    fn is_mended(&self) -> bool {
+    fn end(&self) -> bool {
         self.last()
             .take_if(|failed| failed.elapsed() > MENDED)
             .is_some()

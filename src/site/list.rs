@@ -78,14 +78,17 @@ impl VirtualHost {
 
     /// The modules below `folder` that may be listed.
     pub(super) fn listed_below(&self, folder: &str) -> &[u32] {
-        self.folders
-            .below(folder, &self.listed, |nth| self.key(nth))
+        self.folders.below(folder, |nth| self.key(nth))
     }
 }
 
-/// The paths that modules which may be listed are below, and which these are.
+/// The modules that may be listed, and the paths that these are below.
 #[derive(Debug)]
-pub(super) struct Folders(ByPath<Folder>);
+pub(super) struct Folders {
+    /// In the order of their keys.
+    listed: Vec<u32>,
+    by_path: ByPath<Folder>,
+}
 
 /// A path, and where those below it stand in the list.
 #[derive(Debug)]
@@ -98,16 +101,16 @@ struct Folder {
 
 impl Folders {
     /// The folders of a list of modules, in which each is followed by what is below it.
-    pub(super) fn new<'a>(listed: &[u32], key: impl Fn(u32) -> &'a Key + Copy) -> Self {
-        let path = |folder: &Folder| folder_path(folder, listed, key);
-        let mut folders = ByPath::with_capacity(0);
+    pub(super) fn new<'a>(listed: Vec<u32>, key: impl Fn(u32) -> &'a Key + Copy) -> Self {
+        let path = |folder: &Folder| folder_path(folder, &listed, key);
+        let mut by_path = ByPath::with_capacity(0);
         // Those that modules may still be found below, each within the one before.
         let mut open: Vec<Folder> = Vec::new();
         for (&nth, at) in listed.iter().zip(0..) {
             let key = key(nth);
             while let Some(mut folder) = open.pop_if(|folder| !is_below(key, path(folder))) {
                 folder.end = at;
-                folders.insert(folder, path);
+                by_path.insert(folder, path);
             }
             let known = open.last().map(|folder| folder.length);
             let within = key.path.as_str().bytes().zip(0..);
@@ -122,23 +125,16 @@ impl Folders {
         }
         for mut folder in open {
             folder.end = listed.len() as u32;
-            folders.insert(folder, path);
+            by_path.insert(folder, path);
         }
-        Self(folders)
+        Self { listed, by_path }
     }
 
     /// Those of the list that are below `folder`.
-    fn below<'l, 'a>(
-        &self,
-        folder: &str,
-        listed: &'l [u32],
-        key: impl Fn(u32) -> &'a Key + Copy,
-    ) -> &'l [u32] {
-        match self
-            .0
-            .find(folder, |folder| folder_path(folder, listed, key))
-        {
-            Some(found) => &listed[found.first as usize..found.end as usize],
+    fn below<'a>(&self, folder: &str, key: impl Fn(u32) -> &'a Key + Copy) -> &[u32] {
+        let path = |folder: &Folder| folder_path(folder, &self.listed, key);
+        match self.by_path.find(folder, path) {
+            Some(found) => &self.listed[found.first as usize..found.end as usize],
             None => &[],
         }
     }

@@ -47,14 +47,14 @@ impl Suggestions {
     /// the likeliest first.
     pub(super) fn near(&self, asked: &str, most: usize) -> Vec<String> {
         let mut found = Vec::new();
-        if asked.len() > LONGEST {
-            return Vec::new();
-        }
         let asked = asked.to_ascii_lowercase().into_bytes();
         let mut reversed = asked.clone();
         reversed.reverse();
         for meant in prefixes(&asked).take(MOST_PREFIXES) {
-            let compared = |path: &[u8]| Some((distance(meant, path)?, path.to_vec()));
+            let compared = |path: &[u8]| {
+                let distance = distance(meant, path)?;
+                Some((distance, path.iter().copied().map(char::from).collect()))
+            };
             found.extend(self.forwards.around(meant).filter_map(compared));
             // No other is likelier: one that differs in case alone stands here too.
             if most == 1 && found.iter().any(|&(distance, _)| distance <= 1) {
@@ -74,9 +74,8 @@ impl Suggestions {
             }
         }
         found.sort_by_key(|&(distance, _)| distance);
-        let mut near = Vec::new();
+        let mut near: Vec<String> = Vec::new();
         for (_, path) in found {
-            let path: String = path.into_iter().map(char::from).collect();
             let path = self.capitals.get(&path).cloned().unwrap_or(path);
             if near.len() < most && !near.contains(&path) {
                 near.push(path);
@@ -89,8 +88,8 @@ impl Suggestions {
 /// Texts of at most [`LONGEST`] bytes in order.
 ///
 /// They stand side by side, so that neighbours are in a few lines of the processor's cache;
-/// and every sixteenth is known by its place, so that those that a search compares are few
-/// enough to stay in the cache among a million.
+/// and the first of each block is known by its place, so that those that a search compares are
+/// few enough to stay in the cache among a million.
 #[derive(Debug)]
 struct Order {
     /// Each text, after its length in one byte.
@@ -104,11 +103,11 @@ struct Order {
 const BLOCK: usize = 16;
 
 impl Order {
-    fn new(texts: impl Iterator<Item = impl Iterator<Item = u8>> + Clone) -> Self {
+    fn new(texts: impl Iterator<Item = impl ExactSizeIterator<Item = u8>> + Clone) -> Self {
         // What grows to a hundred megabytes by doubling leaves as much behind.
         let count = texts.clone().count();
         let mut entries = Vec::with_capacity(count);
-        let mut unordered = Vec::with_capacity(texts.clone().flatten().count());
+        let mut unordered = Vec::with_capacity(texts.clone().map(|text| text.len()).sum());
         for text in texts {
             let start = unordered.len();
             unordered.extend(text);
