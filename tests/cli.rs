@@ -441,8 +441,7 @@ fn assert_serves_with(stderr: Stdio) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    let kill = Command::new("kill").arg(server.0.id().to_string()).status();
-    assert!(kill.unwrap().success());
+    support::signal(server.0.id(), "TERM");
     let status = wait_until("it ends", || server.0.try_wait().unwrap());
     assert_eq!(status.code(), Some(0));
 }

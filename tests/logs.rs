@@ -220,9 +220,7 @@ fn the_level_silences_the_lifecycle_and_not_the_access_log() {
     stream.write_all(&get("/x", "")).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
     // Not by SIGKILL: the line may still be on its way to the log.
-    let pid = child.id().to_string();
-    let kill = std::process::Command::new("kill").arg(&pid).status();
-    assert!(kill.unwrap().success());
+    support::signal(child.id(), "TERM");
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
@@ -267,9 +265,7 @@ fn it_serves_on_when_nobody_reads_its_log() {
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
     }
-    let pid = child.id().to_string();
-    let kill = std::process::Command::new("kill").arg(&pid).status();
-    assert!(kill.unwrap().success());
+    support::signal(child.id(), "TERM");
     let status = support::wait_until("it ends", || child.try_wait().unwrap());
     assert!(status.success(), "{status}");
 }

@@ -364,8 +364,7 @@ fn the_sandbox_has_room_for_all_that_the_program_does() {
     while manager.told() != ["WATCHDOG=1"] {}
     let text = fs::read_to_string(&trace).unwrap();
     let pid = text.split(' ').next().unwrap();
-    let kill = Command::new("kill").args(["-s", "TERM", pid]).status();
-    assert!(kill.unwrap().success());
+    support::signal(pid, "TERM");
     assert!(server.wait().success());
 
     let text = fs::read_to_string(&trace).unwrap();

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -20,19 +20,38 @@ use tokio::sync::oneshot;
 
 const THREADS: usize = 3;
 
-/// A server whose answer to each request is what `answer` makes of its path, in the thread of
-/// the connection.
-fn start(
-    max_connections: usize,
-    answer: impl Fn(&str) -> String + Clone + Send + Sync + 'static,
-) -> (SocketAddr, oneshot::Sender<()>, thread::JoinHandle<()>) {
+struct Server {
+    address: SocketAddr,
+    /// From each request for `/hold`, whose thread then waits: what lets it go when dropped.
+    holds: mpsc::Receiver<mpsc::Sender<()>>,
+    stop: oneshot::Sender<()>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Server {
+    /// Asks for what holds a thread up, and waits until it does.
+    fn hold(&self) -> (TcpStream, mpsc::Sender<()>) {
+        let client = ask(self.address, "/hold");
+        let let_go = self.holds.recv_timeout(Duration::from_secs(30)).unwrap();
+        (client, let_go)
+    }
+}
+
+/// A server that answers each request with its thread's id.
+fn start(max_connections: usize) -> Server {
     let any_port = "127.0.0.1:0".parse().unwrap();
     let listeners = Listener::bind_all(&[any_port], 0).unwrap();
     let ListenAddr::Tcp(address) = *listeners[0].address() else {
         panic!("it is TCP");
     };
+    let (held_up, holds) = mpsc::channel();
     let router = any_service(tower::service_fn(move |request: Request| {
-        let body = Body::from(answer(request.uri().path()));
+        if request.uri().path() == "/hold" {
+            let (let_go, wait) = mpsc::channel();
+            held_up.send(let_go).unwrap();
+            _ = wait.recv();
+        }
+        let body = Body::from(format!("{:?}", thread::current().id()));
         ready(Ok::<_, Infallible>(Response::new(body)))
     }));
     let limits = Limits {
@@ -40,7 +59,7 @@ fn start(
         ..Limits::new(max_connections)
     };
     let (stop, stopped) = oneshot::channel();
-    let server = thread::spawn(move || {
+    let thread = thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -50,7 +69,12 @@ fn start(
             }))
             .unwrap();
     });
-    (address, stop, server)
+    Server {
+        address,
+        holds,
+        stop,
+        thread,
+    }
 }
 
 fn ask(address: SocketAddr, path: &str) -> TcpStream {
@@ -73,78 +97,46 @@ fn read(mut stream: TcpStream) -> String {
 /// A thread that is held up holds up no other.
 #[test]
 fn each_thread_serves() {
-    let (held_up, holds) = mpsc::channel();
-    let (address, stop, server) = start(100, move |path| {
-        if path == "/hold" {
-            let (let_go, wait) = mpsc::channel::<()>();
-            held_up.send(let_go).unwrap();
-            _ = wait.recv();
-        }
-        format!("{:?}", thread::current().id())
-    });
-    let mut held = Vec::new();
-    let mut let_go = Vec::new();
-    for _ in 1..THREADS {
-        held.push(ask(address, "/hold"));
-        let_go.push(holds.recv_timeout(Duration::from_secs(30)).unwrap());
-    }
-    let mut served = vec![read(ask(address, "/"))];
-    drop(let_go);
-    served.extend(held.into_iter().map(read));
+    let server = start(100);
+    let held: Vec<_> = (1..THREADS).map(|_| server.hold()).collect();
+    let mut served = vec![read(ask(server.address, "/"))];
+    served.extend(held.into_iter().map(|(client, let_go)| {
+        drop(let_go);
+        read(client)
+    }));
     served.sort();
     served.dedup();
     assert_eq!(served.len(), THREADS, "{served:?}");
-    stop.send(()).unwrap();
-    server.join().unwrap();
+    server.stop.send(()).unwrap();
+    server.thread.join().unwrap();
 }
 
 /// The connections that any thread has are waited for, whose requests are answered; after that
 /// nobody listens.
 #[test]
 fn a_stop_waits_for_every_thread() {
-    let (asked, begun) = mpsc::channel();
-    let closed = Arc::new(Mutex::new(()));
-    let gate = closed.lock().unwrap();
-    let (address, stop, server) = start(100, {
-        let closed = closed.clone();
-        move |_| {
-            asked.send(()).unwrap();
-            drop(closed.lock().unwrap());
-            "done".to_owned()
-        }
-    });
-    let mut clients = Vec::new();
-    for _ in 0..THREADS {
-        clients.push(ask(address, "/"));
-        begun.recv_timeout(Duration::from_secs(30)).unwrap();
-    }
+    let server = start(100);
+    let (mut clients, let_go): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| server.hold()).unzip();
     // No thread is left for these: they are in the backlog when the stop comes.
-    clients.extend((0..THREADS).map(|_| ask(address, "/")));
-    stop.send(()).unwrap();
-    drop(gate);
-    for client in clients {
-        assert_eq!(read(client), "done");
+    clients.extend((0..THREADS).map(|_| ask(server.address, "/")));
+    server.stop.send(()).unwrap();
+    drop(let_go);
+    let mut answers = clients.into_iter().map(read);
+    let held: Vec<_> = answers.by_ref().take(THREADS).collect();
+    for answer in answers {
+        assert!(held.contains(&answer), "{answer:?}");
     }
-    server.join().unwrap();
-    let refused = TcpStream::connect(address).unwrap_err();
+    server.thread.join().unwrap();
+    let refused = TcpStream::connect(server.address).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 }
 
 /// The limit is one for all threads together.
 #[test]
 fn a_connection_too_many_waits() {
-    let (held_up, holds) = mpsc::channel();
-    let (address, stop, server) = start(1, move |path| {
-        if path == "/hold" {
-            let (let_go, wait) = mpsc::channel::<()>();
-            held_up.send(let_go).unwrap();
-            _ = wait.recv();
-        }
-        String::new()
-    });
-    let first = ask(address, "/hold");
-    let let_go = holds.recv_timeout(Duration::from_secs(30)).unwrap();
-    let mut second = ask(address, "/");
+    let server = start(1);
+    let (first, let_go) = server.hold();
+    let mut second = ask(server.address, "/");
     second
         .set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
@@ -156,6 +148,6 @@ fn a_connection_too_many_waits() {
         .set_read_timeout(Some(Duration::from_secs(30)))
         .unwrap();
     read(second);
-    stop.send(()).unwrap();
-    server.join().unwrap();
+    server.stop.send(()).unwrap();
+    server.thread.join().unwrap();
 }
