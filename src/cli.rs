@@ -221,10 +221,7 @@ fn socket_mode(text: &str) -> Result<u32, String> {
 }
 
 fn host(text: &str) -> Result<Host, String> {
-    Host::parse(text).map_err(|problem| match problem.hint {
-        Some(hint) => format!("{}; {hint}", problem.message),
-        None => problem.message,
-    })
+    Host::parse(text).map_err(|problem| problem.to_string().replace('\n', "; "))
 }
 
 /// Reads the command line. An error is clap's, to be shown with [`one_dash`]; help and the

@@ -53,12 +53,16 @@ impl Place {
 
     /// An export that must be refused, and change nothing; what it says.
     fn refused(&self, out: &str) -> String {
+        self.fails(&mut self.command(out))
+    }
+
+    fn fails(&self, command: &mut Command) -> String {
         let before = files(self.0.path());
         let Output {
             status,
             stdout,
             stderr,
-        } = self.command(out).output().unwrap();
+        } = command.output().unwrap();
         let said = text(stderr);
         assert_eq!(status.code(), Some(1), "{said}");
         assert!(stdout.is_empty());
@@ -258,11 +262,15 @@ fn what_no_export_has_made_is_not_touched() {
 fn a_failure_changes_nothing() {
     let place = Place::new(SEED);
     place.export("site");
-    // Go takes it; a file system does not.
-    let long = "l".repeat(300);
-    place.config(&format!("{SEED}/{long}:\n  repo: https://h.example/a\n"));
-    let said = place.refused("site");
-    assert!(said.contains("File name too long"), "{said}");
+    // No file may be longer than nothing.
+    let mut limited = Command::new("sh");
+    limited
+        .current_dir(&place.0)
+        .args(["-c", r#"trap '' XFSZ; ulimit -f 0; exec "$@""#, "sh"])
+        .arg(program().get_program())
+        .args(place.command("site").get_args());
+    let said = place.fails(&mut limited);
+    assert!(said.contains("File too large"), "{said}");
     place.config("/a:\n");
     assert!(place.refused("site").contains("vanity.yaml:"));
 

@@ -1,19 +1,22 @@
-//! What is wrong with a configuration, and where: printed the way rustc prints it.
+//! An error of a configuration, with its place, printed as rustc prints it.
 
 use std::fmt;
 
-use crate::module::{Problem, escaped};
+use super::problem::Problem;
+use crate::module::{credentials, escaped};
 
-/// A place in the file; both count from 1, and a column is a character.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+/// A position in the file. Both count from 1; a column is a character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
     pub line: usize,
+    /// The column.
     pub column: usize,
 }
 
 impl Place {
-    /// The place of a byte of a text.
-    pub fn of(text: &str, index: usize) -> Self {
+    /// Returns the position of a byte of a text.
+    pub(crate) fn of(text: &str, index: usize) -> Self {
         let before = text.get(..index).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
@@ -23,17 +26,22 @@ impl Place {
     }
 }
 
-/// Why a configuration was refused.
+/// Why a configuration was rejected.
 ///
-/// Displayed as `FILE:LINE:COLUMN: problem`, the line itself with a caret below the column,
-/// and a hint.
+/// Displayed as `FILE:LINE:COLUMN: problem`, the line itself with a caret under the column, and
+/// a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     file: Box<str>,
     place: Option<Place>,
-    /// The line, as far as it is shown, with the caret beneath.
+    /// The line, as far as it is shown, with the caret under it.
     excerpt: Option<Box<str>>,
-    problem: Problem,
+    /// Boxed, because every `Result` of a reader carries one.
+    problem: Box<Problem>,
+    /// What the file adds to the problem's hint.
+    advice: Option<Box<str>>,
+    /// Whether the problem's own hint is shown.
+    has_hint: bool,
 }
 
 impl ConfigError {
@@ -42,20 +50,16 @@ impl ConfigError {
             file: file.into(),
             place,
             excerpt: None,
-            problem,
+            problem: Box::new(problem),
+            advice: None,
+            has_hint: true,
         }
     }
 
     /// Adds the line to point at.
     pub(crate) fn with_line_of(mut self, text: &str) -> Self {
         self.excerpt = self.place.and_then(|Place { line, column }| {
-            let text = text.lines().nth(line - 1)?;
-            let masked = self
-                .problem
-                .secret
-                .as_ref()
-                .map(|secret| text.replace(&**secret, "…"));
-            let (shown, caret) = window(masked.as_deref().unwrap_or(text), column);
+            let (shown, caret) = excerpt(text.lines().nth(line - 1)?, column);
             let margin = line.to_string().len();
             (!shown.is_empty())
                 .then(|| format!("  {line} | {shown}\n  {:margin$} | {:caret$}^", "", "").into())
@@ -63,20 +67,50 @@ impl ConfigError {
         self
     }
 
-    /// The same error, for a file to which the advice does not apply.
-    pub(crate) fn without_hint(mut self) -> Self {
-        self.problem.hint = None;
+    /// Adds a hint, which may replace the problem's own.
+    pub(crate) fn with_advice(mut self, advice: Option<(String, bool)>) -> Self {
+        if let Some((advice, replaces)) = advice {
+            self.advice = Some(advice.into());
+            self.has_hint = !replaces;
+        }
         self
     }
 
-    /// What is wrong, without the place.
+    /// Removes the hint, which does not apply to files of other tools.
+    pub(crate) fn without_hint(mut self) -> Self {
+        self.has_hint = false;
+        self
+    }
+
+    /// Returns the file, as it was named.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Returns what is wrong.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// The line of the file, from 1, where the place is known.
-    pub fn line(&self) -> Option<usize> {
-        self.place.map(|place| place.line)
+    /// Returns where in the file it is wrong, where that is known.
+    pub fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    /// Returns what is wrong in one line, safe for a terminal, and what to do about it.
+    pub fn message_and_hint(&self) -> (String, Option<String>) {
+        let shown = self.problem.to_string();
+        let (message, hint) = match shown.split_once('\n') {
+            Some((message, hint)) => (message, Some(hint)),
+            None => (&*shown, None),
+        };
+        let hint = hint.filter(|hint| self.has_hint && !hint.is_empty());
+        let hints: Vec<_> = [hint, self.advice.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        let hint = (!hints.is_empty()).then(|| escaped(&hints.join("; ")));
+        (escaped(message), hint)
     }
 }
 
@@ -88,20 +122,23 @@ impl fmt::Display for ConfigError {
         if let Some(Place { line, column }) = self.place {
             write!(f, ":{line}:{column}")?;
         }
-        write!(f, ": {}", escaped(&self.problem.message))?;
+        let (message, hint) = self.message_and_hint();
+        write!(f, ": {message}")?;
         if let Some(excerpt) = &self.excerpt {
             write!(f, "\n{excerpt}")?;
         }
-        if let Some(hint) = &self.problem.hint {
-            write!(f, "\n  hint: {}", escaped(hint))?;
+        match hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
-/// The part of a line around a column, safe for a terminal, and how far in the caret stands.
-fn window(line: &str, column: usize) -> (String, usize) {
+/// Returns the part of a line around a column, without credentials and safe for a terminal, and
+/// how far in the caret is.
+fn excerpt(line: &str, column: usize) -> (String, usize) {
     const WIDTH: usize = 100;
+    let secrets = credentials(line);
     let caret = column - 1;
     let from = caret.saturating_sub(WIDTH * 3 / 4);
     let mut shown = String::new();
@@ -109,14 +146,15 @@ fn window(line: &str, column: usize) -> (String, usize) {
     if from > 0 {
         shown.push('…');
     }
-    for (i, c) in line.chars().enumerate().skip(from).take(WIDTH) {
+    for (i, (index, c)) in line.char_indices().enumerate().skip(from).take(WIDTH) {
         if i == caret {
             indent = shown.chars().count();
         }
-        if c == '\t' {
-            shown.push(' ');
-        } else {
-            shown.push_str(&escaped(c.encode_utf8(&mut [0; 4])));
+        match secrets.iter().find(|secret| secret.contains(&index)) {
+            Some(secret) if secret.start == index || i == from => shown.push('…'),
+            Some(_) => {}
+            None if c == '\t' => shown.push(' '),
+            None => shown.push_str(&escaped(c.encode_utf8(&mut [0; 4]))),
         }
     }
     let length = line.chars().count();
@@ -134,13 +172,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_caret_stands_below_the_column() {
-        let error = ConfigError::new(
-            "vanity.yaml",
-            Problem::new("unknown key `rep`").hint("did you mean `repo`?"),
-            Some(Place { line: 2, column: 3 }),
-        )
-        .with_line_of("/a:\n  rep: x\n");
+    fn the_caret_is_under_the_column() {
+        let problem = Problem::UnknownKey("rep".into(), "did you mean `repo`?".into());
+        let error = ConfigError::new("vanity.yaml", problem, Some(Place { line: 2, column: 3 }))
+            .with_line_of("/a:\n  rep: x\n");
         assert_eq!(
             error.to_string(),
             "vanity.yaml:2:3: unknown key `rep`\n  2 |   rep: x\n    |   ^\n  \
@@ -149,10 +184,16 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_and_odd_characters_are_cut_to_size() {
-        assert_eq!(window("a\tb\u{1b}c", 5), ("a b\\u{1b}c".to_owned(), 9));
-        let (shown, caret) = window(&"x".repeat(1000), 500);
+    fn long_lines_odd_characters_and_credentials_are_cut() {
+        assert_eq!(excerpt("a\tb\u{1b}c", 5), ("a b\\u{1b}c".to_owned(), 9));
+        let (shown, caret) = excerpt(&"x".repeat(1000), 500);
         assert_eq!((shown.chars().count(), caret), (102, 76));
-        assert_eq!(window("", 1), (String::new(), 0));
+        assert_eq!(excerpt("", 1), (String::new(), 0));
+        assert_eq!(
+            excerpt("  repo: https://bob:hunter2@h/a # x", 33),
+            ("  repo: https://…@h/a # x".to_owned(), 22)
+        );
+        let password = format!("https://bob:{}@h", "x".repeat(200));
+        assert!(!excerpt(&password, 150).0.contains('x'));
     }
 }

@@ -1,33 +1,50 @@
 //! The file itself: bytes in, text out.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::path::Path;
 
-use super::error::Place;
-use crate::module::Problem;
+use super::error::{ConfigError, Place};
+use super::problem::Problem;
 
-/// The largest file that is read, in bytes: a million modules fit, and a file that is a
-/// mistake (a log, a device) ends here and not in memory.
+/// The largest file that is read, in bytes. A million modules fit; a file that is a mistake (a
+/// log, a device) ends here and not in memory.
 pub(super) const MAX_FILE: usize = 64 << 20;
 
-/// Reads a whole file.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Problem> {
-    match read(path) {
-        Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(
-            Problem::new(format!("it is larger than {} MiB", MAX_FILE >> 20))
-                .hint("is it the right file? A million modules fit in that"),
-        ),
-        Err(error) => Err(unreadable(&error)),
+/// Reads a whole file; `-` is standard input.
+///
+/// # Errors
+///
+/// The file cannot be read, is too large, or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let name = name(path);
+    let bytes = if path.as_os_str() == "-" {
+        read(io::stdin().lock(), 0)
+    } else {
+        File::open(path).and_then(|file| {
+            // A hint only: a device has no length, and a file may grow meanwhile.
+            let length = file.metadata()?.len();
+            read(file, usize::try_from(length).unwrap_or(usize::MAX))
+        })
+    };
+    let problem = match bytes {
+        Ok(Some(bytes)) => return decode(&name, bytes),
+        Ok(None) => Problem::TooLarge(MAX_FILE >> 20),
+        Err(error) => unreadable(&error),
+    };
+    Err(ConfigError::new(&name, problem, None))
+}
+
+/// Returns what a file is called in messages.
+pub fn name(path: &Path) -> String {
+    match path.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
     }
 }
 
-/// All of a file; none where it is larger than [`MAX_FILE`].
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = File::open(path)?;
-    // The length is a hint only: a device has none, and a file may grow meanwhile.
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+/// Reads to the end; none where there is more than [`MAX_FILE`].
+fn read(file: impl Read, length: usize) -> io::Result<Option<Vec<u8>>> {
     if length > MAX_FILE {
         return Ok(None);
     }
@@ -36,33 +53,27 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() <= MAX_FILE).then_some(bytes))
 }
 
-/// The bytes as text; or the problem, its place, and as much of the text as can be shown.
-pub(super) fn text(bytes: Vec<u8>) -> Result<String, (Problem, Option<Place>, String)> {
+fn decode(name: &str, bytes: Vec<u8>) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|error| {
         let bytes = error.as_bytes();
-        let good = error.utf8_error().valid_up_to();
-        let shown = String::from_utf8_lossy(bytes).into_owned();
-        let (what, at) = match bytes {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ("it is UTF-16".to_owned(), None),
-            _ => (
-                format!("the byte 0x{:02x} is not UTF-8", bytes[good]),
-                Some(Place::of(&shown, good)),
-            ),
-        };
-        (Problem::new(what).hint("save the file as UTF-8"), at, shown)
+        let index = error.utf8_error().valid_up_to();
+        let shown = String::from_utf8_lossy(bytes);
+        match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ConfigError::new(name, Problem::Utf16, None),
+            _ => {
+                let problem = Problem::NotUtf8(bytes.get(index).copied().unwrap_or_default());
+                ConfigError::new(name, problem, Some(Place::of(&shown, index))).with_line_of(&shown)
+            }
+        }
     })
 }
 
 fn unreadable(error: &io::Error) -> Problem {
     use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
     match error.kind() {
-        NotFound | NotADirectory => Problem::new("there is no such file")
-            .hint("name the file with `-config FILE`; `vanity.yaml.example` is one to start from"),
-        PermissionDenied => Problem::new("it may not be read: permission denied")
-            .hint("let the user that the server runs as read it, and the directories above it"),
-        IsADirectory => {
-            Problem::new("it is a directory").hint("name the file in it: `-config DIR/vanity.yaml`")
-        }
-        _ => Problem::new(format!("it cannot be read: {error}")),
+        NotFound | NotADirectory => Problem::NotFound,
+        PermissionDenied => Problem::PermissionDenied,
+        IsADirectory => Problem::Directory,
+        _ => Problem::Unreadable(error.to_string()),
     }
 }

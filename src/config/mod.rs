@@ -1,121 +1,45 @@
-//! `vanity.yaml`: text in, a valid [`Config`] out, or one error that points at the line.
+//! `vanity.yaml`: text in, a valid [`Config`] out, or errors that point at their lines.
 //!
-//! Every value is parsed while serde walks the file, so that an error has the place of the
-//! value at fault. What only shows once the whole file is read (a module without `repo`, the
-//! same import path under two spellings) is placed by walking the file a second time.
+//! One linear scan (`scan`) keeps from the YAML parser what it cannot take. Then serde reads the
+//! file (`reader`, `raw`, `scalar`), and each value is parsed where its place is known
+//! (`values`). Checks that need the whole file come last.
 
 mod error;
-mod explain;
 mod file;
-mod read;
+mod hints;
+mod model;
+mod problem;
+mod raw;
+mod reader;
 mod scalar;
+mod scan;
 mod values;
-mod visitors;
 
 use std::collections::HashMap;
 use std::path::Path;
 
-pub use error::ConfigError;
-pub(crate) use explain::explain;
-pub use visitors::{MODULE_KEYS, SETTINGS};
+pub use error::{ConfigError, Place};
+pub use file::read_text;
+pub(crate) use hints::explain;
+pub use model::{Config, Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS, Setting};
+pub use problem::{Problem, Syntax};
 
-use crate::module::{Forge, Host, Key, Problem, RepoUrl, Vcs, WebUrl, go_source, quoted};
+use crate::module::{self, Host};
 
-/// A valid configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// The default host: the caller's, else the file's own, else the first that a key names.
-    /// None only where the file leaves it open.
-    pub host: Option<Host>,
-    /// How long caches may keep a page, in seconds.
-    pub cache_max_age: u32,
-    /// The documentation site; none: no redirect.
-    pub docs: Option<WebUrl>,
-    /// What the root of a host shows.
-    pub index: Index,
-    /// The modules, in the order of the file; at least one.
-    pub modules: Vec<Module>,
-}
-
-/// What `/` shows where no module has that path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Index {
-    /// The list of modules.
-    List,
-    /// Nothing: 404.
-    None,
-    /// A redirect to this address.
-    Redirect(WebUrl),
-}
-
-/// One entry of the file: where a module, or every module of a pattern, has its repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Module {
-    /// The path that it answers for.
-    pub key: Key,
-    /// The repository, or the module proxy's address where `vcs` is [`Vcs::Mod`].
-    pub repo: RepoUrl,
-    /// How the go command fetches it.
-    pub vcs: Vcs,
-    /// The module's directory in the repository, relative to its root.
-    pub subdir: Option<Box<str>>,
-    /// How a browser sees the repository, for go-source.
-    pub forge: Option<Forge>,
-    /// The branch that go-source links to; none: the forge's alias for the default branch.
-    pub branch: Option<Box<str>>,
-    /// The last three fields of go-source, in place of what `forge` would make.
-    pub display: Option<Box<str>>,
-    /// Where its documentation is.
-    pub docs: ModuleDocs,
-    /// One line about it.
-    pub description: Option<Box<str>>,
-    /// Whether it stays out of lists and suggestions.
-    pub hidden: bool,
-}
-
-/// Where a module's documentation is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ModuleDocs {
-    /// On the documentation site of the whole configuration, under the import path.
-    OnSite,
-    /// At this address.
-    At(WebUrl),
-    /// Nowhere.
-    None,
-}
-
-impl Module {
-    /// The last three fields of go-source; none where nothing tells how a browser sees the
-    /// repository.
-    pub fn source(&self) -> Option<String> {
-        match (&self.display, self.forge) {
-            (Some(display), _) => Some(display.to_string()),
-            (None, Some(forge)) => Some(go_source(&self.repo, forge, self.branch.as_deref())),
-            (None, None) => None,
-        }
-    }
-}
+/// No check shows more errors of one file.
+const MAX_ERRORS: usize = 20;
+/// Each error more takes another reading; no check reads more bytes in all.
+const MAX_READ: usize = 32 << 20;
 
 impl Config {
-    /// The defaults, before the file is read.
-    fn empty() -> Self {
-        Self {
-            host: None,
-            cache_max_age: 86400,
-            docs: WebUrl::parse("https://pkg.go.dev").ok(),
-            index: Index::List,
-            modules: Vec::new(),
-        }
-    }
-
-    /// Reads and validates a file. `host` is the default host, where the caller names one.
+    /// Reads and validates a file; `-` is standard input. `host` is the default host, where the
+    /// caller names one.
     ///
     /// # Errors
     ///
     /// The first thing that is wrong, with its place.
     pub fn read(path: &Path, host: Option<&Host>) -> Result<Self, ConfigError> {
-        let name = path.display().to_string();
-        Self::parse(&name, &read_text(path)?, host)
+        Self::parse(&file::name(path), &read_text(path)?, host)
     }
 
     /// Validates the text of a file that errors call `name`.
@@ -124,66 +48,155 @@ impl Config {
     ///
     /// The first thing that is wrong, with its place.
     pub fn parse(name: &str, text: &str, host: Option<&Host>) -> Result<Self, ConfigError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let refused = |(problem, at)| ConfigError::new(name, problem, at).with_line_of(text);
-        let mut config = read::config(text).map_err(refused)?;
-        if let Some(host) = host {
-            config.host = Some(host.clone());
-        }
-        if config.host.is_none()
-            && config
-                .modules
-                .iter()
-                .all(|module| module.key.host.is_some())
-        {
-            config.host = config
-                .modules
-                .first()
-                .and_then(|module| module.key.host.clone());
-        }
-        if let Some((first, second)) = config.given_twice() {
-            let first_at = read::place_of_module(text, first);
-            let problem = Problem::new(format!(
-                "{} is given twice: it is {} on the default host, {}",
-                quoted(&config.modules[second].key.to_string()),
-                quoted(&config.modules[first].key.to_string()),
-                config.host.as_ref().map_or("", Host::as_str),
-            ));
-            let at = read::place_of_module(text, second);
-            return Err(refused((read::remove_one(problem, first_at), at)));
-        }
-        Ok(config)
+        parse(name, text, host, 1).map_err(|mut errors| errors.swap_remove(0))
     }
 
-    /// Finds `/a` beside `default.host/a`: equal once the default host is known, which the
-    /// reading of a single key cannot tell. Keys of one spelling were compared while they were
-    /// read.
-    fn given_twice(&self) -> Option<(usize, usize)> {
-        let default = self.host.as_ref()?;
-        let keys = || self.modules.iter().map(|module| &module.key).enumerate();
-        let named: HashMap<_, _> = keys()
-            .filter(|(_, key)| key.host.as_ref() == Some(default))
-            .map(|(nth, key)| ((&key.path, key.pattern), nth))
-            .collect();
-        keys()
-            .filter(|(_, key)| key.host.is_none())
-            .find_map(|(nth, key)| {
-                let other = *named.get(&(&key.path, key.pattern))?;
-                Some((nth.min(other), nth.max(other)))
-            })
+    /// Reads and validates a file, and does not stop at the first error.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, at most once for each module, in the order of the file: all of it, or as
+    /// much as people read. At least one.
+    pub fn check(path: &Path, host: Option<&Host>) -> Result<Self, Vec<ConfigError>> {
+        let text = read_text(path).map_err(|error| vec![error])?;
+        let most = (MAX_READ / text.len().max(1)).clamp(1, MAX_ERRORS);
+        parse(&file::name(path), &text, host, most)
     }
 }
 
-/// The text of a file, which may be another than `vanity.yaml`.
-pub(crate) fn read_text(path: &Path) -> Result<String, ConfigError> {
-    let name = path.display().to_string();
-    let bytes = file::bytes(path).map_err(|problem| ConfigError::new(&name, problem, None))?;
-    file::text(bytes)
-        .map_err(|(problem, at, shown)| ConfigError::new(&name, problem, at).with_line_of(&shown))
+fn parse(
+    name: &str,
+    text: &str,
+    host: Option<&Host>,
+    most: usize,
+) -> Result<Config, Vec<ConfigError>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let error = |problem, index: Option<usize>| {
+        let place = index.map(|index| Place::of(text, index));
+        ConfigError::new(name, problem, place).with_line_of(text)
+    };
+    scan::check(text).map_err(|(problem, index)| vec![error(problem, Some(index))])?;
+    let mut errors = Vec::new();
+    let mut skipped = Vec::new();
+    loop {
+        match reader::read(text, &skipped) {
+            Ok(walk) => {
+                let reader::Walk {
+                    mut config, keys, ..
+                } = walk;
+                set_host(&mut config, host);
+                for (problem, index) in check_all(&config, &keys, text) {
+                    if errors.len() < most {
+                        errors.push(error(problem, index));
+                    }
+                }
+                if errors.is_empty() && config.modules.is_empty() {
+                    errors.push(error(Problem::NoModules, Some(text.len())));
+                }
+                errors.sort_by_key(ConfigError::place);
+                return if errors.is_empty() {
+                    Ok(config)
+                } else {
+                    Err(errors)
+                };
+            }
+            Err(rejection) => {
+                let is_syntax = matches!(rejection.problem, Problem::Syntax(_));
+                if !is_syntax || errors.is_empty() {
+                    let (problem, index) = meant(name, text, &rejection);
+                    let advice = rejection.advice(text);
+                    errors.push(error(problem, index).with_advice(advice));
+                }
+                if is_syntax || errors.len() == most || skipped.contains(&rejection.entry) {
+                    // Of a file that is not YAML, only the first is worth reading.
+                    errors.truncate(if is_syntax { 1 } else { most });
+                    errors.sort_by_key(ConfigError::place);
+                    return Err(errors);
+                }
+                skipped.push(rejection.entry);
+            }
+        }
+    }
 }
 
-/// A result whose problem has a place in the file, where one is known.
-type Placed<T> = Result<T, (Problem, Option<error::Place>)>;
+/// Replaces a problem whose cause is elsewhere: another tool's file, or a character that looks
+/// like another.
+fn meant(name: &str, text: &str, rejection: &scalar::Rejection) -> (Problem, Option<usize>) {
+    let problem = &rejection.problem;
+    if matches!(problem, Problem::UnknownKey(..) | Problem::Shape { .. })
+        && let Some(tool) = hints::other_tool(text)
+    {
+        let file = name.to_owned();
+        return (Problem::OtherTool { tool, file }, rejection.index);
+    }
+    if let Some(index) = rejection.index
+        && let Some((found, at)) = hints::lookalike(text, index)
+        && let Problem::Lookalike { found: c, .. } = found
+        && (matches!(problem, Problem::Syntax(_)) || problem.to_string().contains(c))
+    {
+        return (found, Some(at));
+    }
+    (problem.clone(), rejection.index)
+}
+
+/// Settles the default host: the caller's, the file's, or the first that a key names where each
+/// names one.
+fn set_host(config: &mut Config, host: Option<&Host>) {
+    if let Some(host) = host {
+        config.host = Some(host.clone());
+    }
+    let hosts = || config.modules.iter().map(|module| module.key.host.as_ref());
+    if config.host.is_none() && hosts().all(|host| host.is_some()) {
+        config.host = hosts().next().flatten().cloned();
+    }
+}
+
+/// Checks what takes more than one module, or the default host: an import path that is there
+/// twice, a repository at its own address, the rules of gopkg.in.
+fn check_all(config: &Config, keys: &[Option<usize>], text: &str) -> Vec<(Problem, Option<usize>)> {
+    let mut problems = Vec::new();
+    let mut first_of = HashMap::with_capacity(config.modules.len());
+    for (index, module) in config.modules.iter().enumerate() {
+        let key = &module.key;
+        let host = key.host.as_ref().or(config.host.as_ref());
+        let at = keys.get(index).copied().flatten();
+        if let Some(first) = first_of.insert((host, &key.path, key.pattern), index) {
+            let line = keys.get(first).copied().flatten();
+            let line = line.map(|index| Place::of(text, index).line);
+            let first = &config.modules[first].key;
+            let problem = match host {
+                Some(host) if first.host != key.host => Problem::TwiceOnHost {
+                    second: key.to_string(),
+                    first: first.to_string(),
+                    host: host.to_string(),
+                    line,
+                },
+                _ => Problem::Twice(key.to_string(), line),
+            };
+            problems.push((problem, at));
+        } else if let Some(host) = host {
+            if let Some(why) = key.fault_on(host) {
+                let path = key.to_string();
+                problems.push((module::Problem::Path { path, why }.into(), at));
+            } else if is_own_address(module, host) {
+                problems.push((Problem::OwnAddress(module.repo.to_string()), at));
+            }
+        }
+    }
+    problems
+}
+
+/// Whether a module's repository is at its import path or below it, so that the go command
+/// would ask this server again and again.
+fn is_own_address(module: &Module, host: &Host) -> bool {
+    let repo = &module.repo;
+    repo.host().eq_ignore_ascii_case(host.as_str())
+        && matches!(repo.scheme(), "http" | "https")
+        && repo
+            .path()
+            .strip_prefix(module.key.path.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 #[cfg(test)]
 mod tests {
@@ -235,7 +248,8 @@ mod tests {
                     "{shown:?}"
                 );
                 prop_assert!(!shown.contains("invalid type"), "{shown}");
-                prop_assert!(error.line().is_none_or(|line| line <= text.lines().count() + 1));
+                let line = error.place().map(|place| place.line);
+                prop_assert!(line.is_none_or(|line| line <= text.lines().count() + 1));
             }
         }
     }

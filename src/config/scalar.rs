@@ -1,135 +1,149 @@
-//! A scalar: text that is parsed where it stands.
+//! Scalars: text that is parsed inside serde, where its place is known, and the problems that
+//! travel through serde.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, Visitor};
 
-use super::read::Reader;
-use crate::module::{Problem, quoted};
+use super::model::{Index, ModuleDocs};
+use super::problem::Problem;
+use super::scan::MAX_TEXT;
+use super::values;
+use crate::module::{Forge, Host, RepoUrl, Vcs, quoted};
 
-/// No value is longer: the limits of each are lower, and this one holds for all.
-const MAX_TEXT: usize = 4096;
-
-/// A scalar, what it is called in a message, and what makes a value of it.
-pub(super) struct Scalar<'r, P> {
-    reader: &'r Reader<'r>,
-    expected: &'static str,
-    takes: Takes,
-    parse: P,
+/// Why reading stopped.
+#[derive(Debug)]
+pub(super) struct Rejection {
+    pub problem: Problem,
+    /// Where the problem is: a byte of the text.
+    pub index: Option<usize>,
+    /// Whether the value is written over several lines, which few people mean.
+    pub rewritten: bool,
+    /// The entry that was being read: a module or a setting, counted from 0.
+    pub entry: usize,
 }
 
-/// Which type of YAML's a scalar may have. Where text is wanted, others are refused: what YAML
-/// takes for a number loses its spelling, so that the branch 1.10 would become 1.1.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
-    Text,
-    Number,
-    Boolean,
+thread_local! {
+    /// The problem that is on its way through serde, whose own errors are text.
+    pub(super) static REJECTED: Cell<Option<Rejection>> = const { Cell::new(None) };
 }
 
-impl<'r, P> Scalar<'r, P> {
-    pub fn text<T>(reader: &'r Reader<'r>, expected: &'static str, parse: P) -> Self
+/// Makes an error of serde's that stands for a problem of ours. Its place is that of the value
+/// that serde is reading, unless there is an address.
+pub(super) fn reject<E: Error>(problem: Problem, address: Option<usize>, rewritten: bool) -> E {
+    REJECTED.set(Some(Rejection {
+        problem,
+        index: address,
+        rewritten,
+        entry: 0,
+    }));
+    E::custom("rejected")
+}
+
+/// A scalar: what it is called in a message, and what makes a value of its text. The second
+/// argument of `parse` is the address of the text, where it is as written in the file.
+pub(super) struct Text<F>(&'static str, F);
+
+impl<F> Text<F> {
+    pub fn new<T>(expected: &'static str, parse: F) -> Self
     where
-        P: FnOnce(&str) -> Result<T, Problem>,
+        F: FnOnce(&str, Option<usize>) -> Result<T, Problem>,
     {
-        Self {
-            reader,
-            expected,
-            takes: Takes::Text,
-            parse,
-        }
-    }
-
-    pub fn or(self, takes: Takes) -> Self {
-        Self { takes, ..self }
+        Self(expected, parse)
     }
 }
 
-impl<'de, T, P: FnOnce(&str) -> Result<T, Problem>> DeserializeSeed<'de> for Scalar<'_, P> {
+impl<'de, T, F> DeserializeSeed<'de> for Text<F>
+where
+    F: FnOnce(&str, Option<usize>) -> Result<T, Problem>,
+{
     type Value = T;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        // Not deserialize_str: it would take null for the text "null", and drop a tag.
-        deserializer.deserialize_any(self)
+        // Not deserialize_any, which takes 1.10 for a number.
+        deserializer.deserialize_str(self)
     }
 }
 
-impl<T, P: FnOnce(&str) -> Result<T, Problem>> Scalar<'_, P> {
-    fn parse<E: Error>(self, text: &str) -> Result<T, E> {
-        let reader = self.reader;
-        let checked = if text.len() > MAX_TEXT {
-            Err(
-                Problem::new(format!("{} is longer than {MAX_TEXT} bytes", quoted(text)))
-                    .hint("is it the right file, and every quotation mark closed?"),
-            )
-        } else if !reader.has_room_for(text) {
-            Err(
-                Problem::new("with its aliases written out the file is too large")
-                    .hint("repeat fewer modules"),
-            )
-        } else {
-            (self.parse)(text)
-        };
-        checked.map_err(|problem| reader.refuse(problem))
-    }
-
-    /// What YAML takes for a value of another type than text.
-    fn typed<E: Error>(self, value: impl fmt::Debug, is: Takes) -> Result<T, E> {
-        let text = format!("{value:?}");
-        let (reader, takes) = (self.reader, self.takes);
-        let parsed = self.parse(&text)?;
-        if takes == is {
-            return Ok(parsed);
-        }
-        let taken_for = match is {
-            Takes::Boolean => "true or false",
-            Takes::Number | Takes::Text => "a number",
-        };
-        Err(reader.refuse(
-            Problem::new(format!("YAML takes this for {taken_for}, not for text"))
-                .hint("put it in quotation marks"),
-        ))
-    }
-}
-
-impl<'de, T, P: FnOnce(&str) -> Result<T, Problem>> Visitor<'de> for Scalar<'_, P> {
+impl<'de, T, F> Visitor<'de> for Text<F>
+where
+    F: FnOnce(&str, Option<usize>) -> Result<T, Problem>,
+{
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
+        f.write_str(self.0)
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
-        self.parse(text)
+        parse(text, Some(text.as_ptr().addr()), self.1)
     }
 
-    /// Text that stands otherwise in the file: over several lines, or with escapes.
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        let reader = self.reader;
-        self.parse(text).inspect_err(|_| reader.rewritten.set(true))
+        parse(text, None, self.1)
     }
+}
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<T, E> {
-        self.typed(value, Takes::Boolean)
+fn parse<T, E: Error>(
+    text: &str,
+    address: Option<usize>,
+    parse: impl FnOnce(&str, Option<usize>) -> Result<T, Problem>,
+) -> Result<T, E> {
+    if text.len() > MAX_TEXT {
+        return Err(reject(Problem::TooLong(text.into(), MAX_TEXT), None, false));
     }
+    parse(text, address).map_err(|problem| reject(problem, None, address.is_none()))
+}
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<T, E> {
-        self.typed(value, Takes::Number)
-    }
+/// Implements `Deserialize` for values by their parsers, inside which serde knows the place.
+macro_rules! values {
+    ($($type:ty: $expected:literal, $parse:expr;)*) => {$(
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Text::new($expected, $parse))
+            }
+        }
+    )*};
+}
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
-        self.typed(value, Takes::Number)
-    }
+/// A value, and the address of its text where it is as written in the file.
+pub(super) struct At<T>(pub T, pub Option<usize>);
+pub(super) struct Subdir(pub Box<str>);
+pub(super) struct Display(pub Box<str>);
+pub(super) struct Branch(pub Box<str>);
+pub(super) struct Description(pub Option<Box<str>>);
+pub(super) struct Boolean(pub bool);
 
-    fn visit_u128<E: Error>(self, value: u128) -> Result<T, E> {
-        self.typed(value, Takes::Number)
-    }
+values! {
+    Host: "a domain", |text, _| Ok(Host::parse(text)?);
+    Vcs: "a vcs", |text, _| Ok(Vcs::parse(text)?);
+    Forge: "a forge", |text, _| Ok(Forge::parse(text)?);
+    At<RepoUrl>: "a repository URL", |text, at| Ok(At(RepoUrl::parse(text)?, at));
+    Subdir: "a directory", |text, _| values::subdir(text).map(Subdir);
+    Display: "three fields", |text, _| values::display(text).map(Display);
+    Branch: "a branch", |text, _| values::branch(text).map(Branch);
+    ModuleDocs: "a URL or `none`", |text, _| values::module_docs(text);
+    Index: "`list`, `none` or a URL", |text, _| values::index(text);
+    Description: "one line of text", |text, _| values::description(text).map(Description);
+    Boolean: "true or false", |text, _| values::boolean(text).map(Boolean);
+}
 
-    fn visit_i128<E: Error>(self, value: i128) -> Result<T, E> {
-        self.typed(value, Takes::Number)
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<T, E> {
-        self.typed(value, Takes::Number)
+impl Rejection {
+    /// Returns a hint that the text at the place of a problem gives, and whether it replaces
+    /// the problem's own.
+    pub fn advice(&self, text: &str) -> Option<(String, bool)> {
+        let source = self.index.and_then(|index| text.get(index..))?;
+        if let Some(anchored) = source.strip_prefix('&') {
+            let name = anchored
+                .split(char::is_whitespace)
+                .next()
+                .unwrap_or_default();
+            let alias = quoted(&format!("*{name}"));
+            return Some((format!("look also where {alias} uses it"), false));
+        }
+        let goes_on = "it goes on in the next line: is that indented too far, or a `}` missing?";
+        (self.rewritten && !source.starts_with(['"', '\'', '|', '>', '!']))
+            .then(|| (goes_on.to_owned(), true))
     }
 }

@@ -1,180 +1,187 @@
 //! The values of settings and module keys: one parser each, from text to what it means.
 
-use super::{Index, ModuleDocs};
-use crate::module::{Key, Problem, RepoUrl, WebUrl, quoted};
+use super::model::{Index, ModuleDocs};
+use super::problem::Problem;
+use crate::module::{self, UrlFault, WebUrl, is_invisible, masked, quoted, quoted_char};
 
-pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
-    text.parse().map_err(|_| {
-        let problem = Problem::new(format!("{} is no number of seconds", quoted(text)));
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        match text.strip_prefix('-') {
-            Some(rest) if is_number(rest) => {
-                problem.hint("it cannot be negative; 0 keeps pages out of caches")
-            }
-            None if is_number(text) => problem.hint("a year, 31536000, is long enough"),
-            _ => problem.hint("write a whole number, such as 86400 for a day"),
-        }
+fn invalid<T>(text: &str, what: &'static str, why: impl Into<String>) -> Result<T, Problem> {
+    Err(Problem::Invalid {
+        text: text.into(),
+        what,
+        why: why.into(),
     })
 }
 
+pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
+    text.parse().or_else(|_| {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let why = match text.strip_prefix('-') {
+            Some(rest) if is_number(rest) => "it is negative\n0 keeps pages out of caches",
+            None if is_number(text) => "it is too large\na year, 31536000, is long enough",
+            _ => "it is not a whole number\nwrite one, such as 86400 for a day",
+        };
+        invalid(text, "number of seconds", why)
+    })
+}
+
+/// Parses the address of a documentation page or site; none for `none`.
+fn docs(text: &str) -> Result<Option<WebUrl>, Problem> {
+    match text {
+        "none" => Ok(None),
+        "false" | "no" | "off" | "False" | "" => Err(Problem::Value(module::Problem::Web {
+            url: text.into(),
+            why: UrlFault::MeansNone,
+        })),
+        _ => Ok(Some(WebUrl::parse(text)?)),
+    }
+}
+
 pub(super) fn docs_site(text: &str) -> Result<Option<WebUrl>, Problem> {
-    if text == "none" {
-        return Ok(None);
+    match docs(text)? {
+        Some(url) if url.as_str().contains(['?', '#']) => {
+            Err(Problem::Value(module::Problem::Web {
+                url: text.into(),
+                why: UrlFault::QueryBeforePath,
+            }))
+        }
+        Some(_) => Ok(Some(WebUrl::parse(text.trim_end_matches('/'))?)),
+        None => Ok(None),
     }
-    let url = WebUrl::parse(text)?;
-    if url.as_str().contains(['?', '#']) {
-        return Err(
-            Problem::new(format!("{} has a query or a fragment", quoted(text)))
-                .hint("the import path is appended to it, so it ends in a path"),
-        );
-    }
-    WebUrl::parse(text.trim_end_matches('/')).map(Some)
 }
 
 pub(super) fn module_docs(text: &str) -> Result<ModuleDocs, Problem> {
-    match text {
-        "none" => Ok(ModuleDocs::None),
-        _ => WebUrl::parse(text).map(ModuleDocs::At),
-    }
+    Ok(docs(text)?.map_or(ModuleDocs::None, ModuleDocs::At))
 }
 
 pub(super) fn index(text: &str) -> Result<Index, Problem> {
     match text {
         "list" => Ok(Index::List),
         "none" => Ok(Index::None),
-        _ if text.contains("://") => WebUrl::parse(text).map(Index::Redirect),
-        _ => Err(Problem::new(format!("unknown index {}", quoted(text)))
-            .hint("write `list`, `none`, or a URL to redirect to")),
+        _ if text.contains("://") => Ok(Index::Redirect(WebUrl::parse(text)?)),
+        _ => invalid(
+            text,
+            "index",
+            "it is not known\nwrite `list`, `none`, or a URL to redirect to",
+        ),
     }
 }
 
-/// A repository for `key`: with a `*` where the path has one, and only there.
-pub(super) fn repo(text: &str, key: &Key) -> Result<RepoUrl, Problem> {
-    let repo = RepoUrl::parse(text)?;
-    match (key.pattern, repo.stars()) {
-        (false, 0) | (true, 1) => Ok(repo),
-        (true, _) => Err(Problem::new(format!(
-            "{} needs exactly one `*`, as {} has",
-            quoted(text),
-            quoted(&key.to_string())
-        ))
-        .hint("what the `*` of the path stands for is put in its place")),
-        (false, _) => Err(Problem::new(format!(
-            "{} has a `*`, but {} has none",
-            quoted(text),
-            quoted(&key.to_string())
-        ))
-        .hint("a pattern's path ends in `/*`")),
-    }
-}
-
-/// A directory of the repository, by `validateRepoSubDir` of the go command; it must also
+/// Parses a directory of the repository, by `validateRepoSubDir` of the go command; it must also
 /// stay inside the repository.
 pub(super) fn subdir(text: &str) -> Result<Box<str>, Problem> {
-    let refused = |why: &str| Problem::new(format!("{} is no subdir: {why}", quoted(text)));
+    let rejected = |why: &str| invalid(text, "subdir", why);
     let dir = text.strip_suffix('/').unwrap_or(text);
     if dir.starts_with('/') {
-        return Err(refused("it starts with a slash").hint(format!(
-            "it is relative to the repository: {}",
+        return rejected(&format!(
+            "it starts with a slash\nit is relative to the repository: {}",
             quoted(dir.trim_start_matches('/'))
-        )));
+        ));
     }
     if dir.starts_with('-') {
-        return Err(refused("Go refuses a leading dash"));
+        return rejected("Go rejects a leading dash");
     }
-    if text.is_empty() || dir.is_empty() {
-        return Err(refused("it is empty").hint("leave it out where the module is at the root"));
+    if dir.is_empty() {
+        return rejected("it is empty\nleave it out where the module is at the root");
     }
     for element in dir.split('/') {
         if matches!(element, "" | "." | "..") {
-            return Err(refused("it has an empty, `.` or `..` element")
-                .hint("write the plain path from the repository's root"));
+            return rejected(
+                "it has an empty, `.` or `..` element\nwrite the plain path from the repository's root",
+            );
         }
-        if let Some(bad) = element
-            .chars()
-            .find(|c| c.is_whitespace() || c.is_control() || "\"'<>\\".contains(*c))
-        {
-            return Err(refused(&format!(
-                "it has {} in it",
-                quoted(&bad.to_string())
-            )));
+        let is_bad = |c: char| c.is_whitespace() || is_unprintable(c) || "\"'<>\\".contains(c);
+        if let Some(bad) = element.chars().find(|&c| is_bad(c)) {
+            return rejected(&format!("it has {} in it", quoted_char(bad)));
         }
     }
     Ok(dir.into())
 }
 
-/// Three fields, one space apart, whatever white space the file has between them.
+/// Whether a character cannot be seen, or cannot be in HTML.
+fn is_unprintable(c: char) -> bool {
+    c.is_control() || is_invisible(c) || matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+/// Parses three fields, whatever white space is between them, and returns them with one space.
 pub(super) fn display(text: &str) -> Result<Box<str>, Problem> {
     let fields: Vec<_> = text.split_whitespace().collect();
     if fields.len() != 3 {
-        let count = match fields.len() {
-            1 => "1 field".to_owned(),
-            n => format!("{n} fields"),
-        };
-        return Err(Problem::new(format!("`display` has {count}, not 3")).hint(
-            "write the repository's address, the template of a directory and that of a line: \
-             `https://h/r https://h/r/tree{/dir} https://h/r/blob{/dir}/{file}#L{line}`",
-        ));
+        return invalid(
+            text,
+            "display",
+            format!(
+                "it has {} of 3 fields\nwrite the repository's address, the template of a \
+                 directory and that of a line: \
+                 `https://h/r https://h/r/tree{{/dir}} https://h/r/blob{{/dir}}/{{file}}#L{{line}}`",
+                fields.len()
+            ),
+        );
+    }
+    if masked(text) != text {
+        return Err(Problem::Value(module::Problem::Credentials));
     }
     for field in &fields {
         let is_web = field.starts_with("https://") || field.starts_with("http://");
         if !is_web && *field != "_" {
-            return Err(Problem::new(format!("{} is no web address", quoted(field)))
-                .hint("each field starts with `https://`, or is a single `_`"));
+            return invalid(
+                field,
+                "web address",
+                "it has no scheme\neach field starts with `https://`, or is a single `_`",
+            );
         }
-        if field.chars().any(char::is_control) {
-            return Err(Problem::new("`display` has a control character in it"));
+        if let Some(bad) = field.chars().find(|&c| is_unprintable(c)) {
+            return invalid(
+                field,
+                "web address",
+                format!("it has {} in it", quoted_char(bad)),
+            );
         }
     }
     Ok(fields.join(" ").into())
 }
 
 pub(super) fn branch(text: &str) -> Result<Box<str>, Problem> {
-    // What git allows in a name of a branch, less what an address would have to escape.
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._/+@".contains(&b);
-    let refused = |why: &str| {
-        Problem::new(format!("{} is no branch: {why}", quoted(text)))
-            .hint("write its name alone, such as `main`")
+    // What git allows in the name of a branch, except what a URL would have to escape.
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._/+@".contains(c);
+    let rejected = |why: &str| {
+        invalid(
+            text,
+            "branch",
+            format!("{why}\nwrite its name alone, such as `main`"),
+        )
     };
     if text.is_empty() {
-        return Err(refused("it is empty"));
+        return rejected("it is empty");
     }
-    if let Some(bad) = text.chars().find(|c| !u8::try_from(*c).is_ok_and(allowed)) {
-        return Err(refused(&format!(
-            "it has {} in it",
-            quoted(&bad.to_string())
-        )));
+    if let Some(bad) = text.chars().find(|&c| !allowed(c)) {
+        return rejected(&format!("it has {} in it", quoted_char(bad)));
     }
-    if text
-        .split('/')
-        .any(|part| part.is_empty() || part.starts_with('.'))
-        || text.contains("..")
-    {
-        return Err(refused("git refuses an empty part, a leading dot and `..`"));
+    let is_bad = |part: &str| part.is_empty() || part.starts_with('.');
+    if text.split('/').any(is_bad) || text.contains("..") {
+        return rejected("git rejects an empty part, a leading dot and `..`");
     }
     if text.starts_with('-') {
-        return Err(refused("git refuses a leading dash"));
+        return rejected("git rejects a leading dash");
     }
     Ok(text.into())
 }
 
 pub(super) fn description(text: &str) -> Result<Option<Box<str>>, Problem> {
     const LONGEST: usize = 500;
-    // A folded block (`>`) ends in a newline of its own.
+    // A folded block (`>`) ends in a newline.
     let text = text.trim();
+    let rejected = |why: String| Err(Problem::Description(why));
     if text.contains(['\n', '\r']) {
-        return Err(Problem::new("the description has more than one line")
-            .hint("write one line; a block that starts with `>` becomes one"));
+        return rejected(
+            "has more than one line\nwrite one line; a block that starts with `>` becomes one"
+                .into(),
+        );
     }
-    if text.chars().any(char::is_control) {
-        return Err(Problem::new(
-            "the description has a control character in it",
-        ));
+    if let Some(bad) = text.chars().find(|&c| is_unprintable(c)) {
+        return rejected(format!("has {} in it", quoted_char(bad)));
     }
     if text.chars().count() > LONGEST {
-        return Err(Problem::new(format!(
-            "the description is longer than {LONGEST} characters"
-        )));
+        return rejected(format!("is longer than {LONGEST} characters"));
     }
     Ok((!text.is_empty()).then(|| text.into()))
 }
@@ -183,14 +190,15 @@ pub(super) fn boolean(text: &str) -> Result<bool, Problem> {
     match text {
         "true" | "True" | "TRUE" => Ok(true),
         "false" | "False" | "FALSE" => Ok(false),
-        _ => {
-            let problem = Problem::new(format!("{} is neither true nor false", quoted(text)));
-            Err(match text.to_ascii_lowercase().as_str() {
-                "yes" | "on" | "y" | "1" => problem.hint("write `true`"),
-                "no" | "off" | "n" | "0" => problem.hint("write `false`"),
-                _ => problem.hint("write `true` or `false`"),
-            })
-        }
+        _ => invalid(
+            text,
+            "boolean",
+            match text.to_ascii_lowercase().as_str() {
+                "yes" | "on" | "y" | "1" => "it is neither true nor false\nwrite `true`",
+                "no" | "off" | "n" | "0" => "it is neither true nor false\nwrite `false`",
+                _ => "it is neither true nor false\nwrite `true` or `false`",
+            },
+        ),
     }
 }
 

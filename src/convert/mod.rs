@@ -10,8 +10,8 @@ mod vangen;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-use crate::config::{Config, ConfigError, explain};
-use crate::module::{Forge, Key, Problem, RepoUrl, Vcs, escaped, go_source};
+use crate::config::{Config, ConfigError, Place, Problem, Syntax, explain};
+use crate::module::{Forge, Key, RepoUrl, Vcs, escaped, go_source};
 
 /// The `vanity.yaml` for the text of a file that errors call `name`.
 ///
@@ -28,17 +28,18 @@ pub fn convert(name: &str, text: &str) -> Result<String, ConfigError> {
     } else if has("repositories") || has("domain") {
         vangen::site(read(name, text)?)
     } else if has("paths") || has_path(&map) {
-        return Err(refused(
-            Problem::new("it is a vanity.yaml, which needs no conversion")
-                .hint("`govanityurls check -config FILE` tells whether it is right"),
-        ));
+        return Err(refused(Problem::Conversion(
+            "it is a vanity.yaml, which needs no conversion\n\
+             `govanityurls check FILE` tells whether it is right"
+                .into(),
+        )));
     } else {
-        return Err(refused(
-            Problem::new("it is neither a sally.yaml nor a vangen.json").hint(
-                "known are the files of uber-go/sally, with `url` and `packages`, and of \
-                 4d63.com/vangen, with `domain` and `repositories`",
-            ),
-        ));
+        return Err(refused(Problem::Conversion(
+            "it is neither a sally.yaml nor a vangen.json\n\
+             known are the files of uber-go/sally, with `url` and `packages`, and of \
+             4d63.com/vangen, with `domain` and `repositories`"
+                .into(),
+        )));
     };
     site.and_then(|site| site.print(name)).map_err(refused)
 }
@@ -52,13 +53,16 @@ fn has_path(map: &Value) -> bool {
 fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     serde_yaml::from_str(text).map_err(|error| {
         let index = error.location().map(|location| location.index());
-        let (mut problem, place) = explain(text, &error.to_string(), index);
-        // What serde says of the shape stands by itself; advice is for the parser's words.
-        if let Some(what) = problem.message.strip_prefix("YAML: ") {
-            problem = Problem::new(what);
-        } else if problem.message.starts_with("expected ") {
-            problem.hint = None;
-        }
+        let (problem, index) = explain(text, &error.to_string(), index);
+        // The advice is for a vanity.yaml.
+        let problem = match problem {
+            Problem::Syntax(Syntax::Other(what)) => Problem::Conversion(what),
+            Problem::Shape {
+                expected, found, ..
+            } => Problem::Conversion(format!("expected {expected}, found {found}")),
+            problem => problem,
+        };
+        let place = index.map(|index| Place::of(text, index));
         ConfigError::new(name, problem, place).with_line_of(text)
     })
 }
@@ -97,7 +101,7 @@ impl Site {
         for module in &self.modules {
             // To us it would be a pattern, to the tool it is a character.
             if module.key.contains('*') {
-                return Err(Problem::new(format!(
+                return Err(Problem::Conversion(format!(
                     "{}: no import path has a `*`",
                     module.origin
                 )));
@@ -105,9 +109,11 @@ impl Site {
             let entry = module.print()?;
             // Alone first: here it is known which one is wrong.
             if let Err(error) = Config::parse(name, &entry, None) {
-                let mut problem = error.problem().clone();
-                problem.message = format!("{}: {}", module.origin, problem.message);
-                return Err(problem);
+                return Err(Problem::Conversion(format!(
+                    "{}: {}",
+                    module.origin,
+                    error.problem()
+                )));
             }
             out.push('\n');
             out.push_str(&entry);
@@ -115,7 +121,7 @@ impl Site {
         match Config::parse(name, &out, None) {
             Ok(_) => Ok(out),
             // Without the hint, which may name a line of what is not printed.
-            Err(error) => Err(Problem::new(error.problem().message.clone())),
+            Err(error) => Err(Problem::Conversion(error.message_and_hint().0)),
         }
     }
 }
@@ -164,7 +170,7 @@ impl Module {
 
 /// A map as YAML, quoted where YAML needs it.
 fn yaml(map: &Mapping) -> Result<String, Problem> {
-    serde_yaml::to_string(map).map_err(|error| Problem::new(error.to_string()))
+    serde_yaml::to_string(map).map_err(|error| Problem::Conversion(error.to_string()))
 }
 
 fn comments(indent: &str, notes: &[String]) -> String {

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_yaml::Mapping;
 
 use super::{Module, Site, docs_site, given, join, key, split, unknown};
-use crate::module::Problem;
+use crate::config::Problem;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,78 +8,93 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-use super::{Problem, quoted};
+use super::punycode::to_ascii;
+use super::{ElementFault, HostFault, PathFault, Problem};
 
-/// The longest host or path that a file may hold, in bytes. Go sets none; the file system of
-/// the module cache does, at 255 a name and 4,096 in all.
-pub const MAX_PATH: usize = 1024;
+/// The longest path that a file may hold, in bytes: nginx keeps the length of a location in one
+/// byte.
+pub const MAX_PATH: usize = 255;
+/// The longest element of a path, in bytes: an exported page is a file of that name.
+const MAX_ELEMENT: usize = 200;
 
-/// The host of an import path: lower-case, with a dot, as Go wants the first path element.
+/// Hosts that the go command never asks, because it has rules of its own for them.
+const KNOWN_TO_GO: [&str; 6] = [
+    "github.com",
+    "bitbucket.org",
+    "chiselapp.com",
+    "example.net",
+    "git.apache.org",
+    "git.openstack.org",
+];
+
+/// The host of an import path: lower case, with a dot, as Go requires of the first element.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Host(Box<str>);
 
 impl Host {
-    /// Takes a host name such as `go.example.org`.
+    /// Parses a host name such as `go.example.org`.
     ///
     /// # Errors
     ///
-    /// Refuses what `CheckPath` refuses in a first path element: no dot, a leading dash, a
-    /// character other than `a-z0-9.-`; and a port, which no import path can carry.
+    /// Rejects what `CheckPath` rejects in a first path element: no dot, a leading dash, a
+    /// character other than `a-z0-9.-`; a port, which no import path can have; and hosts that
+    /// the go command never asks (`vcsPaths` of cmd/go/internal/vcs).
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let refused = |why: &str| Problem::new(format!("{} is no host: {why}", quoted(text)));
         if text.is_empty() {
-            return Err(
-                Problem::new("the host is empty").hint("write a domain, such as `go.example.org`")
-            );
+            return Err(Problem::EmptyHost);
         }
-        if let Some((_, rest)) = text.split_once("://") {
-            let host = rest.split('/').next().unwrap_or_default();
-            return Err(
-                refused("it is a URL").hint(format!("write the domain alone: {}", quoted(host)))
-            );
+        match check_host(text) {
+            Ok(()) => Ok(Self(text.into())),
+            Err(why) => Err(Problem::Host {
+                host: text.into(),
+                why,
+            }),
         }
-        if text.contains(':') {
-            return Err(refused("an import path has no port")
-                .hint("the go command always asks on port 443 (or 80, with GOINSECURE)"));
-        }
-        if text.contains('/') {
-            return Err(
-                refused("it has a path").hint("paths are the keys of the file, not the host")
-            );
-        }
-        if text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Err(refused("Go wants lower case")
-                .hint(format!("write {}", quoted(&text.to_ascii_lowercase()))));
-        }
-        if let Some(bad) = text
-            .chars()
-            .find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '.' | '-'))
-        {
-            return Err(refused(&format!(
-                "Go allows only a-z, 0-9, `.` and `-`, not {}",
-                quoted(&bad.to_string())
-            )));
-        }
-        if !text.contains('.') {
-            return Err(refused("Go wants a dot in it").hint("write the whole domain"));
-        }
-        if text.len() > 253 {
-            return Err(refused("a domain has at most 253 characters"));
-        }
-        if text.starts_with('-') {
-            return Err(refused("Go refuses a leading dash"));
-        }
-        if text.split('.').any(str::is_empty) {
-            return Err(refused("it has an empty label").hint("remove the extra dot"));
-        }
-        check_element(text).map_err(|why| refused(&why))?;
-        Ok(Self(text.into()))
     }
 
-    /// The host as text.
+    /// Returns the host as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn check_host(text: &str) -> Result<(), HostFault> {
+    if let Some((_, rest)) = text.split_once("://") {
+        let host = rest.split('/').next().unwrap_or_default();
+        return Err(HostFault::Url(host.into()));
+    }
+    if text.contains(':') {
+        return Err(HostFault::Port);
+    }
+    if text.contains('/') {
+        return Err(HostFault::HasPath);
+    }
+    if text.len() > 253 {
+        return Err(HostFault::TooLong);
+    }
+    if text.chars().any(|c| c.is_alphabetic() && !c.is_ascii()) {
+        return Err(HostFault::International(to_ascii(text)));
+    }
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(HostFault::UpperCase(text.to_ascii_lowercase()));
+    }
+    let allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '-');
+    if let Some(bad) = text.chars().find(|&c| !allowed(c)) {
+        return Err(HostFault::Character(bad));
+    }
+    if !text.contains('.') {
+        return Err(HostFault::NoDot);
+    }
+    if text.starts_with('-') {
+        return Err(HostFault::LeadingDash);
+    }
+    if text.split('.').any(str::is_empty) {
+        return Err(HostFault::EmptyLabel);
+    }
+    if KNOWN_TO_GO.contains(&text) {
+        return Err(HostFault::KnownToGo);
+    }
+    Ok(check_element(text)?)
 }
 
 impl fmt::Display for Host {
@@ -88,62 +103,108 @@ impl fmt::Display for Host {
     }
 }
 
-/// What of an import path comes after the host: empty for the root, else `/a/b`, with a
-/// slash before each element and none at the end.
+/// The part of an import path after the host: empty for the root, else `/a/b`, with a slash
+/// before each element and none at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModulePath(Box<str>);
 
 impl ModulePath {
-    /// Takes `/`, `/gowechat` or `/x/experiments`; a trailing slash is dropped.
+    /// Parses `/`, `/gowechat` or `/x/experiments`; a trailing slash is dropped.
     ///
     /// # Errors
     ///
-    /// Refuses what `CheckPath` refuses behind the first element, and a path of more than
+    /// Rejects what `CheckPath` rejects after the first element, and what `go get` never
+    /// requests or rejects later: an element with the suffix of a version control system,
+    /// `vendor`, `...`, a last element that starts with `-` or `~`. A path has at most
     /// [`MAX_PATH`] bytes.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let refused = |why: &str| Problem::new(format!("{} is no path: {why}", quoted(text)));
+        let path = Self::below(text).map_err(|why| Problem::Path {
+            path: text.into(),
+            why,
+        })?;
+        // `load.SafeArg` of the go command.
+        match path
+            .0
+            .rsplit('/')
+            .next()
+            .and_then(|last| last.chars().next())
+        {
+            Some(first @ ('-' | '~')) => Err(Problem::Path {
+                path: text.into(),
+                why: PathFault::LastElement(first),
+            }),
+            _ => Ok(path),
+        }
+    }
+
+    /// Parses a path that more elements follow, as in a pattern.
+    fn below(text: &str) -> Result<Self, PathFault> {
         if text.len() > MAX_PATH {
-            return Err(refused(&format!("it is longer than {MAX_PATH} bytes")));
+            return Err(PathFault::TooLong(MAX_PATH));
         }
         let Some(rest) = text.strip_prefix('/') else {
-            return Err(refused("it does not start with a slash"));
+            return Err(PathFault::NoSlash(text.into()));
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.is_empty() {
-            if text.len() > 1 {
-                return Err(refused("it has an empty element").hint("the root is a single `/`"));
-            }
-            return Ok(Self("".into()));
+            return match text.len() {
+                1 => Ok(Self("".into())),
+                _ => Err(PathFault::EmptyRoot),
+            };
+        }
+        if let Some((path, _)) = text.split_once('@') {
+            return Err(PathFault::AtVersion(path.into()));
         }
         for element in rest.split('/') {
-            if element.is_empty() {
-                return Err(refused("it has an empty element").hint("remove the extra slash"));
-            }
-            if element.starts_with('.') {
-                return Err(refused(&format!(
-                    "Go refuses a leading dot, in {}",
-                    quoted(element)
-                )));
-            }
-            check_element(element).map_err(|why| refused(&why))?;
+            check_path_element(element)?;
         }
         let path = &text[..=rest.len()];
-        check_version(path).map_err(|why| {
-            refused(&why)
-                .hint("version 0 and 1 are the module's own path; from 2 on it ends in /v2")
-        })?;
-        Ok(Self(path.into()))
+        match bad_version(path) {
+            Some(version) => Err(PathFault::Version(version.into())),
+            None => Ok(Self(path.into())),
+        }
     }
 
-    /// The path as text: empty for the root, else with a leading slash.
+    /// Returns the path as text: empty for the root, else with a leading slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// How many elements the path has; 0 for the root.
+    /// Returns how many elements the path has; 0 for the root.
     pub fn depth(&self) -> usize {
         self.0.bytes().filter(|&b| b == b'/').count()
     }
+}
+
+fn check_path_element(element: &str) -> Result<(), PathFault> {
+    if element.is_empty() {
+        return Err(PathFault::EmptyElement);
+    }
+    if element.len() > MAX_ELEMENT {
+        return Err(PathFault::ElementTooLong(element.into(), MAX_ELEMENT));
+    }
+    if element.starts_with('.') {
+        return Err(PathFault::LeadingDot(element.into()));
+    }
+    check_element(element)?;
+    if element.contains("...") {
+        return Err(PathFault::Wildcard);
+    }
+    if has_vcs_suffix(element) {
+        return Err(PathFault::VcsSuffix(element.into()));
+    }
+    if element == "vendor" {
+        return Err(PathFault::Vendor);
+    }
+    Ok(())
+}
+
+/// Whether the go command takes an import path with this element for a repository's own
+/// address (the last entry of `vcsPaths` in cmd/go/internal/vcs), and asks no server.
+fn has_vcs_suffix(element: &str) -> bool {
+    [".git", ".hg", ".svn", ".bzr", ".fossil"]
+        .iter()
+        .any(|suffix| element.ends_with(suffix))
 }
 
 impl fmt::Display for ModulePath {
@@ -164,26 +225,27 @@ pub struct Key {
 }
 
 impl Key {
-    /// Whether a key of the file is meant as a path, and not as the name of a setting: it
-    /// starts with a slash, or its first element has a dot, as the host of an import path has.
+    /// Returns whether a key of the file is meant as a path, and not as the name of a setting:
+    /// it has a slash, or a dot, as the host of an import path has.
     pub fn is_path(text: &str) -> bool {
         text.contains('/') || text.contains('.')
     }
 
-    /// Takes `/path`, `host.example/path`, and either of them with `/*` at the end.
+    /// Parses `/path`, `host.example/path`, and either of them with `/*` at the end.
     ///
     /// # Errors
     ///
-    /// What [`Host::parse`] and [`ModulePath::parse`] refuse, and a `*` anywhere but as the
-    /// whole last element.
+    /// Rejects what [`Host::parse`] and [`ModulePath::parse`] reject, and a `*` anywhere but as
+    /// the whole last element.
     pub fn parse(text: &str) -> Result<Self, Problem> {
+        let rejected = |why| Problem::Path {
+            path: text.into(),
+            why,
+        };
         if text.contains(':')
             && let Some((_, rest)) = text.split_once("://")
         {
-            return Err(
-                Problem::new(format!("{} is no path: it is a URL", quoted(text)))
-                    .hint(format!("write {}", quoted(rest))),
-            );
+            return Err(rejected(PathFault::Url(rest.into())));
         }
         let (host, path) = match text.find('/') {
             Some(0) => (None, text),
@@ -193,38 +255,48 @@ impl Key {
         let host = match host {
             None => None,
             Some(host) if !host.contains('.') => {
-                return Err(
-                    Problem::new(format!("{} is no path", quoted(text))).hint(format!(
-                        "a path starts with a slash: {}",
-                        quoted(&format!("/{text}"))
-                    )),
-                );
+                return Err(rejected(PathFault::NoSlash(text.into())));
             }
             Some(host) => Some(Host::parse(host)?),
         };
-        let unpatterned = path.strip_suffix('/').unwrap_or(path).strip_suffix("/*");
-        let (path, pattern) = match unpatterned {
-            Some("") => ("/", true),
-            Some(path) => (path, true),
-            None => (path, false),
-        };
-        if path.contains('*') {
-            return Err(Problem::new(format!(
-                "{} is no path: a `*` stands for one whole element, the last",
-                quoted(text)
-            ))
-            .hint("write `/x/*`, and the same `*` once in its `repo`"));
+        let without_star = path.strip_suffix('/').unwrap_or(path).strip_suffix("/*");
+        if without_star.unwrap_or(path).contains('*') {
+            return Err(rejected(PathFault::Star));
         }
+        let (path, pattern) = match without_star {
+            Some("") => (ModulePath::parse("/")?, true),
+            Some(path) if path.ends_with('/') => return Err(rejected(PathFault::EmptyElement)),
+            Some(path) => (ModulePath::below(path).map_err(rejected)?, true),
+            None => (ModulePath::parse(path)?, false),
+        };
         Ok(Self {
             host,
-            path: ModulePath::parse(path)?,
+            path,
             pattern,
         })
     }
-}
 
-impl Key {
-    /// The bytes that keys of one host are ordered by, so that each path is followed directly
+    /// Returns why the go command cannot use a key on this host, if that is so: on gopkg.in
+    /// Go requires a version in each path (`splitGopkgIn` of golang.org/x/mod/module), and it
+    /// has rules of its own for some paths (`vcsPaths` of cmd/go/internal/vcs).
+    pub(crate) fn fault_on(&self, host: &Host) -> Option<PathFault> {
+        let path = self.path.as_str();
+        let is_known = match host.as_str() {
+            "hub.jazz.net" => path == "/git" || path.starts_with("/git/"),
+            "rsc.io" => path.is_empty() && !self.pattern,
+            _ => false,
+        };
+        if is_known {
+            return Some(PathFault::KnownToGo);
+        }
+        let path = path.strip_suffix("-unstable").unwrap_or(path);
+        let versioned = path.rsplit_once(".v").is_some_and(|(_, version)| {
+            version == "0" || (!version.starts_with('0') && is_digits(version))
+        });
+        (host.as_str() == "gopkg.in" && (self.pattern || !versioned)).then_some(PathFault::Gopkg)
+    }
+
+    /// Returns the bytes that keys of one host are ordered by, so that each path is followed directly
     /// by everything below it. In plain byte order `-` and `.` come before `/`.
     pub fn order(&self) -> impl Iterator<Item = u8> {
         let star: &[u8] = if self.pattern { b"/*" } else { b"" };
@@ -310,76 +382,58 @@ fn is_import_path_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+')
 }
 
-/// Whether Go accepts `element` as one element of a module path, which is what the `*` of a
-/// pattern may stand for.
+/// Returns whether Go accepts `element` as one element of a module path, which is what the `*`
+/// of a pattern may stand for.
 pub fn is_path_element(element: &str) -> bool {
     !element.is_empty() && !element.starts_with('.') && check_element(element).is_ok()
 }
 
-/// `checkElem` of golang.org/x/mod/module for a module path; the leading dot, which is only
-/// forbidden behind the host, is the caller's.
-fn check_element(element: &str) -> Result<(), String> {
+/// `checkElem` of golang.org/x/mod/module for a module path. The caller checks the leading dot,
+/// which Go allows in no element after the host.
+fn check_element(element: &str) -> Result<(), ElementFault> {
     if element.bytes().all(|b| b == b'.') {
-        return Err(format!("{} is no element", quoted(element)));
+        return Err(ElementFault::Dots(element.into()));
     }
     if element.ends_with('.') {
-        return Err(format!("Go refuses a trailing dot, in {}", quoted(element)));
+        return Err(ElementFault::TrailingDot(element.into()));
     }
-    if let Some(bad) = element
-        .chars()
-        .find(|c| !matches!(c, 'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~'))
-    {
-        return Err(format!(
-            "Go allows only A-Z, a-z, 0-9 and `-._~`, not {}",
-            quoted(&bad.to_string())
-        ));
+    let allowed = |c: char| matches!(c, 'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~');
+    if let Some(bad) = element.chars().find(|&c| !allowed(c)) {
+        return Err(ElementFault::Character(bad));
     }
     let short = element.split('.').next().unwrap_or_default();
     if is_windows_device(short) {
-        return Err(format!(
-            "Go refuses {}, a device name on Windows",
-            quoted(short)
-        ));
+        return Err(ElementFault::Device(short.into()));
     }
-    if let Some((_, tail)) = short.rsplit_once('~')
-        && !tail.is_empty()
-        && tail.bytes().all(|b| b.is_ascii_digit())
-    {
-        return Err(format!(
-            "Go refuses a tilde and digits at the end, in {}",
-            quoted(element)
-        ));
+    match short.rsplit_once('~') {
+        Some((_, tail)) if is_digits(tail) => Err(ElementFault::TildeDigits(element.into())),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_windows_device(name: &str) -> bool {
     let Some((stem, rest)) = name.split_at_checked(3) else {
         return false;
     };
+    let is_one_of = |devices: &[&str]| devices.iter().any(|name| stem.eq_ignore_ascii_case(name));
     match rest.as_bytes() {
-        [] => ["con", "prn", "aux", "nul"]
-            .iter()
-            .any(|device| stem.eq_ignore_ascii_case(device)),
-        [b'1'..=b'9'] => ["com", "lpt"]
-            .iter()
-            .any(|device| stem.eq_ignore_ascii_case(device)),
+        [] => is_one_of(&["con", "prn", "aux", "nul"]),
+        [b'1'..=b'9'] => is_one_of(&["com", "lpt"]),
         _ => false,
     }
 }
 
 /// `SplitPathVersion`: a last element that reads as a version must be /v2 or higher, without
-/// a dot or a leading zero.
-fn check_version(path: &str) -> Result<(), String> {
+/// a dot or a leading zero. Returns the digits of one that is not.
+fn bad_version(path: &str) -> Option<&str> {
     let stem = path.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let digits = &path[stem.len()..];
-    if !stem.ends_with("/v") || digits.is_empty() {
-        return Ok(());
-    }
-    if digits.contains('.') || digits.starts_with('0') || digits == "1" {
-        return Err(format!("Go refuses the version v{digits}"));
-    }
-    Ok(())
+    let bad = digits.contains('.') || digits.starts_with('0') || digits == "1";
+    (stem.ends_with("/v") && bad).then_some(digits)
 }
 
 #[cfg(test)]
@@ -406,6 +460,7 @@ mod tests {
             "con.example",
             "a.b ",
             "é.com",
+            "github.com",
         ] {
             assert!(Host::parse(bad).is_err(), "{bad}");
         }
@@ -421,19 +476,51 @@ mod tests {
             ("/a/v2", "/a/v2"),
             ("/A-b._~c", "/A-b._~c"),
             ("/av1", "/av1"),
-            ("/-a", "/-a"),
+            ("/-a/b", "/-a/b"),
             ("/com10", "/com10"),
         ] {
             assert_eq!(ModulePath::parse(text).unwrap().as_str(), path, "{text}");
         }
         for bad in [
-            "", "a", "//", "/a//b", "/a//", "/.", "/..", "/a/../b", "/.git", "/a.", "/a b", "/a+b",
-            "/é", "/con", "/NUL.txt", "/lpt9", "/a~1", "/v1", "/a/v0", "/a/v1", "/a/v2.0",
-            "/a/v02", "/a?b", "/a%20b",
+            "",
+            "a",
+            "//",
+            "/a//b",
+            "/a//",
+            "/.",
+            "/..",
+            "/a/../b",
+            "/.git",
+            "/a.",
+            "/a b",
+            "/a+b",
+            "/é",
+            "/con",
+            "/NUL.txt",
+            "/lpt9",
+            "/a~1",
+            "/v1",
+            "/a/v0",
+            "/a/v1",
+            "/a/v2.0",
+            "/a/v02",
+            "/a?b",
+            "/a%20b",
+            "/-a",
+            "/x/~a",
+            "/tool.git",
+            "/a.hg/b",
+            "/vendor/x",
+            "/x/vendor",
+            "/a...b",
         ] {
             assert!(ModulePath::parse(bad).is_err(), "{bad}");
         }
-        assert!(ModulePath::parse(&format!("/{}", "a".repeat(MAX_PATH))).is_err());
+        let long = |length: usize| format!("/{}/a", "a".repeat(length));
+        assert!(ModulePath::parse(&long(MAX_ELEMENT)).is_ok());
+        assert!(ModulePath::parse(&long(MAX_ELEMENT + 1)).is_err());
+        assert!(ModulePath::parse(&"/a".repeat(MAX_PATH / 2)).is_ok());
+        assert!(ModulePath::parse(&"/a".repeat(MAX_PATH / 2 + 1)).is_err());
     }
 
     /// The characters that Go's own tests try in a host and in an element behind it.

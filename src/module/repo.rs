@@ -1,156 +1,117 @@
-//! Repository URLs: the third field of go-import.
+//! Repository URLs, the third field of go-import, and addresses for browsers.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
-use super::{Problem, is_invisible, nearest, quoted};
+use super::{Forge, Problem, UrlFault, credentials, is_invisible, nearest};
 
-/// Longer URLs than browsers and servers agree on help nobody.
-const LONGEST: usize = 2048;
+/// The longest URL, in bytes: browsers and servers disagree about longer ones.
+const MAX_URL: usize = 2048;
 
-/// Whether a printable character of ASCII stands in no URL as it is.
-fn is_in_no_url(c: char) -> bool {
-    matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
-}
+/// Hosts of public module proxies: they get a module from its repository, never the other way.
+const PUBLIC_PROXIES: [&str; 5] = [
+    "proxy.golang.org",
+    "sum.golang.org",
+    "goproxy.io",
+    "goproxy.cn",
+    "goproxy.dev",
+];
 
 /// An absolute URL that the go command can hand to a version control system.
 ///
-/// It has a known scheme and a host, no spaces, no password and, over http(s), no user. A URL
-/// that belongs to a pattern has one `*` in its path.
+/// It has a known scheme and a host, no spaces, no password and, except over ssh, no user name.
+/// A URL that belongs to a pattern has one `*` in its path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RepoUrl(Box<str>);
 
 impl RepoUrl {
-    /// The schemes that a version control system of the go command fetches by.
+    /// The schemes by which the version control systems of the go command fetch.
     pub const SCHEMES: [&'static str; 9] = [
         "https", "http", "ssh", "git", "git+ssh", "svn", "svn+ssh", "bzr", "bzr+ssh",
     ];
 
-    /// Takes a repository's URL, as go-import is to carry it.
+    /// Parses a repository's URL as go-import is to carry it.
     ///
     /// # Errors
     ///
-    /// Refuses what `validateRepoRoot` of the go command refuses (no scheme, a `file:` URL),
-    /// what would break the tag (white space), and what nobody means to publish (credentials).
+    /// Rejects what `validateRepoRoot` of the go command and Go's URL parser reject, what would
+    /// break the tag (white space), what nobody means to publish (credentials), and what is not
+    /// a repository (a page in one, a public module proxy).
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let refused =
-            |why: &str| Problem::new(format!("{} is no repository URL: {why}", quoted(text)));
         if text.is_empty() {
-            return Err(Problem::new("the repository URL is empty")
-                .hint("write one such as `https://github.com/bigwhite/gowechat`"));
+            return Err(Problem::EmptyRepo);
         }
-        if text.len() > LONGEST {
-            return Err(refused(&format!("it is longer than {LONGEST} bytes")));
+        if has_credentials(text) {
+            return Err(Problem::Credentials);
         }
-        // One pass for the many that are as they should be; what is wrong with the others
-        // may take longer.
-        if !text
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !is_in_no_url(b.into()))
-        {
-            check_characters(text, refused)?;
+        match check_repo(text) {
+            Ok(()) => Ok(Self(text.into())),
+            Err(why) => Err(Problem::Repo {
+                url: text.into(),
+                why,
+            }),
         }
-        if is_local(text) {
-            return Err(local(refused));
-        }
-        if text
-            .get(..5)
-            .is_some_and(|start| start.eq_ignore_ascii_case("file:"))
-        {
-            return Err(refused("the go command refuses `file:`")
-                .hint("serve the repository over https, or run `git daemon`"));
-        }
-        let split = text.split_once(':');
-        let Some((scheme, rest)) =
-            split.and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
-        else {
-            return Err(without_scheme(text, refused("it has no scheme")));
-        };
-        if !RepoUrl::SCHEMES.contains(&scheme) {
-            let problem = refused(&format!("unknown scheme {}", quoted(scheme)));
-            return Err(
-                match nearest(&scheme.to_ascii_lowercase(), RepoUrl::SCHEMES) {
-                    Some(near) => problem.hint(format!("did you mean `{near}://`?")),
-                    None => problem.hint(format!(
-                        "the go command fetches by {}",
-                        RepoUrl::SCHEMES.join(", ")
-                    )),
-                },
-            );
-        }
-        let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(authority_end);
-        let host_port = match authority.rsplit_once('@') {
-            None => authority,
-            Some((user, host_port)) => {
-                if user.contains(':') || matches!(scheme, "http" | "https") {
-                    let problem = Problem::new("the repository URL has credentials in it").hint(
-                        "the page is public; give the URL without them, and the go command a .netrc",
-                    );
-                    return Err(Problem {
-                        secret: Some(user.into()),
-                        ..problem
-                    });
-                }
-                host_port
-            }
-        };
-        check_host(host_port).map_err(|why| refused(&why))?;
-        if host_port.contains('*') {
-            return Err(refused("a `*` can stand in its path only"));
-        }
-        if path.contains(['?', '#']) {
-            return Err(refused("a repository has no query and no fragment"));
-        }
-        Ok(Self(text.into()))
     }
 
-    /// The URL as text.
+    /// Returns the URL as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What stands before `://`.
+    /// Returns the part before `://`.
     pub fn scheme(&self) -> &str {
-        self.parts().0
+        parts(&self.0).0
     }
 
-    /// The host, without user and port.
+    /// Returns the host as written, without user and port.
     pub fn host(&self) -> &str {
-        let (_, authority, _) = self.parts();
-        split_port(authority).0
+        split_port(parts(&self.0).1).0
     }
 
-    /// How many `*` the URL has.
+    /// Returns the path, with its leading slash; empty for none.
+    pub fn path(&self) -> &str {
+        parts(&self.0).2
+    }
+
+    /// Returns how many `*` the URL has.
     pub fn stars(&self) -> usize {
         self.0.bytes().filter(|&b| b == b'*').count()
     }
 
-    /// The page where a person reads the repository: https, without `.git`.
+    /// Returns the page where a person reads the repository: https, without `.git`.
     ///
-    /// An http URL with a port of its own stays http: no https answers on that port. Over ssh
-    /// and the like the port says nothing about the web server's, and goes.
+    /// An http URL with its own port stays http: https does not answer on that port. Over ssh
+    /// and the like the port is not the web server's, so it is dropped.
     pub fn web(&self) -> WebUrl {
-        let (scheme, authority, path) = self.parts();
+        let web = self.web_with_suffix();
+        match web.0.strip_suffix(".git") {
+            Some(without) => WebUrl(without.into()),
+            None => web,
+        }
+    }
+
+    /// Returns the same with `.git`, which cgit shows in its addresses.
+    pub(super) fn web_with_suffix(&self) -> WebUrl {
+        let (scheme, authority, path) = parts(&self.0);
         let (host, port) = split_port(authority);
         let path = path.trim_end_matches('/');
-        let path = path.strip_suffix(".git").unwrap_or(path);
         WebUrl(match (scheme, port) {
             ("http" | "https", Some(port)) => format!("{scheme}://{host}:{port}{path}").into(),
             _ => format!("https://{host}{path}").into(),
         })
     }
+}
 
-    /// Scheme, authority without the user, and path.
-    fn parts(&self) -> (&str, &str, &str) {
-        // Of a valid URL the first colon ends the scheme.
-        let (scheme, rest) = self.0.split_once(':').unwrap_or(("", &self.0));
-        let rest = rest.trim_start_matches('/');
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let authority = authority
-            .rsplit_once('@')
-            .map_or(authority, |(_, host)| host);
-        (scheme, authority, path)
-    }
+/// Splits a valid URL into scheme, authority without the user, and path.
+fn parts(url: &str) -> (&str, &str, &str) {
+    // The first colon ends the scheme.
+    let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+    let rest = rest.trim_start_matches('/');
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    (scheme, authority, path)
 }
 
 impl fmt::Display for RepoUrl {
@@ -164,48 +125,45 @@ impl fmt::Display for RepoUrl {
 pub struct WebUrl(Box<str>);
 
 impl WebUrl {
-    /// Takes an absolute http(s) URL, such as a documentation site's.
+    /// Parses an absolute http(s) URL, such as a documentation site's.
     ///
     /// # Errors
     ///
-    /// Refuses any other scheme, a missing host, credentials and white space.
+    /// Rejects any other scheme, a missing host, credentials and white space.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let refused =
-            |why: &str| Problem::new(format!("{} is no web address: {why}", quoted(text)));
+        if has_credentials(text) {
+            return Err(Problem::Credentials);
+        }
+        let rejected = |why| Problem::Web {
+            url: text.into(),
+            why,
+        };
         let rest = text
             .strip_prefix("https://")
             .or_else(|| text.strip_prefix("http://"))
-            .ok_or_else(|| {
-                refused("it does not start with `https://`")
-                    .hint("write the whole address, such as `https://pkg.go.dev`")
-            })?;
-        if text.len() > LONGEST {
-            return Err(refused(&format!("it is longer than {LONGEST} bytes")));
+            .ok_or_else(|| rejected(UrlFault::NotWeb))?;
+        if text.len() > MAX_URL {
+            return Err(rejected(UrlFault::TooLong(MAX_URL)));
         }
         // It becomes part of a refresh and of a Location header: ASCII, and nothing that
         // either would have to quote.
-        if text
-            .bytes()
-            .any(|b| !(b'!'..=b'~').contains(&b) || b"\"'<>\\^`{|}".contains(&b))
+        if let Some(bad) = text
+            .chars()
+            .find(|&c| !c.is_ascii_graphic() || is_in_no_url(c) || c == '\'')
         {
-            return Err(
-                refused("it has a character that no URL can have").hint("percent-encode it")
-            );
+            return Err(rejected(UrlFault::Character(bad)));
         }
         let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-        if authority.contains('@') {
-            return Err(refused("it has credentials in it"));
-        }
-        check_host(authority).map_err(|why| refused(&why))?;
+        check_host_port(authority).map_err(rejected)?;
         Ok(Self(text.into()))
     }
 
-    /// The address as text.
+    /// Returns the address as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The host, without the port.
+    /// Returns the host, without the port.
     pub fn host(&self) -> &str {
         let rest = self.0.split_once("://").map_or(&*self.0, |(_, rest)| rest);
         split_port(rest.split(['/', '?', '#']).next().unwrap_or_default()).0
@@ -218,40 +176,114 @@ impl fmt::Display for WebUrl {
     }
 }
 
-/// Whether a text is a path in a file system, of either kind.
-/// Refuses what no URL can have, white space included.
-fn check_characters(text: &str, refused: impl Fn(&str) -> Problem) -> Result<(), Problem> {
-    if text.contains(['\n', '\r']) {
-        return Err(refused("it has a line break in it").hint("write it on one line"));
+/// Whether a URL has a password, a token, or a user name where only ssh has one.
+fn has_credentials(text: &str) -> bool {
+    text.contains("://@") || !credentials(text).is_empty()
+}
+
+/// Whether a printable ASCII character is not allowed in any URL as it is.
+fn is_in_no_url(c: char) -> bool {
+    matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
+}
+
+fn check_repo(text: &str) -> Result<(), UrlFault> {
+    if text.len() > MAX_URL {
+        return Err(UrlFault::TooLong(MAX_URL));
     }
-    // Backslashes are a path's before they are a bad character.
+    // One pass for the many that are right; what is wrong with the others may take longer.
+    let is_plain = |b: u8| b.is_ascii_graphic() && !is_in_no_url(b.into());
+    if !text.bytes().all(is_plain) {
+        check_characters(text)?;
+    }
     if is_local(text) {
-        return Err(local(refused));
+        return Err(UrlFault::Local);
     }
-    if let Some(bad) = text
-        .chars()
-        .find(|&c| c.is_control() || is_invisible(c) || is_in_no_url(c))
+    let starts_file = |start: &str| start.eq_ignore_ascii_case("file:");
+    if text.get(..5).is_some_and(starts_file) {
+        return Err(UrlFault::File);
+    }
+    let Some((scheme, rest)) = text
+        .split_once(':')
+        .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
+    else {
+        return Err(without_scheme(text));
+    };
+    if !RepoUrl::SCHEMES.contains(&scheme) {
+        let advice = match nearest(&scheme.to_ascii_lowercase(), RepoUrl::SCHEMES) {
+            Some(near) => format!("did you mean `{near}://`?"),
+            None => format!("the go command fetches by {}", RepoUrl::SCHEMES.join(", ")),
+        };
+        return Err(UrlFault::Scheme(scheme.into(), advice));
+    }
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host_port = match authority.rsplit_once('@') {
+        None => authority,
+        Some((user, host_port)) => {
+            check_user(user)?;
+            host_port
+        }
+    };
+    check_host_port(host_port)?;
+    if host_port.contains('*') {
+        return Err(UrlFault::Star);
+    }
+    if let Some(end) = text.find(['?', '#']) {
+        return Err(UrlFault::Query(text[..end].into()));
+    }
+    check_escapes(path)?;
+    check_is_repository(text)
+}
+
+/// Rejects what no URL can have, white space included.
+fn check_characters(text: &str) -> Result<(), UrlFault> {
+    if text.contains(['\n', '\r']) {
+        return Err(UrlFault::LineBreak);
+    }
+    if let Some(url) = text
+        .strip_prefix("git ")
+        .or_else(|| text.strip_prefix("go get "))
+        .and_then(|words| {
+            words
+                .split_whitespace()
+                .find(|word| word.contains(['/', ':']))
+        })
     {
-        let bad = quoted(&bad.to_string());
-        let problem = refused(&format!("it has {bad} in it, which no URL can have"));
-        return Err(match text.contains("{{") {
-            true => problem.hint("is it a template that nothing filled in?"),
-            false => problem,
-        });
+        return Err(UrlFault::Command(url.into()));
+    }
+    for (open, close) in [("{{", "}}"), ("${", "}")] {
+        if let Some(start) = text.find(open) {
+            let end = text[start..]
+                .find(close)
+                .map(|end| start + end + close.len());
+            return Err(UrlFault::Template(
+                text[start..end.unwrap_or(text.len())].into(),
+            ));
+        }
+    }
+    // Backslashes are part of a path on Windows before they are a bad character.
+    if is_local(text) {
+        return Err(UrlFault::Local);
+    }
+    let is_bad =
+        |&c: &char| c.is_control() || is_invisible(c) || is_in_no_url(c) || is_lookalike(c);
+    if let Some(bad) = text.chars().find(is_bad) {
+        return Err(UrlFault::Character(bad));
     }
     if text.trim() != text {
-        return Err(refused("it has a space around it").hint("remove the space"));
+        return Err(UrlFault::SpaceAround);
     }
-    if text.contains(char::is_whitespace) {
-        return Err(refused("it has a space in it").hint("write a space in a URL as `%20`"));
+    match text.contains(char::is_whitespace) {
+        true => Err(UrlFault::Space),
+        false => Ok(()),
     }
-    Ok(())
 }
 
-fn local(refused: impl Fn(&str) -> Problem) -> Problem {
-    refused("it is a path of one machine").hint("write the URL that others fetch it from")
+/// Whether a character stands for an ASCII one in text that an editor has improved.
+fn is_lookalike(c: char) -> bool {
+    matches!(c, '\u{2018}'..='\u{201e}' | '\u{ff01}'..='\u{ff5e}' | '\u{a0}' | '\u{3000}')
 }
 
+/// Whether a text is a path in a file system.
 fn is_local(text: &str) -> bool {
     let has_drive =
         matches!(text.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
@@ -261,48 +293,152 @@ fn is_local(text: &str) -> bool {
         || text.starts_with("../")
 }
 
-/// The advice for a URL without a scheme: people write the scp form, or the host alone.
-fn without_scheme(text: &str, problem: Problem) -> Problem {
+/// What to say of a URL without a scheme: people write the scp form, or the host alone.
+fn without_scheme(text: &str) -> UrlFault {
     let (host, path) = text.split_at(text.find([':', '/']).unwrap_or(text.len()));
     let path = path.trim_start_matches([':', '/']);
     let port = path.split('/').next().unwrap_or_default();
     if host.contains('@') {
-        return Problem::new(format!(
-            "{} is no repository URL: it is the scp form, which only git reads",
-            quoted(text)
-        ))
-        .hint(format!("write {}", quoted(&format!("ssh://{host}/{path}"))));
+        return UrlFault::Scp(format!("ssh://{host}/{path}"));
     }
     let meant = if RepoUrl::SCHEMES.contains(&host) {
         format!("{host}://{path}")
     } else if !host.contains('.') {
-        return problem.hint("write one such as `https://github.com/bigwhite/gowechat`");
+        return UrlFault::NoScheme(None);
     } else if port.parse::<u16>().is_ok() {
         format!("https://{host}:{path}")
     } else {
         format!("https://{host}/{path}")
     };
-    problem.hint(format!("write {}", quoted(meant.trim_end_matches('/'))))
+    UrlFault::NoScheme(Some(meant.trim_end_matches('/').to_owned()))
 }
 
-fn check_host(host_port: &str) -> Result<(), String> {
+/// `validUserinfo` of net/url.
+fn check_user(user: &str) -> Result<(), UrlFault> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=%".contains(c);
+    match user.chars().find(|&c| !allowed(c)) {
+        Some(bad) => Err(UrlFault::UserCharacter(bad)),
+        None => check_escapes(user),
+    }
+}
+
+/// `unescape` of net/url: a `%` has two hexadecimal digits after it.
+fn check_escapes(text: &str) -> Result<(), UrlFault> {
+    for (index, _) in text.match_indices('%') {
+        let escape: String = text[index..].chars().take(3).collect();
+        if escape.len() != 3 || !escape[1..].bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(UrlFault::Escape(escape));
+        }
+    }
+    Ok(())
+}
+
+/// `parseHost` and `validOptionalPort` of net/url, with the limits of DNS and TCP.
+fn check_host_port(host_port: &str) -> Result<(), UrlFault> {
     let (host, port) = split_port(host_port);
     if host.is_empty() {
-        return Err("it has no host".into());
+        return Err(UrlFault::NoHost);
     }
-    let is_ipv6 = host.starts_with('[') && host.ends_with(']');
-    let known =
-        |c: char| c.is_alphanumeric() || "-._~*".contains(c) || (is_ipv6 && "[]:".contains(c));
-    if let Some(bad) = host.chars().find(|&c| !known(c)) {
-        return Err(format!("its host has {} in it", quoted(&bad.to_string())));
+    if host.contains(['[', ']']) {
+        let address = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        if address.is_none_or(|address| address.parse::<Ipv6Addr>().is_err()) {
+            return Err(UrlFault::Ipv6(host.into()));
+        }
+    } else if let Some(bad) = host
+        .chars()
+        .find(|&c| !c.is_alphanumeric() && !"-._~*".contains(c))
+    {
+        return Err(UrlFault::HostCharacter(bad));
     }
-    match port.map(str::parse::<u16>) {
-        None | Some(Ok(1..)) => Ok(()),
-        _ => Err(format!("{} is no port", quoted(port.unwrap_or_default()))),
+    match port {
+        None => Ok(()),
+        // Rust takes `+80` for a number; Go does not.
+        Some(port) => match port.parse::<u16>() {
+            Ok(1..) if !port.starts_with('+') => Ok(()),
+            _ => Err(UrlFault::Port(port.into())),
+        },
     }
 }
 
-/// Host and port; the colons within an IPv6 address in brackets are its own.
+/// Rejects a page of a forge, a release of a repository, and a public module proxy.
+fn check_is_repository(url: &str) -> Result<(), UrlFault> {
+    if let Some((repository, version)) = url.rsplit_once('@')
+        && repository.len() > url.rfind('/').unwrap_or_default()
+        && (version.starts_with('v') && version[1..].starts_with(|c: char| c.is_ascii_digit())
+            || matches!(version, "latest" | "main" | "master" | "HEAD"))
+    {
+        return Err(UrlFault::AtVersion(repository.into()));
+    }
+    let (scheme, authority, path) = parts(url);
+    let host = split_port(authority).0.to_ascii_lowercase();
+    if PUBLIC_PROXIES.contains(&host.as_str()) {
+        return Err(UrlFault::PublicProxy);
+    }
+    let elements: Vec<_> = path
+        .split('/')
+        .filter(|element| !element.is_empty())
+        .collect();
+    let is_github = host == "github.com" || host == "www.github.com";
+    if is_github && elements.len() < 2 {
+        let owner = elements.first().unwrap_or(&"OWNER");
+        return Err(UrlFault::Owner(format!("https://github.com/{owner}/NAME")));
+    }
+    // Where the name of the repository ends, and how many elements after it name a page and a
+    // branch.
+    let forge = Forge::infer(&host);
+    let found = |words: &[&str]| {
+        elements
+            .windows(words.len())
+            .position(|window| {
+                window
+                    .iter()
+                    .zip(words)
+                    .all(|(a, b)| b.is_empty() || a == b)
+            })
+            .filter(|&index| index >= 1)
+    };
+    let (end, skipped) = if host == "raw.githubusercontent.com" {
+        (2, 1)
+    } else if let Some(index) = found(&["-", "tree"])
+        .or_else(|| found(&["-", "blob"]))
+        .or_else(|| found(&["-", "raw"]))
+    {
+        (index, 3)
+    } else if let Some(index) = found(&["src", "branch"])
+        .or_else(|| found(&["src", "tag"]))
+        .or_else(|| found(&["src", "commit"]))
+    {
+        (index, 3)
+    } else if elements.len() > 3
+        && (matches!(elements[2], "tree" | "blob") && forge != Some(Forge::Gitlab)
+            || elements[2] == "src" && matches!(forge, Some(Forge::Bitbucket | Forge::Gogs)))
+    {
+        (2, 2)
+    } else if is_github && elements.len() > 2 {
+        (2, elements.len())
+    } else {
+        return Ok(());
+    };
+    let repository = elements.get(..end).unwrap_or(&elements).join("/");
+    let mut directory = elements.get(end + skipped..).unwrap_or_default();
+    // A page of a file: its directory is meant.
+    if directory.last().is_some_and(|last| last.contains('.')) {
+        directory = &directory[..directory.len() - 1];
+    }
+    let authority = match host.as_str() {
+        "raw.githubusercontent.com" => "github.com",
+        _ => authority,
+    };
+    let repo = format!("`repo: {scheme}://{authority}/{repository}`");
+    Err(UrlFault::Page(match directory {
+        [] => repo,
+        directory => format!("{repo} and `subdir: {}`", directory.join("/")),
+    }))
+}
+
+/// Splits host and port; the colons within an IPv6 address in brackets belong to the host.
 fn split_port(host_port: &str) -> (&str, Option<&str>) {
     match host_port.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -356,12 +492,24 @@ mod tests {
             "https://h.example/a#b",
             "https://*.example/a",
             "C:\\src",
+            "https://h.example/%zz",
+            "https://h.example/a%2",
+            "https://h.example:+80/x",
+            "https://h.example:/x",
+            "https://[zz]/x",
+            "https://[1.2.3.4]/x",
+            "https://[[::1]]/x",
+            "ssh://us[er@h.example/a",
+            "ssh://%zz@h.example/a",
+            "svn://bob@h.example/a",
+            "https://@h.example/a",
+            "https://proxy.golang.org",
             "mailto:a@b",
         ] {
             assert!(RepoUrl::parse(url).is_err(), "{url}");
         }
-        let scp = RepoUrl::parse("git@host:a/b").unwrap_err();
-        assert_eq!(scp.hint.unwrap(), "write `ssh://git@host/a/b`");
+        let scp = RepoUrl::parse("git@host:a/b").unwrap_err().to_string();
+        assert!(scp.ends_with("\nwrite `ssh://git@host/a/b`"), "{scp}");
     }
 
     #[test]
@@ -375,6 +523,56 @@ mod tests {
             ("git://h.example/a", "https://h.example/a"),
         ] {
             assert_eq!(RepoUrl::parse(url).unwrap().web().as_str(), web);
+        }
+    }
+
+    #[test]
+    fn a_page_of_a_repository_is_told_from_its_root() {
+        for (url, advice) in [
+            (
+                "https://github.com/a/b/tree/main",
+                "`repo: https://github.com/a/b`",
+            ),
+            (
+                "https://github.com/a/b/tree/main/x/y",
+                "`repo: https://github.com/a/b` and `subdir: x/y`",
+            ),
+            (
+                "https://github.com/a/b/blob/main/x/go.mod",
+                "`repo: https://github.com/a/b` and `subdir: x`",
+            ),
+            (
+                "https://GitHub.com/a/b/issues",
+                "`repo: https://GitHub.com/a/b`",
+            ),
+            (
+                "https://gitlab.com/a/b/c/-/tree/main/x",
+                "`repo: https://gitlab.com/a/b/c` and `subdir: x`",
+            ),
+            (
+                "https://codeberg.org/a/b/src/branch/main/x",
+                "`repo: https://codeberg.org/a/b` and `subdir: x`",
+            ),
+            (
+                "https://raw.githubusercontent.com/a/b/main/x/go.mod",
+                "`repo: https://github.com/a/b` and `subdir: x`",
+            ),
+            (
+                "https://git.example.com:3000/a/b/src/branch/main",
+                "`repo: https://git.example.com:3000/a/b`",
+            ),
+        ] {
+            let problem = RepoUrl::parse(url).unwrap_err().to_string();
+            let (_, hint) = problem.split_once('\n').unwrap();
+            assert_eq!(hint, format!("write {advice}"), "{url}");
+        }
+        for url in [
+            "https://gitlab.com/group/tree/blob/tree",
+            "https://h.example/a/b/src",
+            "https://h.example/tree/a",
+            "https://github.com/a/tree",
+        ] {
+            assert!(RepoUrl::parse(url).is_ok(), "{url}");
         }
     }
 

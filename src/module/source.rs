@@ -4,7 +4,7 @@
 //! internal/source): from them it makes links to the version at hand. It adds the module's
 //! subdirectory itself, so no template has it.
 
-use super::{Problem, RepoUrl, nearest, quoted};
+use super::{Problem, RepoUrl, nearest};
 
 /// The software that shows a repository to a browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,27 +128,31 @@ impl Forge {
         names
     };
 
-    /// Takes a forge's name.
+    /// Parses a forge's name.
     ///
     /// # Errors
     ///
-    /// Refuses a name that is not in the table.
+    /// Rejects a name that is not in the table.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         if let Some(row) = ROWS.iter().find(|row| row.name == text) {
             return Ok(row.forge);
         }
-        let problem = Problem::new(format!("unknown forge {}", quoted(text)));
-        Err(match nearest(&text.to_ascii_lowercase(), Self::NAMES) {
-            Some(name) => problem.hint(format!("did you mean `{name}`?")),
-            None => problem.hint(format!(
+        let advice = match nearest(&text.to_ascii_lowercase(), Self::NAMES) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!(
                 "known are {}; for any other write `display`",
                 Self::NAMES.join(", ")
-            )),
+            ),
+        };
+        Err(Problem::UnknownForge {
+            name: text.into(),
+            advice,
         })
     }
 
     /// The forge that a host is known to run.
     pub fn infer(host: &str) -> Option<Self> {
+        let host = host.to_ascii_lowercase();
         let runs = |pattern: &str| match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
             (Some(start), _) => host.starts_with(start),
             (_, Some(end)) => host.ends_with(end) && host.len() > end.len(),
@@ -173,7 +177,11 @@ impl Forge {
 /// directory and of a line in a file. `branch` stands where the forge's alias would.
 pub fn go_source(repo: &RepoUrl, forge: Forge, branch: Option<&str>) -> String {
     let row = forge.row();
-    let home = repo.web();
+    // cgit shows `.git` in its addresses, unless `remove-suffix` is on.
+    let home = match forge {
+        Forge::Cgit => repo.web_with_suffix(),
+        _ => repo.web(),
+    };
     let fill = |template: &str| {
         template
             .replace("{ref}", branch.unwrap_or(row.reference))
@@ -198,6 +206,7 @@ mod tests {
     fn hosts_tell_the_forge() {
         for (host, forge) in [
             ("github.com", Some(Forge::Github)),
+            ("GitHub.com", Some(Forge::Github)),
             ("github.example.com", Some(Forge::Github)),
             ("gitee.com", Some(Forge::Github)),
             ("gitlab.example.com", Some(Forge::Gitlab)),
@@ -228,8 +237,8 @@ mod tests {
         );
         assert_eq!(
             go_source(&repo, Forge::Cgit, None),
-            "https://git.example.com/a/b https://git.example.com/a/b/tree{/dir} \
-             https://git.example.com/a/b/tree{/dir}/{file}#n{line}"
+            "https://git.example.com/a/b.git https://git.example.com/a/b.git/tree{/dir} \
+             https://git.example.com/a/b.git/tree{/dir}/{file}#n{line}"
         );
     }
 }

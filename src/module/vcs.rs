@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Problem, RepoUrl, nearest, quoted};
+use super::{Forge, Problem, RepoUrl, nearest};
 
 /// The second field of go-import: how the go command fetches the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,25 +32,45 @@ impl Vcs {
         ("mod", Self::Mod),
     ];
 
-    /// Takes a name as go-import spells it.
+    /// Parses a name as go-import spells it.
     ///
     /// # Errors
     ///
-    /// Refuses any other, as the go command does ("unknown vcs").
+    /// Rejects any other, as the go command does ("unknown vcs").
     pub fn parse(text: &str) -> Result<Self, Problem> {
         if let Some((_, vcs)) = Self::ALL.iter().find(|(name, _)| *name == text) {
             return Ok(*vcs);
         }
         let names = Self::ALL.map(|(name, _)| name);
-        let problem = Problem::new(format!("unknown vcs {}", quoted(text)));
-        Err(match nearest(&text.to_ascii_lowercase(), names) {
-            Some(name) => problem.hint(format!("did you mean `{name}`?")),
-            None => problem.hint(format!("the go command knows {}", names.join(", "))),
+        let lower = text.to_ascii_lowercase();
+        let advice = match nearest(&lower, names) {
+            _ if Forge::NAMES.contains(&&*lower) => {
+                "that is a forge, which `forge` names; `vcs` is `git`, `hg` and so on".to_owned()
+            }
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("the go command knows {}", names.join(", ")),
+        };
+        Err(Problem::UnknownVcs {
+            name: text.into(),
+            advice,
         })
     }
 
-    /// The system that a repository's URL tells of: by its suffix, its scheme, or a host that
-    /// has only one; else Git.
+    /// Returns the schemes by which the go command fetches with this system: those of its
+    /// `vcsGit` and so on (cmd/go/internal/vcs), and for `mod` those of `newProxyRepo`
+    /// (cmd/go/internal/modfetch). Bazaar's are those of Go 1.26.
+    pub fn schemes(self) -> &'static [&'static str] {
+        match self {
+            Self::Git => &["https", "http", "ssh", "git", "git+ssh"],
+            Self::Hg => &["https", "http", "ssh"],
+            Self::Svn => &["https", "http", "svn", "svn+ssh"],
+            Self::Bzr => &["https", "http", "bzr", "bzr+ssh"],
+            Self::Fossil | Self::Mod => &["https", "http"],
+        }
+    }
+
+    /// Infers the system from a repository's URL: by its suffix, its scheme, or a host known for
+    /// one system; else Git.
     pub fn infer(repo: &RepoUrl) -> Self {
         const SUFFIXES: [(&str, Vcs); 5] = [
             (".git", Vcs::Git),
@@ -68,7 +88,7 @@ impl Vcs {
             "bzr" | "bzr+ssh" => return Self::Bzr,
             _ => {}
         }
-        match repo.host() {
+        match &*repo.host().to_ascii_lowercase() {
             "hg.sr.ht" | "hg.mozilla.org" => Self::Hg,
             "svn.apache.org" | "svn.code.sf.net" => Self::Svn,
             "chiselapp.com" => Self::Fossil,
@@ -118,7 +138,7 @@ mod tests {
             ("svn://example.com/a", Vcs::Svn),
             ("svn+ssh://example.com/a", Vcs::Svn),
             ("bzr://example.com/a", Vcs::Bzr),
-            ("https://hg.sr.ht/~a/b", Vcs::Hg),
+            ("https://HG.sr.ht/~a/b", Vcs::Hg),
             ("https://hg.sr.ht/~a/b.git", Vcs::Git),
             ("ssh://git@example.com/a/b", Vcs::Git),
         ] {

@@ -10,7 +10,7 @@ use tracing::{error, info};
 
 use crate::config::Config;
 use crate::http::App;
-use crate::module::{Host, Problem, counted};
+use crate::module::{Host, counted};
 use crate::site::{Changes, Site};
 
 /// How often a watched file is looked at. A look is a `stat`, which sees every way of
@@ -65,11 +65,10 @@ impl Reloader {
         let config =
             Config::read(&self.file, self.host.as_ref()).map_err(|error| error.to_string())?;
         let host = config.host.clone().ok_or_else(|| {
-            Problem::new(format!(
+            format!(
                 "{}: it names no host any more, and the command line none",
                 self.file.display()
-            ))
-            .to_string()
+            )
         })?;
         Ok(Site::new(host, config))
     }

@@ -1,0 +1,274 @@
+//! What people meant: libyaml's messages as problems of ours, and advice for keys.
+
+use std::fmt;
+
+use serde::de::{Deserializer as _, Visitor};
+
+use super::model::{MODULE_KEYS, SETTINGS};
+use super::problem::{Problem, Syntax};
+use crate::module::{Key, RepoUrl, nearest, quoted};
+
+/// Turns an error of serde_yaml's, at byte `index` of `text`, into a problem of ours and the
+/// byte at which it is.
+pub(crate) fn explain(text: &str, message: &str, index: Option<usize>) -> (Problem, Option<usize>) {
+    let (before, rest) = index
+        .and_then(|index| text.split_at_checked(index))
+        .unwrap_or((text, ""));
+    let found = rest.chars().next();
+    if message.contains("more than one document") {
+        return second_document(text);
+    }
+    // "paths./a.repo: invalid type: sequence, expected a string at line 1 column 2"
+    if let Some((_, types)) = message.split_once("invalid type: ") {
+        return (wrong_type(types, found), index);
+    }
+    // "did not find expected key at line 3 column 1, while parsing a block mapping at line 1
+    // column 1"; the very first position is left out.
+    let (what, context) = message.split_once(", while ").unwrap_or((message, ""));
+    let what = what.split(" at line ").next().unwrap_or(what);
+    let start = Some(position_in(text, context).unwrap_or(0));
+    let at_end = rest.trim_start().is_empty();
+    let (open, close) = match what.ends_with("'}'") {
+        true => ('{', '}'),
+        false => ('[', ']'),
+    };
+    let (syntax, index) = match what {
+        "unknown anchor" => (Syntax::UnknownAnchor, index),
+        _ if context.starts_with("scanning an alias") => (Syntax::Alias('*'), start),
+        _ if context.starts_with("scanning an anchor") => (Syntax::Alias('&'), start),
+        _ if context.contains("a block scalar") => (Syntax::Block, start),
+        _ if context.contains("directive") || what.contains("YAML document") => {
+            (Syntax::Directive, start)
+        }
+        _ if what.contains("tag") || context.contains(" a tag") => (Syntax::Tag, index),
+        _ if what.contains("tab character") || found == Some('\t') => (Syntax::Tab, index),
+        "did not find expected node content" if at_end => (Syntax::End, index),
+        "found character that cannot start any token" => (
+            Syntax::Start(found.map(String::from).unwrap_or_default()),
+            index,
+        ),
+        "could not find expected ':'" => (Syntax::NoColon, start),
+        "mapping keys are not allowed in this context" | "found unexpected ':'" => {
+            (Syntax::Stray(found.unwrap_or(':')), index)
+        }
+        "mapping values are not allowed in this context" => (Syntax::StrayKey, index),
+        "block sequence entries are not allowed in this context" => (Syntax::StrayDash, index),
+        "did not find expected key" | "did not find expected '-' indicator" => {
+            let syntax = match found {
+                Some(c @ (']' | '}' | ',')) => Syntax::Stray(c),
+                _ if before.trim_end_matches(' ').ends_with(['"', '\'']) => Syntax::AfterQuote,
+                _ => Syntax::Indentation,
+            };
+            (syntax, index)
+        }
+        "did not find expected ',' or '}'" | "did not find expected ',' or ']'" if at_end => {
+            (Syntax::Unclosed { open, close }, start)
+        }
+        "did not find expected ',' or '}'" | "did not find expected ',' or ']'" => {
+            (Syntax::NoComma { open, close }, index)
+        }
+        "found unexpected end of stream" | "found unexpected document indicator" => {
+            (Syntax::OpenQuote, start)
+        }
+        "found unknown escape character"
+        | "did not find expected hexadecimal number"
+        | "found invalid Unicode character escape code" => (Syntax::Escape, index),
+        "did not find expected <document start>" => (Syntax::AfterMap, index),
+        "did not find expected node content" => (Syntax::NoValue, index),
+        _ => (Syntax::Other(what.to_owned()), index),
+    };
+    (syntax.into(), index)
+}
+
+/// "sequence, expected a string at line 1 column 2", in words; `start` is what is there.
+fn wrong_type(types: &str, start: Option<char>) -> Problem {
+    let types = types
+        .rsplit_once(" at line ")
+        .map_or(types, |(types, _)| types);
+    let (found, expected) = types
+        .rsplit_once(", expected ")
+        .unwrap_or((types, "something else"));
+    let is_module = expected.ends_with("`repo`");
+    let (found, advice) = match found.split(' ').next().unwrap_or_default() {
+        "sequence" if start == Some('-') => ("a list", "write it without the dash"),
+        "sequence" => ("a list", "write it without brackets"),
+        "map" => ("a map", "write one value after the colon, on the same line"),
+        "unit" => ("nothing", "write it after the colon, or remove the key"),
+        "boolean" | "integer" | "floating" if is_module => (
+            found.split_once(' ').map_or(found, |(_, value)| value),
+            "write `repo: ` and the repository's URL under the path, indented",
+        ),
+        "string" => (
+            "text",
+            "a key ends in a colon, with a space before its value",
+        ),
+        _ => (
+            "a number",
+            "a key ends in a colon, with a space before its value",
+        ),
+    };
+    Problem::Shape {
+        expected: expected.into(),
+        found: found.into(),
+        advice: advice.into(),
+    }
+}
+
+/// Returns the byte of the position that a context of libyaml's ends in: "… at line 1 column 2".
+fn position_in(text: &str, context: &str) -> Option<usize> {
+    let (_, position) = context.rsplit_once(" at line ")?;
+    let (line, column) = position.split_once(" column ")?;
+    let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.checked_sub(1)?)
+        .map(str::len)
+        .sum();
+    let before = text.get(start..)?.chars().take(column.checked_sub(1)?);
+    Some(start + before.map(char::len_utf8).sum::<usize>())
+}
+
+/// The second document, or what only looks like one. The loader of the first tells no position.
+fn second_document(text: &str) -> (Problem, Option<usize>) {
+    /// Rejects whatever it finds.
+    struct Nothing;
+
+    impl Visitor<'_> for Nothing {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("one document")
+        }
+    }
+
+    let found = serde_yaml::Deserializer::from_str(text)
+        .nth(1)
+        .and_then(|document| document.deserialize_any(Nothing).err());
+    let index = found
+        .as_ref()
+        .and_then(|found| found.location())
+        .map(|at| at.index());
+    match found.map(|found| found.to_string()) {
+        Some(message) if !message.contains("invalid type") => explain(text, &message, index),
+        _ => {
+            let before = index.and_then(|index| text.get(..index)).unwrap_or(text);
+            let mark = before.rfind("\n---").map_or(0, |newline| newline + 1);
+            (Syntax::SecondDocument.into(), Some(mark))
+        }
+    }
+}
+
+/// Finds a character that looks like one of YAML's, from byte `index` to the end of its line.
+pub(super) fn lookalike(text: &str, index: usize) -> Option<(Problem, usize)> {
+    let line = text.get(index..)?.split('\n').next()?;
+    line.char_indices().find_map(|(offset, found)| {
+        let advice = match found {
+            '\u{a0}' | '\u{3000}' => "a space",
+            '\u{ff1a}' => "`:` and a space",
+            '\u{2018}' | '\u{2019}' | '\u{201c}'..='\u{201e}' => "`\"`, or no quote at all",
+            '\u{ff0f}' => "`/`",
+            _ => return None,
+        };
+        Some((Problem::Lookalike { found, advice }, index + offset))
+    })
+}
+
+/// What a key at the top level means that is not known: a synonym, another place, a path.
+pub(super) fn for_setting(key: &str) -> String {
+    let lower = key.to_ascii_lowercase();
+    match lower.as_str() {
+        "<<" => return MERGE.into(),
+        "modules" | "packages" | "imports" | "repos" | "repositories" => {
+            return "did you mean `paths`? Paths may also be at the top level".into();
+        }
+        "domain" | "hostname" | "url" => return "did you mean `host`?".into(),
+        _ => {}
+    }
+    if let Some(name) = nearest(&lower, SETTINGS) {
+        return format!("did you mean `{name}`?");
+    }
+    if MODULE_KEYS.contains(&key) {
+        return format!("`{key}` belongs to a module: indent it under a path");
+    }
+    let path = quoted(&format!("/{key}"));
+    format!(
+        "a path starts with a slash: {path}; settings are {}",
+        SETTINGS.join(", ")
+    )
+}
+
+/// What a key of a module means that is not known.
+pub(super) fn for_module_key(key: &str) -> String {
+    let lower = key.to_ascii_lowercase();
+    let synonym = match lower.as_str() {
+        "<<" => return MERGE.into(),
+        "host" => {
+            return "`host` is a setting; a module on another host has it in its path: \
+                    `other.example/path`"
+                .into();
+        }
+        "repository" | "url" | "git" | "source" => Some("repo"),
+        "desc" | "summary" | "title" => Some("description"),
+        "ref" | "tag" | "revision" => Some("branch"),
+        "dir" | "directory" | "path" | "subdirectory" => Some("subdir"),
+        "private" | "internal" => Some("hidden"),
+        "type" => Some("vcs"),
+        _ => nearest(&lower, MODULE_KEYS),
+    };
+    if let Some(name) = synonym {
+        return format!("did you mean `{name}`?");
+    }
+    if Key::is_path(key) {
+        return "a path starts in the column of the other paths, not under one".into();
+    }
+    if SETTINGS.contains(&key) {
+        return format!("`{key}` is a setting: it starts in the first column");
+    }
+    format!("a module has {}", MODULE_KEYS.join(", "))
+}
+
+const MERGE: &str = "merge keys are not read: write the keys out";
+
+/// What a key under `paths:` means that is not a path.
+pub(super) fn for_key_under_paths(key: &str) -> String {
+    if SETTINGS.contains(&key) {
+        format!("`{key}` is a setting: it starts in the first column, not under `paths`")
+    } else if MODULE_KEYS.contains(&key) {
+        format!("`{key}` belongs to a module: indent it under a path")
+    } else {
+        format!("a path starts with a slash: {}", quoted(&format!("/{key}")))
+    }
+}
+
+/// What text means that is in the place of a module.
+pub(super) fn for_text_as_module(text: &str) -> String {
+    let meant = |text: &str| quoted(&format!("repo: {text}"));
+    if RepoUrl::parse(text).is_ok() {
+        format!("write it under the path, indented: {}", meant(text))
+    } else if let Some(repo) = text.strip_prefix("repo:") {
+        format!("a space follows the colon: {}", meant(repo))
+    } else if let Some(rest) = text.strip_prefix("repo ") {
+        let repo = rest.trim_start_matches(['=', ' ']);
+        format!("a key ends in a colon: {}", meant(repo))
+    } else {
+        "write under the path, indented, `repo: ` and the repository's URL".into()
+    }
+}
+
+/// Returns the other tool whose file this is, by its keys at the top level.
+pub(super) fn other_tool(text: &str) -> Option<&'static str> {
+    let has = |key: &str| {
+        text.match_indices(key).any(|(index, _)| {
+            let before = text[..index].trim_end_matches(['"', ' ', '\t']);
+            let after = text[index + key.len()..].trim_start_matches('"');
+            (before.is_empty() || before.ends_with(['\n', '{', ','])) && after.starts_with(':')
+        })
+    };
+    if has("packages") && has("url") {
+        Some("a sally.yaml (uber-go/sally)")
+    } else if has("domain") && has("repositories") {
+        Some("a vangen.json (4d63.com/vangen)")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,131 @@
+//! What a configuration says, in types that cannot be wrong.
+
+use crate::module::{Forge, Host, Key, RepoUrl, Vcs, WebUrl, go_source};
+
+/// The settings of the file, by their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// The custom domain.
+    Host,
+    /// Seconds for `Cache-Control`.
+    CacheMaxAge,
+    /// The documentation site.
+    Docs,
+    /// What the root of a host shows.
+    Index,
+    /// A map of modules.
+    Paths,
+}
+
+impl Setting {
+    /// Every setting, in the order of [`SETTINGS`].
+    pub(crate) const ALL: [Self; SETTINGS.len()] = [
+        Self::Host,
+        Self::CacheMaxAge,
+        Self::Docs,
+        Self::Index,
+        Self::Paths,
+    ];
+}
+
+/// The keys of the settings.
+pub const SETTINGS: [&str; 5] = ["host", "cache_max_age", "docs", "index", "paths"];
+/// The keys of a module.
+pub const MODULE_KEYS: [&str; 9] = [
+    "repo",
+    "vcs",
+    "subdir",
+    "display",
+    "forge",
+    "branch",
+    "docs",
+    "description",
+    "hidden",
+];
+
+/// A valid configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The default host: the caller's, else the file's `host`, else the first that a key names
+    /// where every key names one; else none.
+    pub host: Option<Host>,
+    /// How long caches may keep a page, in seconds.
+    pub cache_max_age: u32,
+    /// The documentation site; none: no redirect.
+    pub docs: Option<WebUrl>,
+    /// What the root of a host shows.
+    pub index: Index,
+    /// The modules, in the order of the file; at least one.
+    pub modules: Vec<Module>,
+}
+
+/// What `/` shows where no module has that path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Index {
+    /// The list of modules.
+    List,
+    /// Nothing: 404.
+    None,
+    /// A redirect to this address.
+    Redirect(WebUrl),
+}
+
+/// One entry of the file: where a module, or every module of a pattern, has its repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// The path that it answers for.
+    pub key: Key,
+    /// The repository, or the module proxy's address where `vcs` is [`Vcs::Mod`].
+    pub repo: RepoUrl,
+    /// How the go command fetches it.
+    pub vcs: Vcs,
+    /// The module's directory in the repository, relative to its root.
+    pub subdir: Option<Box<str>>,
+    /// How a browser sees the repository, for go-source.
+    pub forge: Option<Forge>,
+    /// The branch that go-source links to; none: the forge's alias for the default branch.
+    pub branch: Option<Box<str>>,
+    /// The last three fields of go-source, in place of what `forge` would make.
+    pub display: Option<Box<str>>,
+    /// Where its documentation is.
+    pub docs: ModuleDocs,
+    /// One line about it.
+    pub description: Option<Box<str>>,
+    /// Whether it stays out of lists and suggestions.
+    pub hidden: bool,
+}
+
+/// Where a module's documentation is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModuleDocs {
+    /// On the documentation site of the whole configuration, under the import path.
+    OnSite,
+    /// At this address.
+    At(WebUrl),
+    /// Nowhere.
+    None,
+}
+
+impl Module {
+    /// The last three fields of go-source; none where nothing tells how a browser sees the
+    /// repository.
+    pub fn source(&self) -> Option<String> {
+        match (&self.display, self.forge) {
+            (Some(display), _) => Some(display.to_string()),
+            (None, Some(forge)) => Some(go_source(&self.repo, forge, self.branch.as_deref())),
+            (None, None) => None,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: None,
+            cache_max_age: 86400,
+            docs: WebUrl::parse("https://pkg.go.dev").ok(),
+            index: Index::List,
+            modules: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The maps of the file: serde visitors for its top level, where modules and settings are mixed,
+//! and for a module.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    Deserialize as _, DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer as _,
+    MapAccess, Visitor,
+};
+
+use super::file::MAX_FILE;
+use super::hints;
+use super::model::{Config, MODULE_KEYS, Module, SETTINGS, Setting};
+use super::problem::Problem;
+use super::raw::RawModule;
+use super::scalar::{REJECTED, Rejection, Text, reject};
+use super::values;
+use crate::module::Key;
+
+/// A file that was read, before the checks that need all of it.
+pub(super) struct Walk<'a> {
+    pub config: Config,
+    /// The bytes at which the modules' keys are, where known.
+    pub keys: Vec<Option<usize>>,
+    /// The entries to leave out, because they are known to be wrong.
+    skipped: &'a [usize],
+    /// How many entries were begun.
+    entries: usize,
+    /// How many bytes the modules have, which with aliases can be more than the file has.
+    bytes: usize,
+}
+
+/// Reads a whole file except the entries in `skipped`.
+pub(super) fn read<'a>(text: &str, skipped: &'a [usize]) -> Result<Walk<'a>, Rejection> {
+    let mut walk = Walk {
+        config: Config::default(),
+        keys: Vec::new(),
+        skipped,
+        entries: 0,
+        bytes: 0,
+    };
+    let index_of = |address: usize| {
+        let index = address.checked_sub(text.as_ptr().addr())?;
+        // The text of a quoted key starts after its quote.
+        let quote = text.get(..index)?.ends_with(['"', '\'']);
+        Some(index - usize::from(quote))
+    };
+    REJECTED.take();
+    let entries = Entries {
+        walk: &mut walk,
+        under_paths: false,
+    };
+    let error = match entries.deserialize(serde_yaml::Deserializer::from_str(text)) {
+        Ok(()) => {
+            for key in &mut walk.keys {
+                *key = key.and_then(index_of);
+            }
+            return Ok(walk);
+        }
+        Err(error) => error,
+    };
+    let index = error.location().map(|location| location.index());
+    let entry = walk.entries.saturating_sub(1);
+    Err(match REJECTED.take() {
+        Some(rejection) => Rejection {
+            index: rejection.index.and_then(index_of).or(index),
+            entry,
+            ..rejection
+        },
+        None => {
+            let (problem, index) = hints::explain(text, &error.to_string(), index);
+            Rejection {
+                problem,
+                index,
+                rewritten: false,
+                entry,
+            }
+        }
+    })
+}
+
+/// Which of the known keys of a map were read, as a bit set; there are fewer than 32.
+#[derive(Default)]
+struct SeenKeys(u32);
+
+impl SeenKeys {
+    /// Returns the index of a key among those that are known. It must not have been read before.
+    fn insert(
+        &mut self,
+        key: &str,
+        known: &[&str],
+        advice: fn(&str) -> String,
+    ) -> Result<usize, Problem> {
+        let Some(index) = known.iter().position(|name| *name == key) else {
+            return Err(Problem::UnknownKey(key.into(), advice(key)));
+        };
+        let bit = 1 << index;
+        if self.0 & bit != 0 {
+            return Err(Problem::Twice(key.into(), None));
+        }
+        self.0 |= bit;
+        Ok(index)
+    }
+}
+
+/// A map from paths to modules: the whole file, with settings among them, or what is under
+/// `paths:`.
+struct Entries<'w, 'a> {
+    walk: &'w mut Walk<'a>,
+    under_paths: bool,
+}
+
+/// A key of [`Entries`].
+enum Entry {
+    Module(Key, Option<usize>),
+    Setting(Setting),
+}
+
+impl<'de> DeserializeSeed<'de> for Entries<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map from paths to modules")
+    }
+
+    /// An empty file.
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    /// A file that is empty except for `---`, or nothing under `paths:`.
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { walk, under_paths } = self;
+        let mut seen = SeenKeys::default();
+        let mut entry = |text: &str, address| {
+            if Key::is_path(text) {
+                return Ok(Entry::Module(Key::parse(text)?, address));
+            }
+            if under_paths {
+                let advice = hints::for_key_under_paths(text);
+                return Err(Problem::NotAPath(text.into(), advice));
+            }
+            let index = seen.insert(text, &SETTINGS, hints::for_setting)?;
+            Ok(Entry::Setting(Setting::ALL[index]))
+        };
+        loop {
+            walk.entries += 1;
+            if walk.skipped.contains(&(walk.entries - 1)) {
+                if map.next_entry::<IgnoredAny, IgnoredAny>()?.is_none() {
+                    return Ok(());
+                }
+                continue;
+            }
+            let Some(entry) = map.next_key_seed(Text::new("a path or a setting", &mut entry))?
+            else {
+                return Ok(());
+            };
+            let config = &mut walk.config;
+            match entry {
+                Entry::Module(key, address) => {
+                    let (module, bytes) = map.next_value_seed(ModuleSeed { key, address })?;
+                    walk.bytes += bytes;
+                    if walk.bytes > MAX_FILE {
+                        return Err(reject(Problem::Aliases, address, false));
+                    }
+                    walk.keys.push(address);
+                    config.modules.push(module);
+                }
+                Entry::Setting(Setting::Host) => config.host = Some(map.next_value()?),
+                Entry::Setting(Setting::CacheMaxAge) => {
+                    let parse = |text: &str, _| values::seconds(text);
+                    config.cache_max_age =
+                        map.next_value_seed(Text::new("a number of seconds", parse))?;
+                }
+                Entry::Setting(Setting::Docs) => {
+                    let parse = |text: &str, _| values::docs_site(text);
+                    config.docs = map.next_value_seed(Text::new("a URL or `none`", parse))?;
+                }
+                Entry::Setting(Setting::Index) => config.index = map.next_value()?,
+                Entry::Setting(Setting::Paths) => map.next_value_seed(Entries {
+                    walk: &mut *walk,
+                    under_paths: true,
+                })?,
+            }
+        }
+    }
+}
+
+/// What is under a module's key, and how many bytes it has.
+struct ModuleSeed {
+    key: Key,
+    address: Option<usize>,
+}
+
+impl<'de> DeserializeSeed<'de> for ModuleSeed {
+    type Value = (Module, usize);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ModuleSeed {
+    type Value = (Module, usize);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map with `repo`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        let advice = hints::for_text_as_module(text);
+        Err(reject(
+            Problem::TextAsModule(text.into(), advice),
+            None,
+            false,
+        ))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        let problem = Problem::EmptyModule(self.key.to_string());
+        Err(reject(problem, self.address, false))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let map = CheckedKeys(map, SeenKeys::default());
+        let raw = RawModule::deserialize(MapAccessDeserializer::new(map))?;
+        raw.into_module(self.key)
+            .map_err(|(problem, address)| reject(problem, address.or(self.address), false))
+    }
+}
+
+/// A module's map, whose keys are checked before derived code sees them: serde reports unknown
+/// and repeated keys as text and without their places.
+struct CheckedKeys<A>(A, SeenKeys);
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for CheckedKeys<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        let seen = &mut self.1;
+        let check = |text: &str, _| seen.insert(text, &MODULE_KEYS, hints::for_module_key);
+        match self
+            .0
+            .next_key_seed(Text::new("a key of a module", check))?
+        {
+            Some(index) => seed
+                .deserialize(MODULE_KEYS[index].into_deserializer())
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.0.next_value_seed(seed)
+    }
+}

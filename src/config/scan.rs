@@ -1,0 +1,331 @@
+//! One linear pass over the text before the YAML parser sees it, whose time grows with the depth
+//! of brackets and whose memory grows with the number of values.
+//!
+//! It follows libyaml just closely enough to know what is a bracket and what is text.
+
+use super::problem::Problem;
+
+/// A module is two levels deep.
+const MAX_DEPTH: usize = 64;
+/// A value takes the parser about 140 bytes, so one for every five bytes of a file takes 28 times
+/// its size. Files of the shortest modules that a forge can have stay below that.
+const BYTES_PER_VALUE: usize = 5;
+/// No text is longer, in bytes: the limit of each value is lower, and this one holds for all.
+pub(super) const MAX_TEXT: usize = 4096;
+/// How many values a small file may have, whatever its size.
+const FREE_VALUES: usize = 200_000;
+
+/// Rejects what YAML allows in no file, what its parser cannot take in bounded time and memory,
+/// tags, and merge conflicts. An error comes with the byte at which it is.
+pub(super) fn check(text: &str) -> Result<(), (Problem, usize)> {
+    check_characters(text)?;
+    let mut scanner = Scanner::default();
+    let mut start = 0;
+    for line in text.split_inclusive(['\n', '\r']) {
+        scanner
+            .line(line)
+            .map_err(|(problem, index)| (problem, start + index))?;
+        start += line.len();
+    }
+    match scanner.values > text.len() / BYTES_PER_VALUE + FREE_VALUES {
+        true => Err((Problem::TooDense, 0)),
+        false => Ok(()),
+    }
+}
+
+/// Line breaks of Unicode are rejected because the parser counts them as lines and editors do
+/// not; U+FFFE and U+FFFF because no XML or HTML may have them.
+fn check_characters(text: &str) -> Result<(), (Problem, usize)> {
+    let bad = |c: char| match c {
+        '\t' | '\n' | '\r' | ' '..='~' => false,
+        '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => true,
+        c => c.is_control(),
+    };
+    match text.find(bad) {
+        None => Ok(()),
+        Some(_) if text.contains('\0') => Err((
+            Problem::Character('\0'),
+            text.find('\0').unwrap_or_default(),
+        )),
+        Some(index) => {
+            let found = text[index..].chars().next().unwrap_or_default();
+            Err((Problem::Character(found), index))
+        }
+    }
+}
+
+/// What is known at the end of a line.
+#[derive(Default)]
+struct Scanner {
+    /// How many brackets are open.
+    depth: usize,
+    /// How many values there are, or at least what takes the parser as much memory.
+    values: usize,
+    /// The quote that is open.
+    quote: Option<u8>,
+    /// Whether text without quotes may go on.
+    plain: bool,
+    /// The first column that belongs to the last key, dash or question mark.
+    inside: usize,
+    /// The indentation of the block of text (`|` or `>`) that is open; then whether its first
+    /// line, which may set it, is still to come.
+    block: Option<(usize, bool)>,
+}
+
+impl Scanner {
+    fn line(&mut self, line: &str) -> Result<(), (Problem, usize)> {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let is_blank = line.trim().is_empty();
+        if let Some((least, first)) = self.block {
+            if is_blank || indent >= least {
+                let widest = if first { least.max(indent) } else { least };
+                self.block = Some((widest, first && is_blank));
+                return Ok(());
+            }
+            self.block = None;
+        }
+        if is_blank {
+            return Ok(());
+        }
+        if self.quote.is_none() && self.depth == 0 {
+            let mark = line.trim_end();
+            let is_side = mark.starts_with("<<<<<<< ") || mark.starts_with(">>>>>>> ");
+            if is_side || mark == "=======" {
+                return Err((Problem::Conflict(mark.into()), 0));
+            }
+            self.plain &= indent >= self.inside;
+        }
+        if self.quote.is_none()
+            && let Some(found @ ('\u{a0}' | '\u{3000}')) = line[indent..].chars().next()
+        {
+            let advice = "indent with spaces";
+            return Err((Problem::Lookalike { found, advice }, indent));
+        }
+        let is_marker =
+            self.quote.is_none() && (line.starts_with("---") || line.starts_with("..."));
+        let mut at = indent;
+        if is_marker && line[3..].starts_with(char::is_whitespace) {
+            (self.plain, self.inside, at) = (false, 0, 3);
+        }
+        self.tokens(line, at)
+    }
+
+    fn tokens(&mut self, line: &str, mut at: usize) -> Result<(), (Problem, usize)> {
+        let bytes = line.as_bytes();
+        let is_space = |at: usize| bytes.get(at).is_none_or(u8::is_ascii_whitespace);
+        // Where the last token starts, the last key, and the last byte that is not white space.
+        let (mut token, mut key, mut last) = (at, "", b'-');
+        while at < bytes.len() {
+            let byte = bytes[at];
+            let is_text = self.plain || self.quote.is_some();
+            if is_text && at - token > MAX_TEXT && byte.is_ascii() {
+                let text = line.get(token..at).unwrap_or_default();
+                return Err((Problem::TooLong(text.into(), MAX_TEXT), token));
+            }
+            if let Some(quote) = self.quote {
+                if byte == quote && quote == b'\'' && bytes.get(at + 1) == Some(&quote)
+                    || byte == b'\\' && quote == b'"'
+                {
+                    at += 1;
+                } else if byte == quote {
+                    (self.quote, last) = (None, quote);
+                }
+                at += 1;
+                continue;
+            }
+            let in_brackets = self.depth > 0;
+            let starts = !self.plain;
+            if starts && !byte.is_ascii_whitespace() && byte != b':' && byte != b'#' {
+                token = at;
+            }
+            match byte {
+                b' ' | b'\t' | b'\n' | b'\r' => {}
+                b'#' if at == 0 || is_space(at - 1) => {
+                    let is_text = matches!(key, "description" | "branch" | "title");
+                    if starts && is_text && last == b':' && !is_space(at + 1) {
+                        return Err((Problem::CommentAsText(line[at..].trim_end().into()), at));
+                    }
+                    self.plain = false;
+                    return Ok(());
+                }
+                b'[' | b'{' if in_brackets || starts => {
+                    (self.depth, self.values, self.plain) =
+                        (self.depth + 1, self.values + 2, false);
+                    if self.depth > MAX_DEPTH {
+                        return Err((Problem::TooDeep(MAX_DEPTH), at));
+                    }
+                }
+                b']' | b'}' if in_brackets => (self.depth, self.plain) = (self.depth - 1, false),
+                b',' if in_brackets => self.plain = false,
+                b':' if is_space(at + 1)
+                    || in_brackets && (starts || b",[]{}".contains(&bytes[at + 1])) =>
+                {
+                    if !in_brackets {
+                        self.inside = token + 1;
+                    }
+                    // Without a key before it, the key is an empty value.
+                    self.values += usize::from(b"-?:,[{".contains(&last));
+                    (self.plain, key) = (false, line.get(token..at).unwrap_or_default());
+                }
+                b'-' | b'?' if starts && is_space(at + 1) => {
+                    (self.inside, self.values) = (at + 1, self.values + 2);
+                }
+                _ if !starts => {}
+                b'"' | b'\'' => (self.quote, self.values) = (Some(byte), self.values + 1),
+                b'|' | b'>' if !in_brackets => {
+                    let digit = line[at + 1..].trim_start_matches(['+', '-']).as_bytes();
+                    self.block = Some(match digit.first() {
+                        Some(digit @ b'1'..=b'9') => (
+                            self.inside.saturating_sub(1) + usize::from(digit - b'0'),
+                            false,
+                        ),
+                        _ => (self.inside.max(1), true),
+                    });
+                    self.values += 1;
+                    return Ok(());
+                }
+                b'!' | b'&' | b'*' => {
+                    let word = line[at..].split(|c: char| c.is_whitespace() || ",[]{}".contains(c));
+                    let word = word.into_iter().next().unwrap_or_default();
+                    if byte == b'!' && !matches!(word, "!!str" | "!!map") {
+                        return Err((Problem::Tag(word.into()), at));
+                    }
+                    self.values += 1;
+                    at += word.len() - 1;
+                }
+                _ => (self.plain, self.values) = (true, self.values + 1),
+            }
+            if !byte.is_ascii_whitespace() {
+                last = byte;
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_yaml::Value;
+
+    use super::*;
+
+    fn depth(value: &Value) -> usize {
+        match value {
+            Value::Sequence(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
+            Value::Mapping(map) => {
+                1 + map
+                    .iter()
+                    .map(|(key, value)| depth(key).max(depth(value)))
+                    .max()
+                    .unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn brackets_count_only_where_they_are_not_text() {
+        let many = "[".repeat(MAX_DEPTH + 1);
+        for text in [
+            format!("/a: {many}"),
+            format!("a: text\n  \"b\n/z: {many}"),
+            format!("a: |\n  x\nb: {many}"),
+            format!("a:\n  b: |\n  c: {many}"),
+            format!("a: |2\n{many}"),
+            format!("a: |\r{many}"),
+            format!("a: 'x''y' # '\nb: {many}"),
+            format!("--- {many}"),
+            format!("a: {}", "{a: ".repeat(MAX_DEPTH + 1)),
+        ] {
+            assert!(
+                matches!(check(&text), Err((Problem::TooDeep(_), _))),
+                "{text}"
+            );
+        }
+        for text in [
+            format!("a: \"{many}\""),
+            format!("a: 'it''s {many}'"),
+            format!("a: text {many}"),
+            format!("a: # {many}"),
+            format!("a: |\n  '\n  {many}\n"),
+            format!("a: text\n  more {many}"),
+            "a: [b]\n".repeat(MAX_DEPTH + 1),
+        ] {
+            assert_eq!(check(&text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_comments_and_conflicts_have_a_place() {
+        for (text, at) in [
+            ("a: !x b", 3),
+            ("!x\na: b", 0),
+            ("{a: !x b}", 4),
+            ("/a:\n  description: #1", 19),
+            ("a:\n<<<<<<< HEAD\n", 3),
+            ("/a:\n\u{a0}\u{a0}repo: x", 4),
+        ] {
+            assert_eq!(check(text).unwrap_err().1, at, "{text}");
+        }
+        for text in [
+            "a: !!str b",
+            "a: b !x",
+            "a: \"!x\"",
+            "a: # b",
+            "/a: #1\n  repo: x",
+            "  description: x #1",
+            "description: # none",
+        ] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_counted() {
+        assert_eq!(
+            check(&format!("[{}]", "1, ".repeat(1 << 20))),
+            Err((Problem::TooDense, 0))
+        );
+        assert_eq!(
+            check(&"/a: {repo: https://github.com/a/b}\n".repeat(1 << 17)),
+            Ok(())
+        );
+        assert_eq!(
+            check(&"\"/a\":{\"repo\":\"https://github.com/a/b\"},\n".repeat(1 << 17)),
+            Ok(())
+        );
+    }
+
+    /// What changes the meaning of the text after it.
+    const PIECES: [&str; 26] = [
+        "\n", "\n  ", "\n    ", " ", ": ", "a: ", "- ", "? ", "[", "]", "{", "}", ", ", " #",
+        "&a ", "*a", "|\n", ">-\n", "|2\n", "\"", "'", "\\", "x", "a", "--- ", "\r",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 4096,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        /// Whatever comes before them, brackets that libyaml takes for brackets are counted.
+        #[test]
+        fn no_bracket_goes_uncounted(
+            pieces in prop::collection::vec(0..PIECES.len(), 0..24),
+        ) {
+            const DEEP: usize = 100;
+            let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+            for key in ["", "\n", "\nz: ", "\n  z: ", "\"\nz: ", "'\nz: "] {
+                let text = format!("{text}{key}{}{}", "[".repeat(DEEP), "]".repeat(DEEP));
+                if let Ok(value) = serde_yaml::from_str::<Value>(&text)
+                    && depth(&value) >= DEEP
+                {
+                    prop_assert!(check(&text).is_err(), "{text:?}");
+                }
+            }
+        }
+    }
+}
