@@ -199,6 +199,14 @@ fn check_path_element(element: &str) -> Result<(), PathFault> {
     Ok(())
 }
 
+/// Whether Go reads `element` as a version: `v` and digits or dots, as in `SplitPathVersion`
+/// (golang.org/x/mod/module). Not all of them are valid in a module path.
+fn is_version(element: &str) -> bool {
+    element.strip_prefix('v').is_some_and(|rest| {
+        !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    })
+}
+
 /// Whether the go command takes an import path with this element for a repository's own
 /// address (the last entry of `vcsPaths` in cmd/go/internal/vcs), and asks no server.
 fn has_vcs_suffix(element: &str) -> bool {
@@ -382,10 +390,15 @@ fn is_import_path_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+')
 }
 
-/// Returns whether Go accepts `element` as one element of a module path, which is what the `*`
-/// of a pattern may stand for.
+/// Returns whether the `*` of a pattern may stand for `element`: Go accepts it in a module path
+/// and asks the server for it. A version belongs to the module above.
 pub fn is_path_element(element: &str) -> bool {
-    !element.is_empty() && !element.starts_with('.') && check_element(element).is_ok()
+    !element.is_empty()
+        && !element.starts_with('.')
+        && !element.contains("...")
+        && !is_version(element)
+        && !has_vcs_suffix(element)
+        && check_element(element).is_ok()
 }
 
 /// `checkElem` of golang.org/x/mod/module for a module path. The caller checks the leading dot,

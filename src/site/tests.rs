@@ -186,3 +186,29 @@ fn a_list_is_capped_and_says_what_it_leaves_out() {
     let (shown, left_out) = lines(&site, "");
     assert_eq!((shown.len(), left_out), (LONGEST_LIST, 5));
 }
+
+#[test]
+fn a_pattern_matches_no_version_and_no_vcs_suffix() {
+    let text = "/q:\n  repo: https://h.example/q\n/q/*:\n  repo: https://h.example/q-*\n\
+                /only/*:\n  repo: https://h.example/only-*\n";
+    let config = Config::parse("vanity.yaml", text, Some(&Host::parse("a.b").unwrap())).unwrap();
+    let site = Site::new(config.host.clone().unwrap(), config);
+    let found = |path: &str| {
+        let request = RequestPath::parse(path).unwrap();
+        let found = site.hosts()[0].look_up(&request)?;
+        Some((found.module().key.to_string(), found.subpath().to_owned()))
+    };
+    let answer = |key: &str, subpath: &str| Some((key.to_owned(), subpath.to_owned()));
+    for element in ["v2", "v1", "v0.1", "v02", "x.git", "x.bzr", "x...y"] {
+        let below = format!("/{element}");
+        assert_eq!(found(&format!("/q{below}")), answer("/q", &below));
+        assert_eq!(
+            found(&format!("/q{below}/x")),
+            answer("/q", &format!("{below}/x"))
+        );
+        assert_eq!(found(&format!("/only{below}")), None);
+    }
+    for element in ["v", "v2x", "x.gits"] {
+        assert_eq!(found(&format!("/q/{element}/v2")), answer("/q/*", "/v2"));
+    }
+}
