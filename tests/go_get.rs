@@ -4,7 +4,7 @@ mod lab;
 mod support;
 
 use lab::modules::{self, PATHS, PRINTED, PROGRAM, VANITY};
-use lab::{Lab, Scheme, enter, enter_and_fail, processes_of};
+use lab::{Commit, Lab, Scheme, enter, enter_and_fail, processes_of};
 
 /// The rule that people have in their nginx.
 const RULE: &str = r#"
@@ -104,6 +104,50 @@ fn a_folder_above_modules_is_not_found_and_in_nobodys_way() {
             assert!(said.contains("no module at tonybai.com/x"), "{said}");
             assert!(!said.contains("go-import"), "{said}");
         }
+    });
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn a_major_version_belongs_to_the_module_next_to_a_pattern() {
+    enter(|mut lab| {
+        for (name, versions) in [
+            ("q", [("v1.1.0", "q"), ("v2.2.0", "q/v2")]),
+            ("q-tool", [("v1.3.0", "q/tool"), ("v3.4.0", "q/tool/v3")]),
+        ] {
+            let texts = versions.map(|(_, path)| {
+                let module = format!("module tonybai.com/{path}\n");
+                (module, modules::package("q", path))
+            });
+            let files = texts
+                .each_ref()
+                .map(|(module, source)| [("go.mod", &**module), ("q.go", &**source)]);
+            let commits = [0, 1].map(|nth| Commit {
+                tag: versions[nth].0,
+                files: &files[nth],
+            });
+            lab.repository(name, &commits);
+        }
+        lab.govanityurls(
+            "/q:\n  repo: https://git.example/q.git\n\
+             /q/*:\n  repo: https://git.example/q-*.git\n",
+            &["-host", "tonybai.com"],
+        );
+        let rule = RULE.replace("/gowechat", "/q");
+        lab.nginx(Scheme::Https, &[("tonybai.com", &rule)]);
+        for go in lab.go_commands() {
+            for (path, version) in [
+                ("tonybai.com/q/v2", "v2.2.0"),
+                ("tonybai.com/q", "v1.1.0"),
+                ("tonybai.com/q/tool", "v1.3.0"),
+                ("tonybai.com/q/tool/v3", "v3.4.0"),
+            ] {
+                go.get(path);
+                assert_eq!(go.version_of(path), version, "{path}");
+            }
+        }
+        let requests = lab.requests();
+        assert!(!requests.contains("q-v2"), "{requests}");
     });
 }
 
