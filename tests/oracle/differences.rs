@@ -46,7 +46,7 @@ pub const PATHS: &[Stricter] = &[
         what: "`vendor` as the last element",
         why: "nothing below it can be imported",
         example: "h.example/a/vendor",
-        applies: |path| path.ends_with("/vendor"),
+        applies: |path| path.trim_end_matches('/').ends_with("/vendor"),
     },
     Stricter {
         what: "a pattern below a version that is not valid at the end of a path",
@@ -74,10 +74,7 @@ pub const REPOS: &[Stricter] = &[
         what: "no `//` after the scheme, or no host",
         why: "codehost.NewRepo wants `://`, and there is no server to ask without a host",
         example: "https:/h.example/r",
-        applies: |url| {
-            let host = authority(url).rsplit('@').next().unwrap_or_default();
-            host.split(':').next() == Some("")
-        },
+        applies: |url| host_and_port(url).split(':').next() == Some(""),
     },
     Stricter {
         what: "a scheme in upper case",
@@ -97,22 +94,23 @@ pub const REPOS: &[Stricter] = &[
     },
     Stricter {
         what: "white space, control, invisible and other characters that no URL has as they are",
-        why: "white space ends the field in the tag; the others are slips",
+        why: "white space ends the field in the tag, U+FFFE the page; the others are slips",
         example: "https://h.example/a b",
         applies: |url| {
-            let is_invisible = |c: char| c.is_control() || "\u{202e}\u{fffe}\u{ffff}".contains(c);
-            url.contains(|c: char| {
-                c.is_whitespace() || is_invisible(c) || "\"<>\\^`{|}".contains(c)
-            })
+            let is_bad = |c: char| c.is_whitespace() || !go_rules::is_xml_char(c) || c.is_control();
+            url.contains(|c: char| is_bad(c) || "\u{202e}\"<>\\^`{|}".contains(c))
         },
     },
     Stricter {
         what: "a character in the host that no name in DNS has",
-        why: "it cannot be resolved",
+        why: "it cannot be resolved; brackets are those of an IPv6 address",
         example: "https://h!x/r",
         applies: |url| {
-            let host = authority(url).rsplit('@').next().unwrap_or_default();
-            host.contains(|c: char| !(c.is_alphanumeric() || "-._~:[]".contains(c)))
+            let host = host_and_port(url);
+            let more = if host.starts_with('[') { "[]:" } else { ":" };
+            host.contains(|c: char| {
+                !(c.is_alphanumeric() || "-._~".contains(c) || more.contains(c))
+            })
         },
     },
     Stricter {
@@ -120,11 +118,9 @@ pub const REPOS: &[Stricter] = &[
         why: "nothing can listen there",
         example: "https://h.example:0/r",
         applies: |url| {
-            let host = authority(url).rsplit('@').next().unwrap_or_default();
-            let after = host.rsplit(']').next().unwrap_or_default();
-            after
-                .split_once(':')
-                .is_some_and(|(_, port)| !port.parse::<u16>().is_ok_and(|port| port > 0))
+            let after = host_and_port(url).rsplit(']').next().unwrap_or_default();
+            let port = after.split_once(':').map(|(_, port)| port);
+            port.is_some_and(|port| !port.parse::<u16>().is_ok_and(|port| port > 0))
         },
     },
     Stricter {
@@ -138,38 +134,25 @@ pub const REPOS: &[Stricter] = &[
         why: "that is the page that the tag is on",
         example: "https://h.example/m",
         applies: |url| {
-            let rest = url
-                .split_once("://")
-                .map_or("", |(_, rest)| rest)
-                .to_lowercase();
-            rest == "h.example/m"
-                || rest.starts_with("h.example/m/")
-                || rest.starts_with("h.example/m.")
+            let host = host_and_port(url).split(':').next();
+            host == Some("h.example") && path(url).starts_with("/m")
         },
     },
     Stricter {
         what: "a public module proxy",
         why: "it has modules of everybody, and no repository",
         example: "https://proxy.golang.org",
-        applies: |url| authority(url).ends_with("proxy.golang.org"),
+        applies: |url| host_and_port(url).contains("proxy"),
     },
     Stricter {
         what: "a page in a repository, or an owner without one, on a forge",
         why: "no system can fetch it",
         example: "https://github.com/a/b/tree/main/sub",
         applies: |url| {
-            let is_page = ["/tree/", "/blob/", "/src/branch/", "/raw/"]
-                .iter()
-                .any(|page| url.contains(page));
-            let path = url
-                .split_once("://")
-                .and_then(|(_, rest)| rest.split_once('/'))
-                .map_or("", |(_, path)| path);
-            let elements = path
-                .split('/')
-                .filter(|element| !element.is_empty())
-                .count();
-            is_page || authority(url).to_lowercase().ends_with("github.com") && elements < 2
+            let elements = path(url).split('/').filter(|element| !element.is_empty());
+            let is_github = host_and_port(url).to_lowercase().ends_with("github.com");
+            let pages = ["/tree/", "/blob/", "/src/", "/raw/", "/-/"];
+            pages.iter().any(|page| url.contains(page)) || is_github && elements.count() != 2
         },
     },
 ];
@@ -188,11 +171,12 @@ pub const SUBDIRS: &[Stricter] = &[
         },
     },
     Stricter {
-        what: "white space, quotation marks and the like",
-        why: "white space ends the field in the tag; the others are slips",
+        what: "white space, quotation marks, U+FFFE and the like",
+        why: "white space ends the field in the tag, U+FFFE the page; the others are slips",
         example: "a b",
         applies: |subdir| {
-            subdir.contains(|c: char| c.is_whitespace() || c.is_control() || "\"'<>\\".contains(c))
+            let is_bad = |c: char| c.is_whitespace() || !go_rules::is_xml_char(c) || c.is_control();
+            subdir.contains(|c: char| is_bad(c) || "\"'<>\\".contains(c))
         },
     },
 ];
@@ -203,6 +187,7 @@ pub const SUBDIRS: &[Stricter] = &[
 pub const LAXER_SYSTEMS: &[(&str, &str)] =
     &[("bzr", "Go 1.27 dropped it; older releases fetch it")];
 
+/// The host of an import path.
 fn host(path: &str) -> &str {
     path.split('/').next().unwrap_or_default()
 }
@@ -216,6 +201,17 @@ fn authority(url: &str) -> &str {
         .split(['/', '?', '#'])
         .next()
         .unwrap_or_default()
+}
+
+/// A URL's host and port.
+fn host_and_port(url: &str) -> &str {
+    authority(url).rsplit('@').next().unwrap_or_default()
+}
+
+/// A URL's path, with all that follows.
+fn path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    &rest[rest.find('/').unwrap_or(rest.len())..]
 }
 
 /// Differences of one run, by kind.
