@@ -57,6 +57,12 @@ pub const PATHS: &[Stricter] = &[
             parent.rsplit('/').next().is_some_and(go_rules::is_version)
         },
     },
+    Stricter {
+        what: "`.v-unstable` without a number on gopkg.in",
+        why: "Go's check overlooks it",
+        example: "gopkg.in/a.v-unstable",
+        applies: |path| path.starts_with("gopkg.in/") && path.contains(".v-unstable"),
+    },
 ];
 
 /// Repository URLs.

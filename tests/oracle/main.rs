@@ -129,8 +129,8 @@ const REPO_CASES: &[&str] = &[
 fn paths_are_accepted_as_go_accepts_them() {
     let mut random = Random::new();
     let mut paths: BTreeSet<String> = PATH_CASES.iter().map(|path| (*path).to_owned()).collect();
-    paths.extend(random.draw_many(3000, &generate::import_path()));
-    paths.extend(random.draw_many(4000, &mutated(owned(PATH_CASES))));
+    paths.extend(random.draw_many(6000, &generate::import_path()));
+    paths.extend(random.draw_many(8000, &mutated(owned(PATH_CASES))));
     let paths: Vec<String> = paths
         .into_iter()
         .filter(|path| !path.contains("://"))
@@ -195,8 +195,8 @@ fn repositories_are_accepted_as_go_accepts_them() {
     for vcs in ["git", "hg", "svn", "bzr", "fossil", "mod", "cvs", "Git", ""] {
         let count = if Vcs::parse(vcs).is_ok() { 1 } else { 10 };
         let mut repos: BTreeSet<String> = REPO_CASES.iter().map(|&repo| repo.to_owned()).collect();
-        repos.extend(random.draw_many(700 / count, &generate::repo()));
-        repos.extend(random.draw_many(700 / count, &mutated(owned(REPO_CASES))));
+        repos.extend(random.draw_many(1500 / count, &generate::repo()));
+        repos.extend(random.draw_many(1500 / count, &mutated(owned(REPO_CASES))));
         let examples = REPOS.iter().map(|case| case.example.to_owned());
         let repos: Vec<_> = examples.chain(repos).collect();
         let as_git = LAXER_SYSTEMS.iter().any(|(system, _)| *system == vcs);
@@ -278,11 +278,11 @@ fn schemes_are_those_that_go_lists() {
 fn subdirs_are_accepted_as_go_accepts_them() {
     let mut random = Random::new();
     let mut subdirs: BTreeSet<String> = random
-        .draw_many(1500, &generate::subdir())
+        .draw_many(3000, &generate::subdir())
         .into_iter()
         .collect();
     let bases = owned(&["clients/go", "a", "/a", "-a", "a/-b", "a/../b"]);
-    subdirs.extend(random.draw_many(1000, &mutated(bases)));
+    subdirs.extend(random.draw_many(2000, &mutated(bases)));
     let examples = SUBDIRS.iter().map(|case| case.example.to_owned());
     let subdirs: Vec<_> = examples
         .chain(subdirs.into_iter().filter(|subdir| !subdir.is_empty()))
@@ -328,7 +328,7 @@ fn no_text_breaks_the_tags_of_a_page() {
     let display =
         generate::text().prop_map(|text| format!("https://h/{text} https://h/{text}{{/dir}} _"));
     let docs = generate::text().prop_map(|text| format!("https://h/{text}"));
-    for _ in 0..700 {
+    for _ in 0..1000 {
         for (key, value) in [
             ("description", random.draw(&generate::text())),
             ("display", random.draw(&display)),
@@ -524,7 +524,7 @@ fn random_sites() -> Vec<RandomSite> {
     let mut random = Random::new();
     let key = (generate::path(2), select(&["", "", "/*"][..])).prop_map(|(path, star)| path + star);
     let mut number = 0;
-    (0..1200)
+    (0..2500)
         .map(|nth| {
             let host = format!("h{nth}.example");
             let accepts = |key: &String| {

@@ -41,68 +41,72 @@ type answer struct {
 	Schemes                 map[string][]string
 }
 
-// checks runs until one fails.
-func checks(steps ...func() (string, error)) string {
-	for _, step := range steps {
-		if name, err := step(); err != nil {
-			return name + ": " + err.Error()
+// A check is one of Go's functions, by its name.
+type check struct {
+	name string
+	run  func() error
+}
+
+// refused says what the first check that fails says. The later ones may rely on it.
+func refused(checks ...check) string {
+	for _, c := range checks {
+		if err := c.run(); err != nil {
+			return c.name + ": " + err.Error()
 		}
 	}
 	return ""
 }
 
-func step(name string, err error) func() (string, error) {
-	return func() (string, error) { return name, err }
-}
-
 // modulePath asks whether go can use a module at q.Path that a server announces.
 func (q *question) modulePath() answer {
-	vendored := func() error {
-		if i, ok := load.FindVendor(q.Path); ok {
-			return fmt.Errorf("must be imported as %q", q.Path[i+len("vendor/"):])
-		}
-		return nil
-	}
-	directory := func() error {
-		if name := path.Base(q.Path); !load.SafeArg(name) {
-			return fmt.Errorf("invalid input directory name %q", name)
-		}
-		return nil
-	}
-	wildcard := func() error {
-		if strings.Contains(q.Path, "...") {
-			return fmt.Errorf("cannot expand ... in %q", q.Path)
-		}
-		return nil
-	}
-	return answer{Refused: checks(
-		step("module.CheckPath", module.CheckPath(q.Path)),
-		step("module.CheckImportPath", module.CheckImportPath(q.Path)),
-		step("vcs.repoRootFromVCSPaths", vcs.OracleStatic(q.Path)),
-		step("vcs.RepoRootForImportPath", wildcard()),
-		step("load.FindVendor", vendored()),
-		step("load.SafeArg", directory()),
+	return answer{Refused: refused(
+		check{"module.CheckPath", func() error { return module.CheckPath(q.Path) }},
+		check{"module.CheckImportPath", func() error { return module.CheckImportPath(q.Path) }},
+		check{"vcs.repoRootFromVCSPaths", func() error { return vcs.OracleStatic(q.Path) }},
+		check{"vcs.RepoRootForImportPath", func() error {
+			if strings.Contains(q.Path, "...") {
+				return fmt.Errorf("cannot expand ... in %q", q.Path)
+			}
+			return nil
+		}},
+		check{"load.FindVendor", func() error {
+			if i, ok := load.FindVendor(q.Path); ok {
+				return fmt.Errorf("must be imported as %q", q.Path[i+len("vendor/"):])
+			}
+			return nil
+		}},
+		check{"load.SafeArg", func() error {
+			if name := path.Base(q.Path); !load.SafeArg(name) {
+				return fmt.Errorf("invalid input directory name %q", name)
+			}
+			return nil
+		}},
 	)}
 }
 
 // repository asks whether go can fetch q.Repo with q.VCS.
 func (q *question) repository() answer {
-	root := step("vcs.validateRepoRoot", vcs.OracleRepoRoot(q.Repo))
+	fetch := check{"vcs.Cmd.Scheme", func() error { return vcs.OracleScheme(q.Repo, q.VCS) }}
 	if q.VCS == "mod" {
-		return answer{Refused: checks(root, step("modfetch.newProxyRepo", modfetch.OracleProxy(q.Repo, "h.example/m")))}
+		fetch = check{"modfetch.newProxyRepo", func() error {
+			return modfetch.OracleProxy(q.Repo, "h.example/m")
+		}}
 	}
-	return answer{Refused: checks(root, step("vcs.Cmd.Scheme", vcs.OracleScheme(q.Repo, q.VCS)))}
+	root := check{"vcs.validateRepoRoot", func() error { return vcs.OracleRepoRoot(q.Repo) }}
+	return answer{Refused: refused(root, fetch)}
 }
 
 func (q *question) subDir() answer {
-	return answer{Refused: checks(step("vcs.validateRepoSubDir", vcs.OracleSubDir(q.SubDir)))}
+	return answer{Refused: refused(
+		check{"vcs.validateRepoSubDir", func() error { return vcs.OracleSubDir(q.SubDir) }},
+	)}
 }
 
 // page reads q.HTML as the answer to a request for q.Path.
 func (q *question) page() (a answer) {
 	tags, found, name, err := vcs.OraclePage(q.HTML, q.Path)
 	a.Tags = tags
-	a.Refused = checks(step(name, err))
+	a.Refused = refused(check{name, func() error { return err }})
 	a.Root, a.VCS, a.Repo, a.SubDir = found.Prefix, found.VCS, found.RepoRoot, found.SubDir
 	return a
 }
@@ -114,14 +118,16 @@ func (q *question) lookup() (a answer) {
 			a.Invalid = append(a.Invalid, module.CheckPath(q.Path[:i]) != nil)
 		}
 	}
-	if a.Refused = checks(step("module.CheckImportPath", module.CheckImportPath(q.Path))); a.Refused != "" {
-		return a
-	}
-	rr, err := vcs.OracleLookup(q.Path)
-	a.Refused = checks(step("vcs.RepoRootForImportPath", err))
-	if err == nil {
-		a.Root, a.Repo, a.SubDir, a.VCS = rr.Root, rr.Repo, rr.SubDir, rr.VCS.Cmd
-	}
+	a.Refused = refused(
+		check{"module.CheckImportPath", func() error { return module.CheckImportPath(q.Path) }},
+		check{"vcs.RepoRootForImportPath", func() error {
+			rr, err := vcs.OracleLookup(q.Path)
+			if err == nil {
+				a.Root, a.Repo, a.SubDir, a.VCS = rr.Root, rr.Repo, rr.SubDir, rr.VCS.Cmd
+			}
+			return err
+		}},
+	)
 	return a
 }
 
@@ -134,7 +140,9 @@ func (q *question) hosts() answer {
 			intercept.Interceptor{Scheme: "https", FromHost: host, ToHost: "127.0.0.1:1"},
 			intercept.Interceptor{Scheme: "http", FromHost: host, ToHost: q.Addr})
 	}
-	return answer{Refused: checks(step("intercept.EnableTestHooks", intercept.EnableTestHooks(to)))}
+	return answer{Refused: refused(
+		check{"intercept.EnableTestHooks", func() error { return intercept.EnableTestHooks(to) }},
+	)}
 }
 
 func (q *question) answer() answer {
