@@ -97,9 +97,8 @@ pub(super) fn subdir(text: &str) -> Result<Box<str>, Problem> {
     Ok(dir.into())
 }
 
-/// Whether a character cannot be seen, or cannot be in HTML.
 fn is_unprintable(c: char) -> bool {
-    c.is_control() || is_invisible(c) || matches!(c, '\u{fffe}' | '\u{ffff}')
+    c.is_control() || is_invisible(c)
 }
 
 /// Parses three fields, whatever white space is between them, and returns them with one space.

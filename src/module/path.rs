@@ -301,7 +301,8 @@ impl Key {
         let versioned = path.rsplit_once(".v").is_some_and(|(_, version)| {
             version == "0" || (!version.starts_with('0') && is_digits(version))
         });
-        (host.as_str() == "gopkg.in" && (self.pattern || !versioned)).then_some(PathFault::Gopkg)
+        (host.as_str() == "gopkg.in" && (self.pattern || !path.is_empty() && !versioned))
+            .then_some(PathFault::Gopkg)
     }
 
     /// Returns the bytes that keys of one host are ordered by, so that each path is followed directly

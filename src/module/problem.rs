@@ -324,12 +324,13 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// Whether a character has no width of its own and can reorder or hide its neighbours:
-/// bidirectional controls, zero-width characters, line and paragraph separators, tags.
+/// Whether a character has no width of its own and can reorder or hide its neighbours
+/// (bidirectional controls, zero-width characters, line and paragraph separators, tags), or is
+/// not a character at all, which no XML or HTML may have.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Returns `text` without the credentials in its URLs.

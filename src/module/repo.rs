@@ -41,15 +41,13 @@ impl RepoUrl {
         if text.is_empty() {
             return Err(Problem::EmptyRepo);
         }
-        if has_credentials(text) {
-            return Err(Problem::Credentials);
-        }
         match check_repo(text) {
-            Ok(()) => Ok(Self(text.into())),
-            Err(why) => Err(Problem::Repo {
+            Ok(()) if !has_credentials(text) => Ok(Self(text.into())),
+            Err(why) if credentials(text).is_empty() => Err(Problem::Repo {
                 url: text.into(),
                 why,
             }),
+            _ => Err(Problem::Credentials),
         }
     }
 
@@ -131,31 +129,14 @@ impl WebUrl {
     ///
     /// Rejects any other scheme, a missing host, credentials and white space.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        if has_credentials(text) {
-            return Err(Problem::Credentials);
+        match check_web(text) {
+            Ok(()) if !has_credentials(text) => Ok(Self(text.into())),
+            Err(why) if credentials(text).is_empty() => Err(Problem::Web {
+                url: text.into(),
+                why,
+            }),
+            _ => Err(Problem::Credentials),
         }
-        let rejected = |why| Problem::Web {
-            url: text.into(),
-            why,
-        };
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"))
-            .ok_or_else(|| rejected(UrlFault::NotWeb))?;
-        if text.len() > MAX_URL {
-            return Err(rejected(UrlFault::TooLong(MAX_URL)));
-        }
-        // It becomes part of a refresh and of a Location header: ASCII, and nothing that
-        // either would have to quote.
-        if let Some(bad) = text
-            .chars()
-            .find(|&c| !c.is_ascii_graphic() || is_in_no_url(c) || c == '\'')
-        {
-            return Err(rejected(UrlFault::Character(bad)));
-        }
-        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-        check_host_port(authority).map_err(rejected)?;
-        Ok(Self(text.into()))
     }
 
     /// Returns the address as text.
@@ -176,9 +157,35 @@ impl fmt::Display for WebUrl {
     }
 }
 
-/// Whether a URL has a password, a token, or a user name where only ssh has one.
-fn has_credentials(text: &str) -> bool {
-    text.contains("://@") || !credentials(text).is_empty()
+/// Whether a valid URL has a password, a token, or a user name where only ssh has one.
+fn has_credentials(url: &str) -> bool {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority
+        .rsplit_once('@')
+        .is_some_and(|(user, _)| user.is_empty() || user.contains(':') || !scheme.contains("ssh"))
+}
+
+fn check_web(text: &str) -> Result<(), UrlFault> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .ok_or(UrlFault::NotWeb)?;
+    if text.len() > MAX_URL {
+        return Err(UrlFault::TooLong(MAX_URL));
+    }
+    // It becomes part of a refresh and of a Location header: ASCII, and nothing that either
+    // would have to quote.
+    let is_bad = |&c: &char| !c.is_ascii_graphic() || is_in_no_url(c) || c == '\'';
+    if let Some(bad) = text.chars().find(is_bad) {
+        return Err(UrlFault::Character(bad));
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    check_host_port(
+        authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host),
+    )
 }
 
 /// Whether a printable ASCII character is not allowed in any URL as it is.
@@ -315,7 +322,7 @@ fn without_scheme(text: &str) -> UrlFault {
 
 /// `validUserinfo` of net/url.
 fn check_user(user: &str) -> Result<(), UrlFault> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=%".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=%@".contains(c);
     match user.chars().find(|&c| !allowed(c)) {
         Some(bad) => Err(UrlFault::UserCharacter(bad)),
         None => check_escapes(user),
@@ -380,7 +387,9 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
         .split('/')
         .filter(|element| !element.is_empty())
         .collect();
-    let is_github = host == "github.com" || host == "www.github.com";
+    let is_github = ["github.com", "www.github.com"]
+        .iter()
+        .any(|name| authority.eq_ignore_ascii_case(name));
     if is_github && elements.len() < 2 {
         let owner = elements.first().unwrap_or(&"OWNER");
         return Err(UrlFault::Owner(format!("https://github.com/{owner}/NAME")));

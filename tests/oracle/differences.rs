@@ -3,7 +3,23 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use govanityurls::module::go_rules;
+/// Suffixes of version control systems.
+fn has_vcs_suffix(element: &str) -> bool {
+    [".git", ".hg", ".svn", ".bzr", ".fossil"]
+        .iter()
+        .any(|suffix| element.ends_with(suffix))
+}
+
+/// What `SplitPathVersion` reads as a version.
+fn is_version(element: &str) -> bool {
+    let digits = element.strip_prefix('v').unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+/// `isInCharacterRange` of encoding/xml.
+fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
 
 /// Values that Go accepts and `check` does not.
 pub struct Stricter {
@@ -40,7 +56,7 @@ pub const PATHS: &[Stricter] = &[
         what: "a suffix that makes older releases, or people, expect a repository",
         why: "Go before 1.27 takes `.bzr` for one; Go's pattern misses some elements with a `~`",
         example: "h.example/a.bzr",
-        applies: |path| path.split('/').skip(1).any(go_rules::has_vcs_suffix),
+        applies: |path| path.split('/').skip(1).any(has_vcs_suffix),
     },
     Stricter {
         what: "`vendor` as the last element",
@@ -54,7 +70,7 @@ pub const PATHS: &[Stricter] = &[
         example: "h.example/x/v1/*",
         applies: |path| {
             let parent = path.strip_suffix("/*").unwrap_or_default();
-            parent.rsplit('/').next().is_some_and(go_rules::is_version)
+            parent.rsplit('/').next().is_some_and(is_version)
         },
     },
     Stricter {
@@ -68,12 +84,15 @@ pub const PATHS: &[Stricter] = &[
 /// Repository URLs.
 pub const REPOS: &[Stricter] = &[
     Stricter {
-        what: "credentials",
+        what: "credentials: a password, or a user where only ssh has one",
         why: "the page is public",
         example: "https://token@h.example/r",
         applies: |url| {
             let user = authority(url).rsplit_once('@').map(|(user, _)| user);
-            user.is_some_and(|user| user.contains(':') || url.starts_with("http"))
+            let scheme = url.split(':').next().unwrap_or_default();
+            user.is_some_and(|user| {
+                user.contains(':') || user.is_empty() || !scheme.contains("ssh")
+            })
         },
     },
     Stricter {
@@ -103,7 +122,7 @@ pub const REPOS: &[Stricter] = &[
         why: "white space ends the field in the tag, U+FFFE the page; the others are slips",
         example: "https://h.example/a b",
         applies: |url| {
-            let is_bad = |c: char| c.is_whitespace() || !go_rules::is_xml_char(c) || c.is_control();
+            let is_bad = |c: char| c.is_whitespace() || !is_xml_char(c) || c.is_control();
             url.contains(|c: char| is_bad(c) || "\u{202e}\"<>\\^`{|}".contains(c))
         },
     },
@@ -181,7 +200,7 @@ pub const SUBDIRS: &[Stricter] = &[
         why: "white space ends the field in the tag, U+FFFE the page; the others are slips",
         example: "a b",
         applies: |subdir| {
-            let is_bad = |c: char| c.is_whitespace() || !go_rules::is_xml_char(c) || c.is_control();
+            let is_bad = |c: char| c.is_whitespace() || !is_xml_char(c) || c.is_control();
             subdir.contains(|c: char| is_bad(c) || "\"'<>\\".contains(c))
         },
     },

@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use govanityurls::config::Config;
-use govanityurls::module::{RepoUrl, Vcs, go_rules};
+use govanityurls::module::{RepoUrl, Vcs};
 use govanityurls::site::{Answer, Site};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -244,7 +244,7 @@ fn repositories_are_accepted_as_go_accepts_them() {
 /// Go as it was when it fetched with bzr.
 fn bzr_verdict(repo: &str) -> String {
     let scheme = repo.split(':').next().unwrap_or_default().to_lowercase();
-    match go_rules::schemes(Vcs::Bzr).contains(&&*scheme) {
+    match Vcs::Bzr.schemes().contains(&&*scheme) {
         true => String::new(),
         false => "vcs.Cmd.Scheme: bzr does not have the scheme".to_owned(),
     }
@@ -264,7 +264,7 @@ fn schemes_are_those_that_go_lists() {
     };
     let gos = answers[0].schemes.as_ref().unwrap();
     for (name, vcs) in Vcs::ALL {
-        let ours = sorted(go_rules::schemes(vcs));
+        let ours = sorted(vcs.schemes());
         match gos.get(name) {
             Some(gos) => assert_eq!(ours, gos.iter().cloned().collect(), "{name}"),
             None => assert!(["mod", "bzr"].contains(&name), "Go has no {name}"),
