@@ -50,8 +50,10 @@ pub struct Cli {
 /// The commands other than serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Validate the configuration, as `nginx -t` does
-    Check,
+    /// Validate configurations, as `nginx -t` does
+    ///
+    /// Every error of a file is shown, one for each module, with its line and what to do.
+    Check(Check),
     /// Print the rules by which nginx passes requests on
     ///
     /// They are the upstream, for the http level, and the locations that every module is at or
@@ -67,11 +69,31 @@ pub enum Command {
     Export(Export),
     /// Print the vanity.yaml for a sally.yaml (uber-go/sally) or a vangen.json (4d63.com/vangen)
     Convert {
-        /// The file of the other tool
+        /// The file of the other tool, `-` for standard input
         file: PathBuf,
     },
     /// Print a JSON Schema of vanity.yaml, for editors
     Schema,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The files to check, `-` for standard input [default: that of -config]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How errors are printed; json: one object a line, on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: CheckFormat,
+}
+
+/// How `check` prints errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    Text,
+    /// For editors and CI.
+    Json,
 }
 
 /// Flags of `export`.

@@ -23,7 +23,10 @@ fn main() -> ExitCode {
     match commands::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _ = writeln!(io::stderr(), "{failure}");
+            let text = failure.to_string();
+            if !text.is_empty() {
+                let _ = writeln!(io::stderr(), "{text}");
+            }
             failure.status()
         }
     }

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use crate::config::{Config, Index, Module, ModuleDocs};
-use crate::module::{Host, Key, RequestPath, WebUrl, is_path_element};
+use crate::module::{Host, Key, RequestPath, WebUrl, counted, is_path_element};
 use crate::page::{self, Near, PackagePage, Page, PageForm};
 use by_path::ByPath;
 use list::Folders;
@@ -111,6 +111,22 @@ impl Site {
     /// How many modules (and patterns) there are on all hosts.
     pub fn module_count(&self) -> usize {
         self.hosts.iter().map(|host| host.modules.len()).sum()
+    }
+
+    /// Returns how many modules are on which hosts, in words.
+    pub fn summary(&self) -> String {
+        let counted_on = |modules: usize, place: &str| match modules {
+            0 => format!("no module on {place}"),
+            modules => format!("{} on {place}", counted(modules)),
+        };
+        let default = &self.hosts[0];
+        let on_default = counted_on(default.modules.len(), default.name().as_str());
+        let more = self.module_count() - default.modules.len();
+        match &self.hosts[1..] {
+            [] => on_default,
+            [other] => format!("{on_default}, {more} on {}", other.name()),
+            others => format!("{on_default}, {more} on {} other hosts", others.len()),
+        }
     }
 
     /// The host that a Host header names; any other name gets the default host, so that

@@ -138,7 +138,7 @@ paths:
 ";
     assert_eq!(
         check(config, &[]),
-        "vanity.yaml: ok, 1 module at example.com\n"
+        "vanity.yaml: ok, 1 module on example.com\n"
     );
     let server = Server::start(config);
     let page = server.get("/portmidi/sub?go-get=1");
@@ -176,7 +176,7 @@ fn the_example_is_right_and_live() {
         file.parent().unwrap(),
         &["-host", "example.com", "-config", "vanity.yaml.example"],
     );
-    assert_eq!(said, "vanity.yaml.example: ok, 2 modules at example.com\n");
+    assert_eq!(said, "vanity.yaml.example: ok, 2 modules on example.com\n");
 }
 
 /// Every example in it holds, alone among the live lines and all at once.
@@ -195,7 +195,10 @@ fn the_examples_in_comments_hold() {
         .collect();
     let said = check(&all.join("\n"), &[]);
     let (first, notes) = said.split_once('\n').unwrap();
-    assert_eq!(first, "vanity.yaml: ok, 7 modules at example.com");
+    assert_eq!(
+        first,
+        "vanity.yaml: ok, 6 modules on example.com, 1 on go.example.org"
+    );
     assert!(
         notes.starts_with("vanity.yaml: note: 1 module with `subdir`"),
         "{notes}"
@@ -242,6 +245,6 @@ fn a_host_in_every_key_needs_no_other() {
         "go.example.org/a:\n  repo: https://h.example/a\nb.example:\n  repo: https://h.example/b\n";
     assert_eq!(
         check(config, &[]),
-        "vanity.yaml: ok, 2 modules at go.example.org\n"
+        "vanity.yaml: ok, 1 module on go.example.org, 1 on b.example\n"
     );
 }

@@ -232,7 +232,7 @@ fn the_lifecycle_names_modules_file_and_address() {
     let mut server = Server::start(SEED);
     let line = server.log[0].clone();
     let said = format!(
-        "INFO serving 2 modules of tonybai.com from vanity.yaml on {}",
+        "INFO serving 2 modules on tonybai.com from vanity.yaml on {}",
         server.addr
     );
     assert!(line.ends_with(&said), "{line}");

@@ -250,7 +250,7 @@ fn check_says_what_not_every_go_command_fetches() {
         run(program().current_dir(dir.path()).arg("check"))
     };
     let plain = "a.example/a:\n  repo: https://h.example/a\n";
-    assert_eq!(check(plain), "vanity.yaml: ok, 1 module at a.example\n");
+    assert_eq!(check(plain), "vanity.yaml: ok, 1 module on a.example\n");
 
     let module = |name: &str, more: &str| {
         format!("a.example/{name}:\n  repo: https://h.example/r\n  {more}\n")

@@ -69,7 +69,7 @@ fn systemd_is_told_of_every_turn() {
     command.arg(format!("-listen=unix:{}", http.display()));
     let mut server = Server::spawn(command);
 
-    let ready = ["READY=1", "STATUS=2 modules of tonybai.com"];
+    let ready = ["READY=1", "STATUS=2 modules on tonybai.com"];
     assert_eq!(manager.told(), ready);
     UnixStream::connect(&http).unwrap();
 

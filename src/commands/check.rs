@@ -1,22 +1,30 @@
-//! `govanityurls check`: validates the configuration.
+//! `govanityurls check`: validates configurations.
 
 use std::fmt::Write as _;
 
-use super::Failure;
-use crate::cli::Common;
-use crate::config::{Config, Module};
-use crate::module::{Vcs, counted};
+use serde::Serialize;
 
-/// Which modules it is about, and what there is to say.
+use super::{Failure, print};
+use crate::cli::{Check, CheckFormat, Common};
+use crate::config::{self, Config, ConfigError, Module};
+use crate::module::{Forge, Vcs, counted, escaped};
+use crate::site::Site;
+
+/// Which modules a note is about, and what it says.
 type Note = (fn(&Module) -> bool, &'static str);
 
-/// What is valid, and what not every go command fetches all the same.
-const NOTES: [Note; 3] = [
+/// What is valid, and does not work for everybody all the same.
+const NOTES: [Note; 6] = [
     (
-        |module| module.subdir.is_some(),
+        |module| module.subdir.is_some() && module.vcs != Vcs::Mod,
         "`subdir`: Go before 1.25 ignores it and finds no module; \
          for older go commands put the module at the root of its repository, \
          or name its import path as the repository root's plus the directory",
+    ),
+    (
+        |module| module.subdir.is_some() && module.vcs == Vcs::Mod,
+        "`vcs: mod` and `subdir`: the proxy knows the module by its path; the go command \
+         ignores the directory",
     ),
     (
         |module| module.vcs == Vcs::Bzr,
@@ -28,28 +36,131 @@ const NOTES: [Note; 3] = [
         "`vcs: svn` or `fossil`: the go command fetches these only where GOVCS allows, \
          by default for private modules (GOPRIVATE)",
     ),
+    (
+        |module| {
+            module
+                .key
+                .path
+                .as_str()
+                .split('/')
+                .any(|element| element == "internal")
+        },
+        "an element `internal`: Go lets only packages below its parent import it",
+    ),
+    (
+        links_to_one_branch,
+        "a `forge` or `branch` that pkg.go.dev does not know on that host: its links lead to \
+         that branch, whatever the version",
+    ),
 ];
 
-/// Reads the file as serving would, and says what is in it.
-pub fn run(common: &Common) -> Result<(), Failure> {
-    let config = Config::read(&common.config, common.host.as_ref())?;
-    let host = match &config.host {
-        Some(host) => format!(" at {host}"),
-        None => ", no host: serving needs -host".to_owned(),
+/// Whether pkg.go.dev cannot make links to the version at hand, by the rules of its
+/// `internal/source`: it goes by the host, or else by the shape of the templates with a branch
+/// of letters, digits and `_`.
+fn links_to_one_branch(module: &Module) -> bool {
+    let Some(forge) = module.forge.filter(|_| module.display.is_none()) else {
+        return false;
     };
-    let file = common.config.display();
-    let count = counted(config.modules.len());
-    let mut text = format!("{file}: ok, {count}{host}\n");
+    if Forge::infer(module.repo.host()) == Some(forge) {
+        return false;
+    }
+    let is_word = |branch: &str| {
+        branch
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    match forge {
+        Forge::Github | Forge::Bitbucket | Forge::Sourcehut | Forge::Gitiles => true,
+        Forge::Gitlab | Forge::Gitea | Forge::Forgejo | Forge::Gogs => module
+            .branch
+            .as_deref()
+            .is_some_and(|branch| !is_word(branch)),
+        Forge::Cgit => false,
+    }
+}
+
+/// Reads the files as serving would, and says what is in them or everything that is wrong.
+pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
+    let files = match flags.files.as_slice() {
+        [] => std::slice::from_ref(&common.config),
+        files => files,
+    };
+    let mut all_errors = Vec::new();
+    for file in files {
+        match (Config::check(file, common.host.as_ref()), flags.format) {
+            (Ok(config), CheckFormat::Text) => print(&accepted(&config::name(file), config))?,
+            (Ok(_), CheckFormat::Json) => {}
+            (Err(errors), CheckFormat::Text) => all_errors.push(listed(&errors)),
+            (Err(errors), CheckFormat::Json) => {
+                print(&errors.iter().map(json_line).collect::<String>())?;
+                // Whoever reads JSON needs nothing on standard error.
+                all_errors.push(String::new());
+            }
+        }
+    }
+    match all_errors.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Check(all_errors.join("\n"))),
+    }
+}
+
+/// What is in a valid file, and what to know about it.
+fn accepted(file: &str, config: Config) -> String {
+    let mut notes = String::new();
     for (applies, note) in NOTES {
-        match config
+        let count = config
             .modules
             .iter()
             .filter(|module| applies(module))
-            .count()
-        {
-            0 => {}
-            n => _ = writeln!(text, "{file}: note: {} with {note}", counted(n)),
+            .count();
+        if count > 0 {
+            let _ = writeln!(notes, "{file}: note: {} with {note}", counted(count));
         }
     }
-    super::print(&text)
+    let modules = match config.host.clone() {
+        Some(host) => Site::new(host, config).summary(),
+        None => format!(
+            "{}, no host: serving needs -host",
+            counted(config.modules.len())
+        ),
+    };
+    format!("{file}: ok, {modules}\n{notes}")
+}
+
+/// Errors as people read them, with their number at the end.
+fn listed(errors: &[ConfigError]) -> String {
+    let mut text: Vec<_> = errors.iter().map(ConfigError::to_string).collect();
+    if let [first, _, ..] = errors {
+        let at_least = if errors.len() == config::MAX_ERRORS {
+            "at least "
+        } else {
+            ""
+        };
+        let file = escaped(first.file());
+        text.push(format!("{at_least}{} errors in {file}", errors.len()));
+    }
+    text.join("\n")
+}
+
+#[derive(Serialize)]
+struct JsonError<'a> {
+    file: &'a str,
+    line: Option<usize>,
+    column: Option<usize>,
+    message: String,
+    hint: Option<String>,
+}
+
+/// An error as editors and CI read it.
+fn json_line(error: &ConfigError) -> String {
+    let (message, hint) = error.message_and_hint();
+    let place = error.place();
+    let object = JsonError {
+        file: error.file(),
+        line: place.map(|place| place.line),
+        column: place.map(|place| place.column),
+        message,
+        hint,
+    };
+    serde_json::to_string(&object).unwrap_or_default() + "\n"
 }

@@ -23,6 +23,9 @@ pub enum Failure {
     /// The configuration was refused.
     #[error("{0}")]
     Config(#[from] ConfigError),
+    /// `check` found errors, which are listed here.
+    #[error("{0}")]
+    Check(String),
     /// A socket could not be listened on.
     #[error("govanityurls: {0}")]
     Bind(#[from] BindError),
@@ -49,7 +52,7 @@ impl Failure {
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         None => serve::run(cli),
-        Some(Command::Check) => check::run(&cli.common),
+        Some(Command::Check(flags)) => check::run(&cli.common, flags),
         Some(Command::Export(flags)) => export::run(&cli.common, flags),
         Some(Command::Nginx(flags)) => nginx::run(&cli.common, flags),
         Some(Command::Convert { file }) => convert::run(file),

@@ -12,7 +12,6 @@ use crate::cli::{ABOUT, Cli, DEFAULT_CONFIG};
 use crate::config::Config;
 use crate::http::{self, App};
 use crate::logging;
-use crate::module::counted;
 use crate::server::{self, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
 use crate::site::Site;
 
@@ -76,7 +75,7 @@ async fn serve(
     if let (true, Some(address)) = (admin.is_empty(), &cli.serve.admin) {
         admin = Listener::bind_all(std::slice::from_ref(address), mode)?;
     }
-    let status = status(&app);
+    let status = app.site().site().summary();
     for listener in &admin {
         info!("admin endpoints on {}", listener.address());
     }
@@ -152,20 +151,8 @@ async fn reload_when_told(
         Manager.reloading();
         let reloader = reloader.clone();
         let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
-        Manager.ready(&status(&app));
+        Manager.ready(&app.site().site().summary());
     }
-}
-
-/// What is served, in a few words, for the log and for `systemctl status`.
-fn status(app: &App) -> String {
-    let serving = app.site();
-    let site = serving.site();
-    let count = counted(site.module_count());
-    let more = match site.hosts().len() {
-        1 => String::new(),
-        n => format!(" and {} more hosts", n - 1),
-    };
-    format!("{count} of {}{more}", site.hosts()[0].name())
 }
 
 fn no_host() -> Failure {

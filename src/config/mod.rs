@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 pub use error::{ConfigError, Place};
-pub use file::read_text;
+pub use file::{name, read_text};
 pub(crate) use hints::explain;
 pub use model::{Config, Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS, Setting};
 pub use problem::{Problem, Syntax};
@@ -27,7 +27,7 @@ pub use problem::{Problem, Syntax};
 use crate::module::{self, Host};
 
 /// No check shows more errors of one file.
-const MAX_ERRORS: usize = 20;
+pub(crate) const MAX_ERRORS: usize = 20;
 /// Each error more takes another reading; no check reads more bytes in all.
 const MAX_READ: usize = 32 << 20;
 
@@ -39,7 +39,7 @@ impl Config {
     ///
     /// The first thing that is wrong, with its place.
     pub fn read(path: &Path, host: Option<&Host>) -> Result<Self, ConfigError> {
-        Self::parse(&file::name(path), &read_text(path)?, host)
+        Self::parse(&name(path), &read_text(path)?, host)
     }
 
     /// Validates the text of a file that errors call `name`.
@@ -60,7 +60,7 @@ impl Config {
     pub fn check(path: &Path, host: Option<&Host>) -> Result<Self, Vec<ConfigError>> {
         let text = read_text(path).map_err(|error| vec![error])?;
         let most = (MAX_READ / text.len().max(1)).clamp(1, MAX_ERRORS);
-        parse(&file::name(path), &text, host, most)
+        parse(&name(path), &text, host, most)
     }
 }
 
@@ -107,13 +107,14 @@ fn parse(
                     let advice = rejection.advice(text);
                     errors.push(error(problem, index).with_advice(advice));
                 }
-                if is_syntax || errors.len() == most || skipped.contains(&rejection.entry) {
+                let entry = rejection.entry.filter(|entry| !skipped.contains(entry));
+                let Some(entry) = entry.filter(|_| !is_syntax && errors.len() < most) else {
                     // Of a file that is not YAML, only the first is worth reading.
                     errors.truncate(if is_syntax { 1 } else { most });
                     errors.sort_by_key(ConfigError::place);
                     return Err(errors);
-                }
-                skipped.push(rejection.entry);
+                };
+                skipped.push(entry);
             }
         }
     }

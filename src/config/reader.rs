@@ -32,7 +32,7 @@ pub(super) struct Walk<'a> {
 }
 
 /// Reads a whole file except the entries in `skipped`.
-pub(super) fn read<'a>(text: &str, skipped: &'a [usize]) -> Result<Walk<'a>, Rejection> {
+pub(super) fn read<'a>(text: &str, skipped: &'a [usize]) -> Result<Walk<'a>, Box<Rejection>> {
     let mut walk = Walk {
         config: Config::default(),
         keys: Vec::new(),
@@ -61,8 +61,8 @@ pub(super) fn read<'a>(text: &str, skipped: &'a [usize]) -> Result<Walk<'a>, Rej
         Err(error) => error,
     };
     let index = error.location().map(|location| location.index());
-    let entry = walk.entries.saturating_sub(1);
-    Err(match REJECTED.take() {
+    let entry = walk.entries.checked_sub(1);
+    Err(Box::new(match REJECTED.take() {
         Some(rejection) => Rejection {
             index: rejection.index.and_then(index_of).or(index),
             entry,
@@ -77,7 +77,7 @@ pub(super) fn read<'a>(text: &str, skipped: &'a [usize]) -> Result<Walk<'a>, Rej
                 entry,
             }
         }
-    })
+    }))
 }
 
 /// Which of the known keys of a map were read, as a bit set; there are fewer than 32.

@@ -20,8 +20,9 @@ pub(super) struct Rejection {
     pub index: Option<usize>,
     /// Whether the value is written over several lines, which few people mean.
     pub rewritten: bool,
-    /// The entry that was being read: a module or a setting, counted from 0.
-    pub entry: usize,
+    /// The entry that was being read: a module or a setting, counted from 0. None where the
+    /// file as a whole is wrong.
+    pub entry: Option<usize>,
 }
 
 thread_local! {
@@ -36,7 +37,7 @@ pub(super) fn reject<E: Error>(problem: Problem, address: Option<usize>, rewritt
         problem,
         index: address,
         rewritten,
-        entry: 0,
+        entry: None,
     }));
     E::custom("rejected")
 }
