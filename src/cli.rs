@@ -147,8 +147,8 @@ pub struct Common {
 /// Flags of serving.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to listen: IP:PORT, :PORT on every interface, or unix:PATH; may be given more than
-    /// once [default: 0.0.0.0:8080]
+    /// Where to listen: IP:PORT, :PORT for every address, IPv4 and IPv6, or unix:PATH; may be
+    /// given more than once [default: 0.0.0.0:8080]
     #[arg(
         long,
         value_name = "ADDR",
@@ -373,10 +373,10 @@ mod tests {
                     .join(" "),
             )
         };
-        assert_eq!(listen(&["-listen", ":1"], Some("2")).unwrap(), "0.0.0.0:1");
+        assert_eq!(listen(&["-listen", ":1"], Some("2")).unwrap(), ":1");
         assert_eq!(
             listen(&["-listen", ":1", "-listen=unix:/x"], None).unwrap(),
-            "0.0.0.0:1 unix:/x"
+            ":1 unix:/x"
         );
         assert_eq!(listen(&[], Some("2")).unwrap(), "0.0.0.0:2");
         assert_eq!(listen(&[], None).unwrap(), "0.0.0.0:8080");

@@ -77,8 +77,11 @@ fn addresses(server: &mut Server, count: usize) -> Vec<String> {
     while server.log.len() < count {
         server.wait_for_line("serving ");
     }
-    let last = |line: &String| line.rsplit(' ').next().unwrap().to_owned();
-    server.log.iter().map(last).collect()
+    let address = |line: &String| {
+        let (_, address) = line.rsplit_once(" on ").unwrap();
+        address.split(' ').next().unwrap().to_owned()
+    };
+    server.log.iter().map(address).collect()
 }
 
 fn stop(server: &mut Server) {
@@ -140,6 +143,74 @@ fn every_ipv6_address_alone_takes_ipv4_too_and_leaves_it_beside_an_ipv4_listener
         ));
         stop(&mut both);
     }
+}
+
+#[test]
+fn a_port_alone_is_of_every_address_and_the_log_says_so() {
+    let directory = directory();
+    let mut server = start(directory.path(), &[":0"]);
+    let address = addresses(&mut server, 1).remove(0);
+    let (ip, port) = address.rsplit_once(':').unwrap();
+    assert_eq!(ip, "[::]");
+    assert!(
+        server.log[0].ends_with(" (IPv6 and IPv4)"),
+        "{:?}",
+        server.log
+    );
+    for ip in ["127.0.0.1", "[::1]"] {
+        let stream = TcpStream::connect(format!("{ip}:{port}")).unwrap();
+        assert!(answers(stream), "{ip}");
+    }
+    stop(&mut server);
+}
+
+#[test]
+#[ignore = "needs strace; tests/run runs it"]
+fn a_port_alone_is_of_ipv4_where_there_is_no_ipv6() {
+    let directory = directory();
+    // The first socket of the program is the one for IPv6.
+    let refuse = "inject=socket:error=EAFNOSUPPORT:when=1";
+    // -D: the process is the program, not strace.
+    let strace = "strace -D -f -q -o /dev/null -e trace=socket -e";
+    let strace: Vec<_> = strace.split(' ').chain([refuse]).collect();
+    let server = Server::spawn(serving(started_by(&strace), directory.path(), &[":0"]));
+    assert!(server.log[0].contains(" on 0.0.0.0:"), "{:?}", server.log);
+    assert_eq!(server.get("/gowechat").status, 200);
+}
+
+#[test]
+fn two_addresses_of_its_own_that_are_the_same_port() {
+    let directory = directory();
+    let socket = unix(&directory.path().join("http.sock"));
+    for (args, words) in [
+        (
+            &["-listen=:8080", "-admin=:8080"][..],
+            "-listen :8080 and -admin :8080 are both addresses of this server",
+        ),
+        (
+            &["-admin=127.0.0.1:8080"],
+            "-listen 0.0.0.0:8080 and -admin 127.0.0.1:8080 are both addresses of this server",
+        ),
+        (
+            &["-listen=127.0.0.1:8080,[::1]:1,127.0.0.1:8080"],
+            "-listen names 127.0.0.1:8080 twice: leave one out",
+        ),
+        (
+            &["-listen", &socket, "-admin", &socket],
+            "are both addresses of this server",
+        ),
+    ] {
+        let mut command = serving(program(), directory.path(), &[]);
+        let output = command.args(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+    // What is not the same: other loopback addresses, and a port that the kernel chooses.
+    let mut command = serving(program(), directory.path(), &["127.0.0.1:0"]);
+    command.args(["-admin", "127.0.0.1:0"]);
+    stop(&mut Server::spawn(command));
 }
 
 #[test]

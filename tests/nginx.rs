@@ -62,7 +62,7 @@ fn refused_with_the_statuses_of_every_command() {
         ),
         (SEED, &["-server", "-match=go-get"], 2, "choose one"),
         (SEED, &["-upstream", "unix:/a b"], 2, "absolute path"),
-        (SEED, &["-upstream", "x"], 2, "no address"),
+        (SEED, &["-upstream", "x"], 2, "not a valid address"),
         ("", &host, 1, "vanity.yaml"),
         ("/a:\n  rep: x\n", &host, 1, "did you mean `repo`?"),
     ] {

@@ -186,7 +186,7 @@ fn passed_sockets_are_told_apart_by_their_names() {
         let mut command = passed([one.0.into(), other.0.into()], names);
         // What was passed beats what was typed.
         command.args(["-listen", "127.0.0.1:1", "-admin", "127.0.0.1:1"]);
-        let _server = Server::spawn(command);
+        let server = Server::spawn(command);
         for (addr, target, status) in [
             (http, "/gowechat", 200),
             (http, "/readyz", 404),
@@ -195,7 +195,36 @@ fn passed_sockets_are_told_apart_by_their_names() {
         ] {
             assert_eq!(get(addr, target), status, "{names}: {target} at {addr}");
         }
+        for flag in ["-listen", "-admin"] {
+            let warning =
+                format!(" WARN {flag} 127.0.0.1:1 has no effect: systemd passed a socket");
+            let warnings = server.log.iter().filter(|line| line.contains(&warning));
+            assert_eq!(warnings.count(), 1, "{:?}", server.log);
+        }
     }
+}
+
+#[test]
+fn a_passed_socket_is_no_news_where_listen_names_the_same_address() {
+    let (socket, addr) = tcp();
+    let mut command = passed([socket.into()], "http");
+    command.env("GOVANITYURLS_LISTEN", addr.to_string());
+    let server = Server::spawn(command);
+    assert_eq!(server.log.len(), 1, "{:?}", server.log);
+}
+
+#[test]
+fn the_admin_address_is_that_of_a_passed_socket() {
+    let (socket, addr) = tcp();
+    let mut command = passed([socket.into()], "http");
+    let output = command
+        .args(["-admin", &addr.to_string()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let words = format!("the socket from systemd {addr} and -admin {addr} are both addresses");
+    assert!(said.contains(&words), "{said}");
 }
 
 #[test]

@@ -137,6 +137,9 @@ fn left_alone(modules: &[&Module]) -> Vec<String> {
 /// The address as nginx writes it.
 fn upstream(address: &ListenAddr) -> Result<String, String> {
     match address {
+        ListenAddr::Port(port) => upstream(&ListenAddr::Tcp(
+            (std::net::Ipv4Addr::LOCALHOST, *port).into(),
+        )),
         ListenAddr::Tcp(addr) => {
             let mut addr = *addr;
             if addr.port() == 0 {

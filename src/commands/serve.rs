@@ -29,6 +29,9 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         .serve
         .listen(std::env::var("PORT").ok().as_deref())
         .map_err(|why| Failure::Usage(format!("govanityurls: {why}")))?;
+    if let Some(clash) = clash(cli, &listen, &passed) {
+        return Err(Failure::Usage(format!("govanityurls: {clash}")));
+    }
     let file = &cli.common.config;
     // Without a host on the command line the file may name it; without either, and no file
     // asked for by name, there is nothing to report but how the program is used.
@@ -69,22 +72,27 @@ async fn serve(
         serve: mut listeners,
         mut admin,
     } = passed;
+    warn_of_unused("-listen", &cli.serve.listen, &listeners);
+    warn_of_unused("-admin", cli.serve.admin.as_slice(), &admin);
+    // All at once: which addresses there are decides whether one for IPv6 takes IPv4 as well.
+    let mut addresses = Vec::new();
     if listeners.is_empty() {
-        listeners = Listener::bind_all(listen, mode)?;
+        addresses.extend_from_slice(listen);
     }
-    if let (true, Some(address)) = (admin.is_empty(), &cli.serve.admin) {
-        admin = Listener::bind_all(std::slice::from_ref(address), mode)?;
+    let admin_from = addresses.len();
+    if admin.is_empty() {
+        addresses.extend(cli.serve.admin.clone());
     }
+    let mut bound = Listener::bind_all(&addresses, mode)?;
+    admin.extend(bound.split_off(admin_from));
+    listeners.extend(bound);
     let status = app.site().site().summary();
+    let file = cli.common.config.display();
     for listener in &admin {
-        info!("admin endpoints on {}", listener.address());
+        info!("admin endpoints on {}", listener.description());
     }
     for listener in &listeners {
-        info!(
-            "serving {status} from {} on {}",
-            cli.common.config.display(),
-            listener.address()
-        );
+        info!("serving {status} from {file} on {}", listener.description());
     }
     // The admin listener outlives the others: until the end it says that they are stopping.
     let (admin_stop, admin_stopped) = tokio::sync::oneshot::channel::<()>();
@@ -127,6 +135,56 @@ async fn serve(
     let _ = tokio::time::timeout(ADMIN_DRAIN, admin).await;
     info!("stopped");
     Ok(())
+}
+
+/// Says which two of the addresses cannot both be had by this process, whose own they are: the
+/// kernel would only report that one of them is in use.
+fn clash(cli: &Cli, listen: &[ListenAddr], passed: &PassedSockets) -> Option<String> {
+    let systemds = |listener: &Listener| ("the socket from systemd", listener.address().clone());
+    let mut all: Vec<_> = [&passed.serve, &passed.admin]
+        .into_iter()
+        .flatten()
+        .map(systemds)
+        .collect();
+    if passed.serve.is_empty() {
+        all.extend(listen.iter().map(|address| ("-listen", address.clone())));
+    }
+    if passed.admin.is_empty() {
+        all.extend(
+            cli.serve
+                .admin
+                .iter()
+                .map(|address| ("-admin", address.clone())),
+        );
+    }
+    let mut pairs = (1..all.len()).flat_map(|n| all[..n].iter().map(move |one| (one, n)));
+    let ((flag, address), n) = pairs.find(|((_, address), n)| address.overlaps(&all[*n].1))?;
+    let (other_flag, other) = &all[n];
+    Some(match flag == other_flag && address == other {
+        true => format!("{flag} names {address} twice: leave one out"),
+        false => format!(
+            "{flag} {address} and {other_flag} {other} are both addresses of this server, and \
+             only one of them can have the port: choose another for one of them"
+        ),
+    })
+}
+
+/// Warns that addresses have no effect, systemd having passed sockets in their place.
+fn warn_of_unused(flag: &str, addresses: &[ListenAddr], passed: &[Listener]) {
+    let is_passed =
+        |address: &&ListenAddr| passed.iter().any(|socket| socket.address() == *address);
+    let unused: Vec<_> = addresses
+        .iter()
+        .filter(|address| !is_passed(address))
+        .map(ToString::to_string)
+        .collect();
+    if !passed.is_empty() && !unused.is_empty() {
+        warn!(
+            "{flag} {} has no effect: systemd passed a socket, which takes precedence; change \
+             ListenStream= in the .socket unit instead",
+            unused.join(",")
+        );
+    }
 }
 
 /// Reloads on SIGHUP and, where the file is watched, when it is another than it was.

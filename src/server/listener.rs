@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
@@ -32,10 +32,42 @@ const LONGEST_SOCKET_PATH: usize = 107;
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenAddr {
-    /// A TCP port of one address, or of all.
+    /// A TCP port of every address, IPv6 and IPv4; of IPv4 alone where the kernel has no IPv6.
+    Port(u16),
+    /// A TCP port of one address, or of every address of its family.
     Tcp(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
+}
+
+impl ListenAddr {
+    /// Returns whether one process cannot listen on both: they are the same, or one includes
+    /// the other.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Port(port), other) | (other, Self::Port(port)) => {
+                *port != 0 && other.port() == Some(*port)
+            }
+            (Self::Tcp(one), Self::Tcp(other)) => {
+                let (a, b) = (one.ip(), other.ip());
+                one.port() == other.port()
+                    && one.port() != 0
+                    // [::] leaves IPv4 to the listeners that name it.
+                    && a.is_ipv4() == b.is_ipv4()
+                    && (a == b || a.is_unspecified() || b.is_unspecified())
+            }
+            (Self::Unix(one), Self::Unix(other)) => one == other,
+            _ => false,
+        }
+    }
+
+    fn port(&self) -> Option<u16> {
+        match self {
+            Self::Port(port) => Some(*port),
+            Self::Tcp(address) => Some(address.port()),
+            Self::Unix(_) => None,
+        }
+    }
 }
 
 impl FromStr for ListenAddr {
@@ -44,30 +76,54 @@ impl FromStr for ListenAddr {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
-                "" => Err("`unix:` needs the path of a socket behind it".to_owned()),
+                "" => Err("`unix:` needs the path of a socket after it".to_owned()),
                 path => Ok(Self::Unix(path.into())),
             };
         }
-        let with_host = match text {
-            _ if text.starts_with(':') => format!("0.0.0.0{text}"),
-            _ => text.replacen("localhost:", "127.0.0.1:", 1),
-        };
-        with_host.parse().map(Self::Tcp).map_err(|_| {
-            let hint = match text.parse::<u16>() {
-                Ok(port) => format!("write `:{port}`"),
-                Err(_) if text.starts_with('/') => format!("write `unix:{text}`"),
-                Err(_) => "write IP:PORT, such as `127.0.0.1:8080`, or `:8080`, \
-                           or `unix:/run/govanityurls/http.sock`"
-                    .to_owned(),
-            };
-            format!("{} is no address to listen on; {hint}", quoted(text))
-        })
+        let port_only = text.strip_prefix(':').and_then(|port| port.parse().ok());
+        if let Some(port) = port_only {
+            return Ok(Self::Port(port));
+        }
+        let with_host = text.replacen("localhost:", "127.0.0.1:", 1);
+        with_host
+            .parse()
+            .map(Self::Tcp)
+            .map_err(|_| format!("{} is not a valid address; {}", quoted(text), hint(text)))
+    }
+}
+
+/// What to write instead of an address that is not valid.
+fn hint(text: &str) -> String {
+    const MOST: &str = "a port is a number from 0 to 65535";
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let ip = text.parse::<IpAddr>();
+    match text.rsplit_once(':') {
+        _ if text.starts_with('/') => format!("write `unix:{text}`"),
+        None if text.parse::<u16>().is_ok() => format!("write `:{text}`"),
+        None if is_number(text) => MOST.to_owned(),
+        None if ip.is_ok() || text == "localhost" => format!("add a port: `{text}:8080`"),
+        // An IPv6 address needs brackets: `::1:8080` is one, without a port.
+        Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok() => {
+            format!("write `[{host}]:{port}`")
+        }
+        Some(_) if ip.is_ok() => format!("write `[{text}]:8080`"),
+        Some((host, port))
+            if is_number(port)
+                && port.parse::<u16>().is_err()
+                && (host.is_empty() || format!("{host}:0").parse::<SocketAddr>().is_ok()) =>
+        {
+            MOST.to_owned()
+        }
+        _ => "write IP:PORT, such as `127.0.0.1:8080`, or `:8080`, \
+              or `unix:/run/govanityurls/http.sock`"
+            .to_owned(),
     }
 }
 
 impl fmt::Display for ListenAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Port(port) => write!(f, ":{port}"),
             Self::Tcp(addr) => addr.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
@@ -84,29 +140,27 @@ pub struct BindError {
 
 impl BindError {
     fn new(address: &ListenAddr, error: &io::Error) -> Self {
-        let why = match (address, error.kind()) {
-            (ListenAddr::Tcp(tcp), io::ErrorKind::AddrInUse) => format!(
-                "the port is in use; stop what uses it (`ss -ltnp 'sport = :{}'` names it), \
-                 or choose another with -listen or PORT",
-                tcp.port()
+        let why = match (address.port(), error.kind()) {
+            (Some(port), io::ErrorKind::AddrInUse) => format!(
+                "the port is in use; stop what uses it (`ss -ltnp 'sport = :{port}'` names it), \
+                 or choose another with -listen or PORT"
             ),
-            (ListenAddr::Tcp(tcp), io::ErrorKind::PermissionDenied) => format!(
+            (Some(port), io::ErrorKind::PermissionDenied) => format!(
                 "permission denied; a port below 1024 needs CAP_NET_BIND_SERVICE, \
-                 or choose another with -listen or PORT (this is {})",
-                tcp.port()
+                 or choose another with -listen or PORT (this is {port})"
             ),
             (_, io::ErrorKind::AddrNotAvailable) => {
                 "this machine has no such address; 0.0.0.0 stands for all it has".to_owned()
             }
-            (ListenAddr::Unix(_), io::ErrorKind::AddrInUse) => {
+            (None, io::ErrorKind::AddrInUse) => {
                 "another process listens there; stop it, or choose another path".to_owned()
             }
-            (ListenAddr::Unix(_), io::ErrorKind::PermissionDenied) => {
+            (None, io::ErrorKind::PermissionDenied) => {
                 "permission denied; the user that the server runs as must be able to write to \
                  the directory"
                     .to_owned()
             }
-            (ListenAddr::Unix(_), io::ErrorKind::NotFound) => {
+            (None, io::ErrorKind::NotFound) => {
                 "there is no such directory; make it, or let systemd do so with \
                  RuntimeDirectory="
                     .to_owned()
@@ -142,6 +196,7 @@ impl Listener {
             .iter()
             .map(|address| {
                 match address {
+                    ListenAddr::Port(port) => bind_port(*port),
                     ListenAddr::Tcp(tcp) => bind_tcp(*tcp, addresses),
                     ListenAddr::Unix(path) => bind_unix(path, socket_mode),
                 }
@@ -160,7 +215,12 @@ impl Listener {
                 // An answer leaves in one write; waiting for more to send gains nothing. What
                 // is accepted inherits it, which saves each connection a system call.
                 socket.set_tcp_nodelay(true)?;
-                ListenAddr::Tcp(tcp)
+                match tcp.ip() {
+                    IpAddr::V6(ip) if ip.is_unspecified() && !socket.only_v6()? => {
+                        ListenAddr::Port(tcp.port())
+                    }
+                    _ => ListenAddr::Tcp(tcp),
+                }
             }
             None => ListenAddr::Unix(bound.as_pathname().unwrap_or(Path::new("")).to_owned()),
         };
@@ -187,12 +247,20 @@ impl Listener {
         &self.address
     }
 
+    /// Returns the address as the log shows it.
+    pub fn description(&self) -> String {
+        match &self.address {
+            ListenAddr::Port(port) => format!("[::]:{port} (IPv6 and IPv4)"),
+            address => address.to_string(),
+        }
+    }
+
     /// Makes it known to the runtime that this is called in, for its tasks to accept from.
     pub(super) fn acceptor(self) -> io::Result<Acceptor> {
         Ok(Acceptor {
-            socket: match self.address {
-                ListenAddr::Tcp(_) => Accepting::Tcp(TcpListener::from_std(self.socket.into())?),
-                ListenAddr::Unix(_) => Accepting::Unix(UnixListener::from_std(self.socket.into())?),
+            socket: match self.address.port() {
+                Some(_) => Accepting::Tcp(TcpListener::from_std(self.socket.into())?),
+                None => Accepting::Unix(UnixListener::from_std(self.socket.into())?),
             },
             address: self.address,
             failed: self.failed,
@@ -288,7 +356,30 @@ impl Failed {
     }
 }
 
+/// Listens on a port of every address, of IPv4 alone where there is no IPv6.
+fn bind_port(port: u16) -> io::Result<Listener> {
+    match bind((Ipv6Addr::UNSPECIFIED, port).into(), false) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            bind((Ipv4Addr::UNSPECIFIED, port).into(), false)
+        }
+        bound => bound,
+    }
+}
+
 fn bind_tcp(address: SocketAddr, all: &[ListenAddr]) -> io::Result<Listener> {
+    // [::]:80 alone takes IPv4 too, as in Go programs; beside 0.0.0.0:80 it must not.
+    let beside_ipv4 = all.iter().any(|other| {
+        matches!(other, ListenAddr::Tcp(other) if other.is_ipv4() && other.port() == address.port())
+    });
+    bind(address, beside_ipv4)
+}
+
+fn bind(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -296,12 +387,9 @@ fn bind_tcp(address: SocketAddr, all: &[ListenAddr]) -> io::Result<Listener> {
     )?;
     // A restart must not wait until the connections of the last run are forgotten.
     socket.set_reuse_address(true)?;
-    // [::]:80 alone takes IPv4 too, as in Go programs; beside 0.0.0.0:80 it must not.
-    let beside_ipv4 = all.iter().any(|other| {
-        matches!(other, ListenAddr::Tcp(other) if other.is_ipv4() && other.port() == address.port())
-    });
-    if address.is_ipv6() && beside_ipv4 {
-        socket.set_only_v6(true)?;
+    if address.is_ipv6() {
+        // Not left to net.ipv6.bindv6only.
+        socket.set_only_v6(only_v6)?;
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -384,7 +472,7 @@ mod tests {
     fn addresses() {
         for (text, addr) in [
             ("127.0.0.1:80", "127.0.0.1:80"),
-            (":8080", "0.0.0.0:8080"),
+            (":8080", ":8080"),
             ("[::1]:0", "[::1]:0"),
             ("localhost:1", "127.0.0.1:1"),
             ("unix:/run/x.sock", "unix:/run/x.sock"),
@@ -396,9 +484,46 @@ mod tests {
             ("/run/x.sock", "write `unix:/run/x.sock`"),
             ("example.com:80", "write IP:PORT"),
             ("unix:", "needs the path"),
+            (":70000", "a port is a number from 0 to 65535"),
+            ("70000", "a port is a number from 0 to 65535"),
+            ("127.0.0.1:70000", "a port is a number from 0 to 65535"),
+            (":http", "write IP:PORT"),
+            ("", "write IP:PORT"),
+            ("::1:8080", "write `[::1]:8080`"),
+            ("::1", "write `[::1]:8080`"),
+            ("::", "write `[::]:8080`"),
+            ("2001:db8::7:80", "write `[2001:db8::7]:80`"),
+            ("127.0.0.1", "`127.0.0.1:8080`"),
+            ("localhost", "`localhost:8080`"),
         ] {
             let error = text.parse::<ListenAddr>().unwrap_err();
             assert!(error.contains(hint), "{error}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_one_process_cannot_both_have() {
+        for (one, other, expected) in [
+            (":8080", ":8080", true),
+            (":8080", "127.0.0.1:8080", true),
+            (":8080", "[::1]:8080", true),
+            (":8080", ":8081", false),
+            (":0", ":0", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("0.0.0.0:80", "127.0.0.1:80", true),
+            ("0.0.0.0:80", "[::]:80", false),
+            ("127.0.0.1:80", "[::]:80", false),
+            ("[::1]:80", "[::]:80", true),
+            ("unix:/a", "unix:/a", true),
+            ("unix:/a", "unix:/b", false),
+            ("unix:/a", ":80", false),
+        ] {
+            let address = |text: &str| text.parse::<ListenAddr>().unwrap();
+            let (a, b) = (address(one), address(other));
+            assert_eq!(a.overlaps(&b), expected, "{one} {other}");
+            assert_eq!(b.overlaps(&a), expected, "{other} {one}");
         }
     }
 

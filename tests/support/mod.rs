@@ -32,7 +32,15 @@ pub fn program() -> Command {
             command.env_remove(name);
         }
     }
-    command.env_remove("PORT").env_remove("NOTIFY_SOCKET");
+    for name in [
+        "PORT",
+        "NOTIFY_SOCKET",
+        "JOURNAL_STREAM",
+        "NO_COLOR",
+        "CLICOLOR_FORCE",
+    ] {
+        command.env_remove(name);
+    }
     command.stdin(Stdio::null());
     command
 }
@@ -64,7 +72,7 @@ pub fn passed_sockets(count: usize, names: &str) -> Command {
 /// A running server, killed when dropped.
 pub struct Server {
     child: Child,
-    /// Where it listens, with a loopback address in place of 0.0.0.0.
+    /// Where it listens, with a loopback address in place of 0.0.0.0 and [::].
     pub addr: SocketAddr,
     lines: mpsc::Receiver<String>,
     /// The lines of its standard error that were read so far.
@@ -112,9 +120,9 @@ impl Server {
             directory: None,
         };
         let line = server.wait_for_line("serving ");
-        // The last word, in JSON the last of a string.
+        // In JSON at the end of a string; `[::]:PORT (IPv6 and IPv4)` is every address.
         if let Some((_, address)) = line.rsplit_once(" on ")
-            && let Ok(addr) = address.split('"').next().unwrap().parse()
+            && let Ok(addr) = address.split(['"', ' ']).next().unwrap().parse()
         {
             server.addr = addr;
             if server.addr.ip().is_unspecified() {
