@@ -1,12 +1,15 @@
 //! The command line: clap's definition, and the one-dash spelling of Go tools.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
+use crate::http::AccessLog;
+use crate::logging;
 use crate::module::{Host, quoted};
 use crate::server::ListenAddr;
 
@@ -16,6 +19,9 @@ pub const ABOUT: &str =
 
 /// The file that is read where none is named.
 pub const DEFAULT_CONFIG: &str = "vanity.yaml";
+
+/// The value of -access-log that asks for nginx's format.
+const COMBINED: &str = "combined";
 
 const AFTER_HELP: &str = "\
 Each flag may be written with one dash or two, and its value after a space or a `=`.
@@ -180,9 +186,19 @@ pub struct Serve {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub max_connections: u32,
-    /// Log each request
-    #[arg(long, env = "GOVANITYURLS_ACCESS_LOG")]
-    pub access_log: bool,
+    /// Log each request; combined: in nginx's format of that name
+    #[arg(
+        long,
+        env = "GOVANITYURLS_ACCESS_LOG",
+        value_name = "combined",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "on",
+        default_value = "off",
+        hide_default_value = true,
+        value_parser = access_log
+    )]
+    pub access_log: AccessLog,
     /// How log lines are written
     #[arg(
         long,
@@ -197,7 +213,8 @@ pub struct Serve {
         long,
         value_name = "LEVEL",
         env = "GOVANITYURLS_LOG_LEVEL",
-        default_value = "info"
+        default_value = "info",
+        value_parser = logging::parse_filter
     )]
     pub log_level: Targets,
 }
@@ -242,11 +259,28 @@ fn socket_mode(text: &str) -> Result<u32, String> {
     }
 }
 
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("write on or off (or 1/0, true/false, yes/no)".to_owned()),
+    }
+}
+
+fn access_log(text: &str) -> Result<AccessLog, String> {
+    match switch(text) {
+        Ok(true) => Ok(AccessLog::Fields),
+        Ok(false) => Ok(AccessLog::Off),
+        Err(_) if text.eq_ignore_ascii_case(COMBINED) => Ok(AccessLog::Combined),
+        Err(hint) => Err(format!("{hint}, or {COMBINED} for nginx's format")),
+    }
+}
+
 fn host(text: &str) -> Result<Host, String> {
     Host::parse(text).map_err(|problem| problem.to_string().replace('\n', "; "))
 }
 
-/// Reads the command line. An error is clap's, to be shown with [`one_dash`]; help and the
+/// Reads the command line. An error is clap's, to be shown with [`shown`]; help and the
 /// version come as errors too, which do not go to standard error.
 ///
 /// # Errors
@@ -268,25 +302,58 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Erro
 /// Gives each flag that was written with one dash its second: clap takes `-host` for a
 /// cluster of the short flags h, o, s and t. No flag here has a short form but `-h` and `-V`,
 /// so whatever is longer was meant as a whole word.
-fn two_dashes(args: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+///
+/// Also joins `-access-log combined`, the one value that a switch takes after a space: were any
+/// word taken, so would be a command.
+fn two_dashes(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args = args.into_iter().peekable();
     let mut only_values = false;
-    args.into_iter().map(move |arg| {
+    let mut out = Vec::new();
+    while let Some(mut arg) = args.next() {
         only_values |= arg == "--";
-        match arg.to_str().and_then(|arg| arg.strip_prefix('-')) {
-            Some(flag)
-                if !only_values
-                    && flag.starts_with(|c: char| c.is_ascii_alphabetic())
-                    && flag.split('=').next().is_some_and(|name| name.len() > 1) =>
-            {
-                format!("--{flag}").into()
-            }
-            _ => arg,
+        if let Some(flag) = arg.to_str().and_then(|arg| arg.strip_prefix('-'))
+            && !only_values
+            && flag.starts_with(|c: char| c.is_ascii_alphabetic())
+            && flag.split('=').next().is_some_and(|name| name.len() > 1)
+        {
+            arg = format!("--{flag}").into();
         }
-    })
+        if !only_values
+            && arg == "--access-log"
+            && let Some(value) = args.next_if(|next| next == COMBINED)
+        {
+            arg.push("=");
+            arg.push(value);
+        }
+        out.push(arg);
+    }
+    out
+}
+
+/// Returns clap's text as it is shown: flags with one dash, no spaces at the ends of lines, and
+/// an error as one paragraph.
+pub fn shown(error: &clap::Error) -> String {
+    let text = one_dash(&error.to_string());
+    let mut shown = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim_end) {
+        if error.use_stderr() && line.is_empty() {
+            continue;
+        }
+        // The dash that is gone, for the second column to stay a column.
+        let flag = line.trim_start();
+        match flag.split_once("  ").filter(|_| flag.starts_with('-')) {
+            Some((flag_part, rest)) => {
+                let indent = &line[..line.len() - flag.len()];
+                _ = writeln!(shown, "{indent}{flag_part}   {rest}");
+            }
+            None => _ = writeln!(shown, "{line}"),
+        }
+    }
+    shown
 }
 
 /// A text of clap's, with flags spelled as Go tools spell them.
-pub fn one_dash(text: &str) -> String {
+fn one_dash(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("--") {

@@ -8,14 +8,14 @@ use std::future::ready;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HOST, IF_NONE_MATCH, LOCATION, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    HOST, IF_NONE_MATCH, LOCATION, REFERER, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use axum::routing::{MethodRouter, any_service};
@@ -25,6 +25,7 @@ use prometheus_client::metrics::counter::Counter;
 use tower::service_fn;
 use tracing::info;
 
+use crate::combined;
 use crate::metrics::{Kind, Metrics};
 use crate::page::{CONTENT_SECURITY_POLICY as POLICY, Page};
 use crate::site::{Answer, FoundModule as Module, Site};
@@ -36,6 +37,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const MISS_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60");
 /// The target of the access log's events.
 pub const ACCESS_LOG: &str = "access";
+/// The target of events that are a line of the access log as they are.
+pub const ACCESS_LINE: &str = "access_line";
 /// The most characters of one text of a client that the access log shows.
 const LONGEST_LOGGED: usize = 1024;
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
@@ -122,18 +125,29 @@ impl Peer {
     }
 }
 
+/// Whether each request is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Not at all.
+    Off,
+    /// As an event with fields.
+    Fields,
+    /// As a line of nginx's `combined` format.
+    Combined,
+}
+
 /// The site that is served now, and what lives longer than any one site.
 #[derive(Debug)]
 pub struct App {
     serving: ArcSwap<Serving>,
     metrics: Metrics,
-    access_log: bool,
+    access_log: AccessLog,
     closing: AtomicBool,
 }
 
 impl App {
-    /// An app that serves `site`, and logs each request where `access_log` says so.
-    pub fn new(site: Site, access_log: bool) -> Self {
+    /// An app that serves `site`, and logs each request as `access_log` says.
+    pub fn new(site: Site, access_log: AccessLog) -> Self {
         Self {
             metrics: Metrics::new(site.module_count()),
             serving: ArcSwap::from_pointee(Serving::new(site)),
@@ -197,8 +211,10 @@ fn answer(app: &App, request: &Request) -> Response<Body> {
     }
     let took = start.elapsed();
     app.metrics.answered(kind, response.status(), took);
-    if app.access_log {
-        log_access(request, &response, module.as_ref(), took);
+    match app.access_log {
+        AccessLog::Off => {}
+        AccessLog::Fields => log_access(request, &response, module.as_ref(), took),
+        AccessLog::Combined => log_combined(request, &response),
     }
     // A body is not read: what follows it on the connection is no request.
     if app.is_closing() || !request.body().is_end_stream() {
@@ -306,10 +322,7 @@ fn log_access(
 ) {
     let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
     let target = request.uri().path_and_query();
-    let bytes = match *request.method() {
-        Method::HEAD => 0,
-        _ => response.body().size_hint().exact().unwrap_or_default(),
-    };
+    let bytes = sent(request, response);
     info!(
         target: ACCESS_LOG,
         client = client(request),
@@ -324,6 +337,36 @@ fn log_access(
         module = module.map(Module::import_path).unwrap_or_default(),
         "request"
     );
+}
+
+/// The same request as nginx logs it.
+fn log_combined(request: &Request, response: &Response<Body>) {
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    let client = client(request);
+    let line = format!(
+        "{} {} {:?}",
+        request.method(),
+        request.uri(),
+        request.version()
+    );
+    let entry = combined::Entry {
+        // nginx writes `unix:` for the client of a Unix socket.
+        client: if client == "unix" { "unix:" } else { &client },
+        request: line.as_bytes(),
+        status: response.status().as_u16(),
+        bytes: sent(request, response),
+        referer: header(REFERER),
+        agent: header(USER_AGENT),
+    };
+    info!(target: ACCESS_LINE, "{}", entry.line(SystemTime::now()));
+}
+
+/// How many bytes of body the client gets.
+fn sent(request: &Request, response: &Response<Body>) -> u64 {
+    match *request.method() {
+        Method::HEAD => 0,
+        _ => response.body().size_hint().exact().unwrap_or_default(),
+    }
 }
 
 /// As much of what a client sent as a line of the log shows. The journal breaks lines of more

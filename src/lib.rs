@@ -7,13 +7,14 @@
 //! - [`config`]: `vanity.yaml`, with errors that point at the line
 //! - [`convert`]: files of other tools, as a `vanity.yaml`
 //! - [`page`] and [`site`]: the templates, and the look-up from a path to a page
-//! - [`metrics`] and [`http`]: what is counted; requests and responses
+//! - [`metrics`], [`combined`] and [`http`]: what is counted and logged; requests and responses
 //! - [`server`]: sockets, signals and limits
-//! - [`cli`], [`logging`] and [`commands`]: the program
+//! - [`terminal`], [`cli`], [`logging`] and [`commands`]: the program
 //!
 //! An embedder needs [`config::Config`], [`site::Site`], [`http::App`] and [`http::router`].
 
 pub mod cli;
+pub mod combined;
 pub mod commands;
 pub mod config;
 pub mod convert;
@@ -24,3 +25,4 @@ pub mod module;
 pub mod page;
 pub mod server;
 pub mod site;
+pub mod terminal;

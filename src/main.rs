@@ -1,31 +1,24 @@
 //! The program: parse, run the command, exit with its status.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use govanityurls::{cli, commands};
+use govanityurls::{cli, commands, terminal};
 
 fn main() -> ExitCode {
-    let cli = match cli::parse(std::env::args_os()) {
-        Ok(cli) => cli,
-        Err(error) => {
-            let text = cli::one_dash(&error.to_string());
-            // Nobody may be reading (`govanityurls -help | head -1`), and where print! panics
-            // nothing is lost.
-            if error.use_stderr() {
-                let _ = io::stderr().write_all(text.replace("\n\n", "\n").as_bytes());
-                return ExitCode::from(2);
-            }
-            let _ = io::stdout().write_all(text.as_bytes());
-            return ExitCode::SUCCESS;
+    let result = match cli::parse(std::env::args_os()) {
+        Ok(cli) => commands::run(&cli),
+        Err(error) if error.use_stderr() => {
+            terminal::print_error(&cli::shown(&error));
+            return ExitCode::from(2);
         }
+        Err(error) => terminal::print_coloured(&cli::shown(&error)).map_err(Into::into),
     };
-    match commands::run(&cli) {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let text = failure.to_string();
-            if !text.is_empty() {
-                let _ = writeln!(io::stderr(), "{text}");
+            // In JSON the log has it already.
+            if !failure.is_logged() {
+                terminal::print_error(&format!("{failure}\n"));
             }
             failure.status()
         }

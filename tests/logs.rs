@@ -67,7 +67,7 @@ fn injections() -> Vec<Vec<u8>> {
 
 /// Sends every injection and then a last request; the lines of the access log, less the last.
 fn lines_of_injections(args: &[&str]) -> (usize, Vec<String>) {
-    let mut server = Server::start_with(SEED, &[&["-access-log"], args].concat());
+    let mut server = Server::start_with(SEED, args);
     let started = server.log.len();
     let mut answered = 0;
     for head in injections() {
@@ -149,7 +149,7 @@ fn a_line_in_json_has_the_same() {
 
 #[test]
 fn no_client_can_break_a_line_of_text() {
-    let (answered, lines) = lines_of_injections(&[]);
+    let (answered, lines) = lines_of_injections(&["-access-log"]);
     assert!(answered > 30, "{answered}");
     assert_eq!(lines.len(), answered, "{lines:#?}");
     for line in &lines {
@@ -190,7 +190,7 @@ fn no_client_can_break_a_line_of_text() {
 
 #[test]
 fn no_client_can_break_a_line_of_json() {
-    let (answered, lines) = lines_of_injections(&["-log-format", "json"]);
+    let (answered, lines) = lines_of_injections(&["-access-log", "-log-format", "json"]);
     assert_eq!(lines.len(), answered, "{lines:#?}");
     for line in &lines {
         let object: Value = serde_json::from_str(line).unwrap();
@@ -268,4 +268,80 @@ fn it_serves_on_when_nobody_reads_its_log() {
     support::signal(child.id(), "TERM");
     let status = support::wait_until("it ends", || child.try_wait().unwrap());
     assert!(status.success(), "{status}");
+}
+
+#[test]
+fn the_combined_format_is_nginxs() {
+    let mut server = Server::start_with(SEED, &["-access-log", "combined"]);
+    let line = |server: &mut Server, head: &[u8]| {
+        let mut stream = server.connect();
+        stream.write_all(head).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+        server.wait_for_line(" HTTP/1.1\" ")
+    };
+    let bytes = server.get("/gowechat?go-get=1").body.len();
+    server.wait_for_line(" HTTP/1.1\" ");
+    let headers = "User-Agent: Go-http-client/1.1\r\nX-Forwarded-For: 192.0.2.7\r\n";
+    let said = line(&mut server, &get("/gowechat?go-get=1", headers));
+    let (start, rest) = said.split_once('[').unwrap();
+    let (time, rest) = rest.split_once(']').unwrap();
+    assert_eq!(start, "192.0.2.7 - - ");
+    assert!(time.starts_with(|c: char| c.is_ascii_digit()) && time.ends_with(" +0000"));
+    assert_eq!(
+        rest,
+        format!(" \"GET /gowechat?go-get=1 HTTP/1.1\" 200 {bytes} \"-\" \"Go-http-client/1.1\"")
+    );
+    let headers = "User-Agent: a \"b\\\t\r\nReferer: https://r.example/\u{e9}\r\n";
+    let said = line(&mut server, &get("/none?{}", headers));
+    assert!(said.contains("\"GET /none?{} HTTP/1.1\" 404 "), "{said}");
+    let end = r#" "https://r.example/\xC3\xA9" "a \x22b\x5C""#;
+    assert!(said.ends_with(end), "{said}");
+    let head = b"HEAD /gowechat HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let said = line(&mut server, head);
+    assert!(
+        said.ends_with("\"HEAD /gowechat HTTP/1.1\" 200 0 \"-\" \"-\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn no_client_can_break_a_combined_line() {
+    let (answered, lines) = lines_of_injections(&["-access-log=combined"]);
+    assert_eq!(lines.len(), answered, "{lines:#?}");
+    let shape = r#"^127\.0\.0\.1 - - \[[^]]+\] "[^"]*" \d+ \d+ "[^"]*" "[^"]*"$"#;
+    let shape = regex::Regex::new(shape).unwrap();
+    for line in &lines {
+        assert!(shape.is_match(line), "{line}");
+        assert!(
+            line.bytes().all(|byte| (b' '..0x7f).contains(&byte)),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn combined_from_the_environment_and_not_with_json() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
+    let command = |args: &[&str]| {
+        let mut command = program();
+        command.current_dir(directory.path()).args(args);
+        command.env("GOVANITYURLS_ACCESS_LOG", "combined");
+        command
+    };
+    let mut server = Server::spawn(command(&["-host=tonybai.com", "-listen=127.0.0.1:0"]));
+    server.get("/x");
+    server.wait_for_line("\"GET /x HTTP/1.1\" 200 ");
+
+    let output = command(&["-host=tonybai.com", "-log-format=json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let line: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert!(
+        line["message"]
+            .as_str()
+            .unwrap()
+            .contains("-access-log combined is not JSON")
+    );
 }

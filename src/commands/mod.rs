@@ -7,12 +7,12 @@ mod nginx;
 mod schema;
 mod serve;
 
-use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
 use crate::config::ConfigError;
 use crate::server::BindError;
+use crate::terminal;
 
 /// Why a command ended without doing its work. Displayed, it is what the user reads.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum Failure {
     /// The machine refused something else.
     #[error("govanityurls: {0}")]
     Io(#[from] std::io::Error),
+    /// Any of these, after the log has told the user.
+    #[error("{0}")]
+    Logged(Box<Failure>),
 }
 
 impl Failure {
@@ -39,8 +42,14 @@ impl Failure {
     pub fn status(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) => 2,
+            Self::Logged(failure) => return failure.status(),
             _ => 1,
         })
+    }
+
+    /// Whether the user has read it in the log.
+    pub fn is_logged(&self) -> bool {
+        matches!(self, Self::Logged(_))
     }
 }
 
@@ -60,14 +69,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     }
 }
 
-/// Writes what a command is to print. Whoever reads it may stop early (`| head`).
+/// Writes what a command prints to standard output. A closed pipe (`| head`) is not an error.
 fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(terminal::print(text)?)
 }

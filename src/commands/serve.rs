@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tracing::{info, warn};
+use tracing::{Level, error, info, warn};
 
 use super::Failure;
-use crate::cli::{ABOUT, Cli, DEFAULT_CONFIG};
+use crate::cli::{ABOUT, Cli, DEFAULT_CONFIG, LogFormat};
 use crate::config::Config;
-use crate::http::{self, App};
+use crate::http::{self, AccessLog, App};
 use crate::logging;
 use crate::server::{self, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
 use crate::site::Site;
@@ -24,13 +24,31 @@ const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     // Before there are threads: it changes the environment.
     let passed = PassedSockets::take()?;
-    let _logging = logging::start(&cli.serve.log_level, cli.serve.log_format);
-    let listen = cli
-        .serve
-        .listen(std::env::var("PORT").ok().as_deref())
-        .map_err(|why| Failure::Usage(format!("govanityurls: {why}")))?;
+    let format = cli.serve.log_format;
+    let _logging = logging::start(&cli.serve.log_level, format);
+    run_logged(cli, passed).map_err(|failure| {
+        // What reads JSON reads nothing else.
+        if format == LogFormat::Json && tracing::enabled!(Level::ERROR) {
+            error!("{failure}");
+            return Failure::Logged(Box::new(failure));
+        }
+        failure
+    })
+}
+
+fn run_logged(cli: &Cli, passed: PassedSockets) -> Result<(), Failure> {
+    let usage = |why| Failure::Usage(format!("govanityurls: {why}"));
+    if cli.serve.access_log == AccessLog::Combined && cli.serve.log_format == LogFormat::Json {
+        return Err(usage(
+            "-access-log combined is not JSON: leave out -log-format json, or use -access-log \
+             alone, which writes JSON as well"
+                .to_owned(),
+        ));
+    }
+    let port = std::env::var_os("PORT").map(|port| port.to_string_lossy().into_owned());
+    let listen = cli.serve.listen(port.as_deref()).map_err(usage)?;
     if let Some(clash) = clash(cli, &listen, &passed) {
-        return Err(Failure::Usage(format!("govanityurls: {clash}")));
+        return Err(usage(clash));
     }
     let file = &cli.common.config;
     // Without a host on the command line the file may name it; without either, and no file
@@ -127,7 +145,7 @@ async fn serve(
     let limits = server::Limits {
         threads: server::default_threads(),
         max_connections: cli.serve.max_connections as usize,
-        with_peer: cli.serve.access_log,
+        with_peer: cli.serve.access_log != AccessLog::Off,
         metrics: app.metrics().connections.clone(),
     };
     server::run(listeners, router, limits, stop).await?;

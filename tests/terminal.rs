@@ -1,0 +1,262 @@
+//! What the program writes on a terminal, in a pipe and in systemd's journal. The terminals are
+//! real ones: pseudo-terminals of the kernel.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use serde_json::Value;
+use support::{PATIENCE, SEED, Server, program};
+use tempfile::TempDir;
+
+const ESCAPE: char = '\x1b';
+const BAD: &str = "/a:\n  rep: https://h.example/a\n";
+
+fn directory(config: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("vanity.yaml"), config).unwrap();
+    directory
+}
+
+/// The program with a terminal for its standard streams, killed when dropped.
+struct OnTerminal {
+    child: Child,
+    lines: BufReader<File>,
+}
+
+impl OnTerminal {
+    fn spawn(mut command: Command) -> Self {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let ours = openpt(flags).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let theirs = || ioctl_tiocgptpeer(&ours, flags).unwrap();
+        command.stdin(theirs()).stdout(theirs()).stderr(theirs());
+        let child = command.spawn().unwrap();
+        Self {
+            child,
+            lines: BufReader::new(File::from(ours)),
+        }
+    }
+
+    /// The next line; none at the end, which the kernel reports as an error.
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.lines.read_line(&mut line) {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(line.trim_end_matches(['\r', '\n']).to_owned()),
+        }
+    }
+}
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Command {
+    let mut command = program();
+    command.current_dir(directory).args(args);
+    command.env("TERM", "xterm").envs(env.iter().copied());
+    command
+}
+
+fn first_line(args: &[&str], env: &[(&str, &str)]) -> String {
+    let directory = directory(SEED);
+    let mut terminal = OnTerminal::spawn(command(directory.path(), args, env));
+    terminal.line().unwrap()
+}
+
+/// All that a program writes that ends by itself.
+fn whole(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> String {
+    let mut terminal = OnTerminal::spawn(command(directory, args, env));
+    std::iter::from_fn(|| Some(terminal.line()? + "\n")).collect()
+}
+
+const SERVE: [&str; 3] = ["-host=tonybai.com", "-listen", "127.0.0.1:0"];
+
+#[test]
+fn the_log_on_a_terminal_starts_with_a_coloured_line() {
+    let line = first_line(&SERVE, &[]);
+    assert!(
+        line.contains("\x1b[32m INFO\x1b[0m serving 2 modules"),
+        "{line:?}"
+    );
+    for env in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let line = first_line(&SERVE, &[env]);
+        assert!(
+            line.contains("Z  INFO serving 2 modules"),
+            "{env:?}: {line:?}"
+        );
+        assert!(!line.contains(ESCAPE), "{env:?}: {line:?}");
+    }
+}
+
+#[test]
+fn json_on_a_terminal_is_json() {
+    let args = [&SERVE[..], &["-log-format", "json"]].concat();
+    for env in [&[][..], &[("CLICOLOR_FORCE", "1")]] {
+        let line: Value = serde_json::from_str(&first_line(&args, env)).unwrap();
+        let message = line["message"].as_str().unwrap();
+        assert!(message.starts_with("serving 2 modules"), "{message}");
+    }
+}
+
+#[test]
+fn a_pipe_gets_colours_only_by_force() {
+    let directory = directory(SEED);
+    for (env, coloured) in [
+        (&[][..], false),
+        (&[("CLICOLOR_FORCE", "1")], true),
+        (&[("CLICOLOR_FORCE", "0")], false),
+    ] {
+        let server = Server::spawn(command(directory.path(), &SERVE, env));
+        assert_eq!(server.log[0].contains(ESCAPE), coloured, "{:?}", server.log);
+        for args in [&["-help"][..], &["chekc"]] {
+            let output = command(directory.path(), args, env).output().unwrap();
+            let text = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8(text).unwrap();
+            assert_eq!(text.contains(ESCAPE), coloured, "{text}");
+        }
+    }
+}
+
+#[test]
+fn help_and_errors_on_a_terminal_have_colours_by_the_same_rule() {
+    let good = directory(SEED);
+    let bad = directory(BAD);
+    for (directory, args, coloured) in [
+        (&good, &["-help"][..], "\x1b[1mOptions:\x1b[0m\n"),
+        (&good, &["-nonsense"], "\x1b[1;31merror:\x1b[0m unexpected"),
+        (
+            &bad,
+            &["-host=a.b"],
+            "\x1b[1mvanity.yaml:2:3:\x1b[0m unknown key",
+        ),
+        (
+            &bad,
+            &["-host=a.b"],
+            "\x1b[1;36mhint:\x1b[0m did you mean `repo`?",
+        ),
+        (
+            &good,
+            &["-host=a.b", "-listen=192.0.2.1:80"],
+            "\x1b[1;31mgovanityurls:\x1b[0m cannot listen on 192.0.2.1:80",
+        ),
+    ] {
+        let text = whole(directory.path(), args, &[]);
+        assert!(text.contains(coloured), "{text:?}");
+        let text = whole(directory.path(), args, &[("NO_COLOR", "1")]);
+        assert!(text.len() > 50 && !text.contains(ESCAPE), "{text:?}");
+    }
+}
+
+/// A stream like the one that systemd gives a service, and the variable that announces it.
+fn journal() -> (BufReader<UnixStream>, OwnedFd, String) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
+    let theirs = OwnedFd::from(theirs);
+    let file = File::from(theirs.try_clone().unwrap()).metadata().unwrap();
+    let name = format!("{}:{}", file.dev(), file.ino());
+    (BufReader::new(ours), theirs, name)
+}
+
+#[test]
+fn the_journal_gets_priorities_and_no_time() {
+    let directory = directory(SEED);
+    let (mut lines, stderr, name) = journal();
+    let env = [("JOURNAL_STREAM", &*name), ("CLICOLOR_FORCE", "1")];
+    let mut command = command(directory.path(), &SERVE, &env);
+    let mut child = command.stderr(stderr).spawn().unwrap();
+    drop(command);
+    let mut line = || {
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        line
+    };
+    assert!(line().starts_with("<6>serving 2 modules of tonybai.com"));
+    // Each line of a rejected reload is an error.
+    std::fs::write(directory.path().join("vanity.yaml"), BAD).unwrap();
+    support::signal(child.id(), "HUP");
+    assert_eq!(line(), "<6>SIGHUP: reloading\n");
+    let said: String = (0..5).map(|_| line()).collect();
+    assert_eq!(
+        said,
+        "<3>reload refused, the old configuration stays\n\
+         <3>vanity.yaml:2:3: unknown key `rep`\n\
+         <3>  2 |   rep: https://h.example/a\n\
+         <3>    |   ^\n\
+         <3>  hint: did you mean `repo`?\n"
+    );
+    support::signal(child.id(), "TERM");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_journal_shows_a_refused_start_as_an_error() {
+    let directory = directory(BAD);
+    let empty = tempfile::tempdir().unwrap();
+    for (directory, args, first) in [
+        (
+            &directory,
+            &["-host=a.b"][..],
+            "<3>vanity.yaml:2:3: unknown key",
+        ),
+        (&directory, &["-hots=a.b"], "<3>error: unexpected argument"),
+        (&empty, &[], "<3>govanityurls is a service"),
+    ] {
+        let (mut ours, stderr, name) = journal();
+        let mut command = command(directory.path(), args, &[("JOURNAL_STREAM", &name)]);
+        let status = command.stderr(stderr).status().unwrap();
+        drop(command);
+        assert!(!status.success());
+        let mut text = String::new();
+        ours.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with(first), "{text}");
+        assert!(text.lines().all(|line| line.starts_with("<3>")), "{text}");
+    }
+}
+
+#[test]
+fn a_stream_that_is_not_the_journals_is_written_as_ever() {
+    let directory = directory(SEED);
+    let (_ours, _theirs, name) = journal();
+    // A shell under a service inherits the variable, and not the stream.
+    let server = Server::spawn(command(
+        directory.path(),
+        &SERVE,
+        &[("JOURNAL_STREAM", &name)],
+    ));
+    assert!(
+        server.log[0].contains("Z  INFO serving"),
+        "{:?}",
+        server.log
+    );
+}
+
+#[test]
+fn a_refused_start_is_json_where_the_log_is() {
+    let directory = directory(BAD);
+    let args = ["-host=a.b", "-log-format=json"];
+    let output = command(directory.path(), &args, &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(line["level"], "ERROR");
+    let message = line["message"].as_str().unwrap();
+    assert!(message.starts_with("vanity.yaml:2:3: unknown"), "{message}");
+    // Not where the log would not show it.
+    let args = [args[0], args[1], "-log-level=off"];
+    let output = command(directory.path(), &args, &[]).output().unwrap();
+    assert!(output.stderr.starts_with(b"vanity.yaml:2:3: unknown"));
+}
