@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
 use crate::http::AccessLog;
 use crate::logging;
-use crate::module::{Host, quoted};
+use crate::module::{Host, escaped, nearest, quoted};
 use crate::server::ListenAddr;
 
 /// The opening of the usage text, as the Go tool words it.
@@ -20,6 +21,8 @@ pub const ABOUT: &str =
 /// The file that is read where none is named.
 pub const DEFAULT_CONFIG: &str = "vanity.yaml";
 
+/// What the name of a flag's variable starts with.
+const PREFIX: &str = "GOVANITYURLS_";
 /// The value of -access-log that asks for nginx's format.
 const COMBINED: &str = "combined";
 
@@ -38,8 +41,7 @@ Signals: HUP reads the file again; TERM and INT stop the server after the reques
     about = ABOUT,
     override_usage = "govanityurls -host [HOST_NAME]\n       govanityurls [OPTIONS] [COMMAND]",
     after_help = AFTER_HELP,
-    max_term_width = 100,
-    disable_help_subcommand = true
+    max_term_width = 100
 )]
 pub struct Cli {
     /// What to do; nothing: serve.
@@ -53,9 +55,11 @@ pub struct Cli {
     pub serve: Serve,
 }
 
-/// The commands other than serving.
+/// What the program does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve, as without a command
+    Serve,
     /// Validate configurations, as `nginx -t` does
     ///
     /// Every error of a file is shown, one for each module, with its line and what to do.
@@ -80,6 +84,8 @@ pub enum Command {
     },
     /// Print a JSON Schema of vanity.yaml, for editors
     Schema,
+    /// Print the version
+    Version,
 }
 
 /// Flags of `check`.
@@ -175,7 +181,18 @@ pub struct Serve {
     #[arg(long, value_name = "ADDR", env = "GOVANITYURLS_ADMIN")]
     pub admin: Option<ListenAddr>,
     /// Read the file again when it changes, as on SIGHUP
-    #[arg(long, env = "GOVANITYURLS_WATCH")]
+    #[arg(
+        long,
+        env = "GOVANITYURLS_WATCH",
+        value_name = "on|off",
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "on",
+        default_value = "off",
+        hide_default_value = true,
+        value_parser = switch
+    )]
     pub watch: bool,
     /// How many connections may be open; more wait until one ends
     #[arg(
@@ -183,7 +200,7 @@ pub struct Serve {
         value_name = "N",
         env = "GOVANITYURLS_MAX_CONNECTIONS",
         default_value = "10000",
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+        value_parser = max_connections
     )]
     pub max_connections: u32,
     /// Log each request; combined: in nginx's format of that name
@@ -233,7 +250,7 @@ impl Serve {
     ///
     /// # Errors
     ///
-    /// PORT is no port, and nothing else says where to listen.
+    /// PORT is not a port, and nothing else says where to listen.
     pub fn listen(&self, port: Option<&str>) -> Result<Vec<ListenAddr>, String> {
         if !self.listen.is_empty() {
             return Ok(self.listen.clone());
@@ -242,7 +259,7 @@ impl Serve {
             None | Some("") => 8080,
             Some(port) => port.parse().map_err(|_| {
                 format!(
-                    "PORT={} in the environment is no port (0 to 65535)",
+                    "PORT={} in the environment is not a valid port (0 to 65535)",
                     quoted(port)
                 )
             })?,
@@ -256,6 +273,13 @@ fn socket_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o777 => Ok(mode),
         _ => Err("write three octal digits, such as 660".to_owned()),
+    }
+}
+
+fn max_connections(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        _ => Err("write a number from 1 to 1000000".to_owned()),
     }
 }
 
@@ -290,13 +314,182 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Erro
     // A variable that is empty is as good as not set: that is how an environment file, or a
     // container's, leaves one out.
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    let mut matches = Cli::command()
-        .mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
-            true => arg.env(None::<&'static str>),
-            false => arg,
+    let mut command = Cli::command().mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
+        true => arg.env(None::<&'static str>),
+        false => arg,
+    });
+    let args = with_commands(&command, two_dashes(args));
+    command
+        .try_get_matches_from_mut(&args)
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches))
+        .map_err(|error| explained(error, &mut command, &args))
+}
+
+/// Rewrites the commands that are another way of writing something else: `serve` is what
+/// happens without a command, `version` is -version, and -help before a command, like `help`,
+/// is about that command.
+fn with_commands(command: &clap::Command, mut args: Vec<OsString>) -> Vec<OsString> {
+    const HELP: &str = "--help";
+    if let Some(at) = command_word(command, &args) {
+        let before_help = args[..at].iter().position(|arg| arg == HELP || arg == "-h");
+        let is_help = args[at] == "help";
+        if args[at] == "version" {
+            args[at] = "--version".into();
+        } else if is_help || before_help.is_some() {
+            args.remove(if is_help {
+                at
+            } else {
+                before_help.unwrap_or(at)
+            });
+            args.push(HELP.into());
+        }
+    }
+    if let Some(at) = command_word(command, &args)
+        && args[at] == "serve"
+    {
+        let serve = args.remove(at);
+        // `serve check` is neither: clap says so.
+        if command_word(command, &args).is_some() {
+            args.insert(at, serve);
+        }
+    }
+    args
+}
+
+/// Where the command is: the first word that is neither a flag nor a flag's value.
+fn command_word(command: &clap::Command, args: &[OsString]) -> Option<usize> {
+    let mut is_value = false;
+    args.iter()
+        .enumerate()
+        .skip(1)
+        .take_while(|(_, arg)| *arg != "--")
+        .find(|(_, arg)| {
+            let is_word = !is_value && !is_flag(arg);
+            is_value = !is_value && long_flag(command, arg).is_some_and(takes_next_word);
+            is_word
         })
-        .try_get_matches_from(two_dashes(args))?;
-    Cli::from_arg_matches_mut(&mut matches)
+        .map(|(at, _)| at)
+}
+
+fn is_flag(arg: &OsStr) -> bool {
+    arg.as_encoded_bytes().starts_with(b"-")
+}
+
+/// The definition of a flag that was written without a value, as `--flag`.
+fn long_flag<'c>(command: &'c clap::Command, arg: &OsStr) -> Option<&'c Arg> {
+    let name = arg.to_str()?.strip_prefix("--")?;
+    command
+        .get_arguments()
+        .find(|flag| flag.get_long() == Some(name))
+}
+
+fn takes_next_word(flag: &Arg) -> bool {
+    flag.get_action().takes_values() && !flag.is_require_equals_set()
+}
+
+/// Says what clap cannot know: that a value is from the environment, that a switch takes its
+/// value after a `=`, and which of several commands is the most similar.
+fn explained(
+    mut error: clap::Error,
+    command: &mut clap::Command,
+    args: &[OsString],
+) -> clap::Error {
+    let context = |error: &clap::Error, kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
+            let variable = context(&error, ContextKind::InvalidArg)
+                .and_then(|arg| variable_of(command, &arg, args));
+            if let Some(variable) = variable {
+                error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+            }
+        }
+        ErrorKind::InvalidUtf8 if args.iter().all(|arg| arg.to_str().is_some()) => {
+            let is_bad = |name: &OsStr| std::env::var_os(name)?.to_str().is_none().then_some(());
+            let variables = command
+                .get_arguments()
+                .filter(|arg| arg.get_id() != "config");
+            let bad = variables
+                .filter_map(Arg::get_env)
+                .find(|name| is_bad(name).is_some());
+            if let Some(name) = bad {
+                let message = format!("{} in the environment is not UTF-8", name.display());
+                return command.error(ErrorKind::InvalidUtf8, message);
+            }
+        }
+        ErrorKind::InvalidSubcommand => {
+            let word = context(&error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let before = args.iter().position(|arg| *arg == *word).and_then(|at| {
+                let before = args.get(at.checked_sub(1)?)?;
+                long_flag(command, before).filter(|flag| flag.is_require_equals_set())
+            });
+            let commands = command.get_subcommands().map(clap::Command::get_name);
+            let meant = nearest(&word, commands).map(str::to_owned);
+            if let Some(flag) = before.and_then(Arg::get_long)
+                && switch(&word).is_ok()
+            {
+                let message = format!(
+                    "'--{flag}' takes a value only after a `=`: write --{flag}={word}, \
+                     or --{flag} alone"
+                );
+                return command.error(ErrorKind::InvalidSubcommand, message);
+            }
+            if let Some(meant) = meant {
+                let meant = ContextValue::Strings(vec![meant]);
+                error.insert(ContextKind::SuggestedSubcommand, meant);
+            }
+        }
+        _ => {}
+    }
+    error
+}
+
+/// The variable that the value of `arg` is from, unless the flag was typed: a flag beats it.
+fn variable_of(command: &clap::Command, arg: &str, args: &[OsString]) -> Option<String> {
+    let flag = arg.split([' ', '[', '=']).next()?;
+    let is_typed = args.iter().any(|arg| {
+        let rest = arg.to_str().and_then(|arg| arg.strip_prefix(flag));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    });
+    let variable = long_flag(command, OsStr::new(flag))?.get_env()?;
+    (!is_typed).then(|| variable.to_string_lossy().into_owned())
+}
+
+/// Returns a warning for each variable whose name is like that of a flag's, but no flag has.
+pub fn unknown_variables(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<String> {
+    let command = Cli::command();
+    let known: Vec<_> = command
+        .get_arguments()
+        .filter_map(|arg| arg.get_env()?.to_str()?.strip_prefix(PREFIX))
+        .collect();
+    let mut unknown: Vec<_> = vars
+        .into_iter()
+        .filter_map(|(name, value)| {
+            let name = name.to_string_lossy().into_owned();
+            let rest = name.strip_prefix(PREFIX)?;
+            (!known.contains(&rest) && !is_service_link(rest, &value)).then(|| {
+                let hint = match nearest(&rest.to_ascii_uppercase(), known.iter().copied()) {
+                    _ if rest == "PORT" => "; did you mean PORT?".to_owned(),
+                    Some(meant) => format!("; did you mean {PREFIX}{meant}?"),
+                    None => String::new(),
+                };
+                let name = escaped(&name);
+                format!("{name} in the environment is not a setting and has no effect{hint}")
+            })
+        })
+        .collect();
+    unknown.sort();
+    unknown
+}
+
+/// Whether a variable is one of those that Kubernetes sets in every pod next to a Service
+/// named govanityurls.
+fn is_service_link(rest: &str, value: &OsStr) -> bool {
+    rest.starts_with("SERVICE_")
+        || rest.starts_with("PORT_")
+        || (rest == "PORT" && value.to_string_lossy().contains("://"))
 }
 
 /// Gives each flag that was written with one dash its second: clap takes `-host` for a

@@ -28,10 +28,10 @@ fn run(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = program();
     command.current_dir(directory).args(args);
     command.envs(env.iter().copied());
-    output(command)
+    output_of(command)
 }
 
-fn output(command: Command) -> Output {
+fn output_of(command: Command) -> Output {
     assert_cmd::Command::from_std(command)
         .timeout(PATIENCE)
         .output()
@@ -87,7 +87,7 @@ fn without_more_it_listens_on_port_8080() {
     inside
         .arg(std::env::current_exe().unwrap())
         .current_dir(&directory);
-    let output = output(inside);
+    let output = output_of(inside);
     assert!(output.status.success(), "{output:?}");
     assert!(stdout(&output).contains("1 passed"), "{output:?}");
 }
@@ -197,20 +197,279 @@ fn a_file_that_names_its_hosts_needs_no_flag() {
 }
 
 #[test]
-fn no_host_anywhere_shows_how_it_is_used() {
-    let with_file = directory(SEED);
-    let without_file = tempfile::tempdir().unwrap();
-    for directory in [&with_file, &without_file] {
-        let output = run(directory.path(), &[], &[]);
+fn no_host_and_no_file_shows_how_it_is_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run(directory.path(), &[], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stdout(&output), "");
+    let said = stderr(&output);
+    assert!(said.starts_with(USAGE), "{said}");
+    assert!(
+        said.contains("\n  govanityurls -host [HOST_NAME]\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_without_a_host_is_named() {
+    let directory = directory(SEED);
+    for (args, file) in [
+        (&[][..], "vanity.yaml"),
+        (&["serve"], "vanity.yaml"),
+        (&["-config", "./vanity.yaml"], "./vanity.yaml"),
+    ] {
+        let output = run(directory.path(), args, &[]);
         assert_eq!(output.status.code(), Some(2));
-        assert_eq!(stdout(&output), "");
-        let said = stderr(&output);
-        assert!(said.starts_with(USAGE), "{said}");
-        assert!(
-            said.contains("\n  govanityurls -host [HOST_NAME]\n"),
-            "{said}"
+        assert_eq!(
+            stderr(&output),
+            format!("{file} names no host: add -host HOST, or host: in the file\n")
         );
     }
+}
+
+#[test]
+fn commands_that_are_another_way_of_writing_something_else() {
+    let directory = directory(SEED);
+    let version = concat!("govanityurls ", env!("CARGO_PKG_VERSION"), "\n");
+    let check = "Validate the configuration, as `nginx -t` does\n\nUsage: govanityurls check ";
+    let usage = &format!("{USAGE}\n\nUsage: govanityurls -host [HOST_NAME]\n");
+    for (args, opening) in [
+        (&["version"][..], version),
+        (&["help", "check"], check),
+        (&["-help", "check"], check),
+        (&["-h", "check"], check),
+        (&["-host=a.example", "-help", "check"], check),
+        (&["check", "-help"], check),
+        (&["help"], usage),
+        (&["help", "serve"], usage),
+        (&["-help", "serve"], usage),
+        (&["serve", "-help"], usage),
+    ] {
+        let output = run(directory.path(), args, &[("GOVANITYURLS_HOST", "bad")]);
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+        assert!(stdout(&output).starts_with(opening), "{args:?}: {output:?}");
+    }
+    // A value is not a command.
+    let output = run(directory.path(), &["-config", "serve", "check"], &[]);
+    assert_refused(&output, 1, &["serve: ", "no such file"]);
+    for args in [
+        &["serve", "-host=tonybai.com"][..],
+        &["-host", "tonybai.com", "serve"],
+    ] {
+        let server = serve(directory.path(), args, &[]);
+        assert_eq!(served(&server), "tonybai.com/gowechat");
+    }
+    assert_refused(
+        &run(directory.path(), &["serve", "check"], &[]),
+        2,
+        &["'check'"],
+    );
+}
+
+#[test]
+fn help_shows_the_flags_of_its_command_in_even_columns() {
+    let directory = tempfile::tempdir().unwrap();
+    for args in [
+        &["-help"][..],
+        &["-h"],
+        &["check", "-help"],
+        &["nginx", "-help"],
+    ] {
+        let output = run(directory.path(), args, &[]);
+        let said = stdout(&output);
+        assert!(said.lines().all(|line| line.trim_end() == line), "{said:?}");
+    }
+    let output = run(directory.path(), &["check", "-help"], &[]);
+    let said = stdout(&output);
+    assert!(said.contains("-host") && said.contains("-config"), "{said}");
+    assert!(
+        !said.contains("-listen") && !said.contains("-watch"),
+        "{said}"
+    );
+    // The second column starts where a line that goes on in it does.
+    let column = said.find("The custom").unwrap() - said.find("      -host").unwrap();
+    let next = said
+        .lines()
+        .find(|line| line.contains("GOVANITYURLS_HOST=]"));
+    let next = next.unwrap();
+    assert_eq!(next.len() - next.trim_start().len(), column, "{said}");
+}
+
+#[test]
+fn switches_in_the_environment() {
+    let directory = directory(SEED);
+    let host = ("GOVANITYURLS_HOST", "tonybai.com");
+    for (value, is_on) in [
+        ("1", true),
+        ("true", true),
+        ("Yes", true),
+        ("on", true),
+        ("0", false),
+        ("False", false),
+        ("no", false),
+        ("off", false),
+        ("", false),
+    ] {
+        let env = [
+            host,
+            ("GOVANITYURLS_ACCESS_LOG", value),
+            ("GOVANITYURLS_WATCH", value),
+        ];
+        let mut server = serve(directory.path(), &[], &env);
+        server.get("/gowechat");
+        server.signal("TERM");
+        server.wait_for_line("stopped");
+        let is_logged = server
+            .log
+            .iter()
+            .any(|line| line.contains("request client"));
+        assert_eq!(is_logged, is_on, "{value}");
+    }
+    // As in Go tools.
+    for args in [
+        &["-watch", "-host=a.b"][..],
+        &["-watch=true", "-host=a.b"],
+        &["--watch=false", "-host=a.b"],
+    ] {
+        serve(directory.path(), args, &[]);
+    }
+}
+
+#[test]
+fn an_error_about_the_environment_names_the_variable() {
+    let directory = directory(SEED);
+    for (name, value, words) in [
+        ("GOVANITYURLS_HOST", "x", "`x`"),
+        ("GOVANITYURLS_LISTEN", ":70000", "0 to 65535"),
+        ("GOVANITYURLS_ADMIN", "9090", "`:9090`"),
+        ("GOVANITYURLS_WATCH", "maybe", "on or off"),
+        ("GOVANITYURLS_ACCESS_LOG", "maybe", "combined"),
+        ("GOVANITYURLS_LOG_LEVEL", "loud", "not a level"),
+        ("GOVANITYURLS_LOG_FORMAT", "xml", "json"),
+        ("GOVANITYURLS_MAX_CONNECTIONS", "0", "1 to 1000000"),
+        ("GOVANITYURLS_SOCKET_MODE", "9", "octal"),
+    ] {
+        let output = run(directory.path(), &["-config=vanity.yaml"], &[(name, value)]);
+        assert_refused(&output, 2, &[&format!("'{name}'"), words]);
+    }
+    // The flag was typed, and the variable is not read.
+    let env = [("GOVANITYURLS_HOST", "a.example")];
+    let output = run(directory.path(), &["-host=x"], &env);
+    assert_refused(&output, 2, &["'-host <HOST>'"]);
+
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut command = program();
+    let bytes = std::ffi::OsStr::from_bytes(b"\xff");
+    command
+        .current_dir(&directory)
+        .env("GOVANITYURLS_HOST", bytes);
+    assert_refused(&output_of(command), 2, &["GOVANITYURLS_HOST", "UTF-8"]);
+}
+
+#[test]
+fn unknown_variables_are_warned_of_once() {
+    let directory = directory(SEED);
+    let env = [
+        ("GOVANITYURLS_HOTS", "secret"),
+        ("GOVANITYURLS_PORT", "80"),
+        ("GOVANITYURLS_NONSENSE", "1"),
+        ("GOVANITYURLS_WATCH", "off"),
+        // Kubernetes sets these beside a Service of the same name.
+        ("GOVANITYURLS_SERVICE_HOST", "10.0.0.1"),
+        ("GOVANITYURLS_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+    ];
+    let server = serve(directory.path(), &["-host=tonybai.com"], &env);
+    let warnings: Vec<_> = server
+        .log
+        .iter()
+        .filter_map(|line| line.split_once(" WARN ").map(|(_, warning)| warning))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "GOVANITYURLS_HOTS in the environment is not a setting and has no effect; \
+             did you mean GOVANITYURLS_HOST?",
+            "GOVANITYURLS_NONSENSE in the environment is not a setting and has no effect",
+            "GOVANITYURLS_PORT in the environment is not a setting and has no effect; \
+             did you mean PORT?",
+        ]
+    );
+}
+
+#[test]
+fn output_that_cannot_be_written_is_named() {
+    let directory = directory(&format!("host: a.example\n{SEED}"));
+    for args in [
+        &["-help"][..],
+        &["version"],
+        &["check"],
+        &["nginx"],
+        &["schema"],
+    ] {
+        let mut command = program();
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        command
+            .current_dir(&directory)
+            .args(args)
+            .stdout(full.unwrap());
+        let output = command.stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert_refused(
+            &output,
+            1,
+            &["govanityurls: cannot write to standard output: the disk is full"],
+        );
+    }
+}
+
+#[test]
+fn a_file_that_others_or_the_server_may_change_is_noted_at_the_start() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    let directory = directory(SEED);
+    let file = directory.path().join("vanity.yaml");
+    let mode = |mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let noted = |command: Command| {
+        let mut server = Server::spawn(command);
+        server.signal("TERM");
+        server.wait_for_line("stopped");
+        let note = server.log.iter().find(|line| line.contains(" WARN "));
+        note.map(|line| line.split_once(" WARN ").unwrap().1.to_owned())
+    };
+    let args = ["-host=a.b", "-listen=127.0.0.1:0"];
+    let command = || {
+        let mut command = program();
+        command.current_dir(&directory).args(args);
+        command
+    };
+    mode(0o646);
+    assert_eq!(
+        noted(command()).unwrap(),
+        "vanity.yaml: every user of this machine may change it; run `chmod o-w` on it"
+    );
+    mode(0o644);
+    let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    if !is_root {
+        assert!(noted(command()).unwrap().contains("`chown root`"));
+        return;
+    }
+    assert_eq!(noted(command()), None);
+    use std::os::unix::process::CommandExt as _;
+    // The build may lie where nobody else can look: run a copy.
+    let copy = directory.path().join("govanityurls");
+    std::fs::copy(env!("CARGO_BIN_EXE_govanityurls"), &copy).unwrap();
+    let everybody = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory.path(), everybody).unwrap();
+    let as_nobody = || {
+        let mut command = Command::new(&copy);
+        command.current_dir(&directory).args(args);
+        command.uid(65534).gid(65534);
+        command
+    };
+    assert_eq!(noted(as_nobody()), None);
+    chown(&file, Some(65534), None).unwrap();
+    assert!(noted(as_nobody()).unwrap().contains("`chown root`"));
 }
 
 #[test]
@@ -233,14 +492,24 @@ fn a_wrong_command_line_ends_with_2() {
         ),
         (&["-host=a.b", "-log-format", "xml"], &["'xml'", "json"]),
         (&["-host=a.b", "-log-level", "a=b=c"], &["'a=b=c'"]),
+        (&["-log-level", "warning"], &["did you mean `warn`?"]),
+        (&["-log-level", "loud"], &["`loud` is not a level"]),
+        (&["-log-level", ""], &["`` is not a level"]),
+        (&["-log-level=hyper=debug"], &["nothing logs as `hyper`"]),
+        (&["-listen", ":70000"], &["`:70000`", "0 to 65535"]),
+        (&["-listen", "::1:8080"], &["write `[::1]:8080`"]),
+        (&["-max-connections", "abc"], &["'abc'", "1 to 1000000"]),
+        (&["-watch", "true"], &["after a `=`", "-watch=true,"]),
+        (&["-watch=maybe"], &["'maybe'", "on or off"]),
+        (&["-access-log=nginx"], &["'nginx'", "combined"]),
+        (&["chekc"], &["'chekc'", "exists: 'check'\n"]),
+        (&["-watch", "chekc"], &["exists: 'check'\n"]),
         (&["frobnicate"], &["'frobnicate'", "'-help'"]),
     ] {
         assert_refused(&run(directory.path(), args, &[]), 2, words);
     }
     let output = run(directory.path(), &["-host=a.b"], &[("PORT", "http")]);
     assert_refused(&output, 2, &["PORT", "`http`"]);
-    let output = run(directory.path(), &[], &[("GOVANITYURLS_HOST", "x")]);
-    assert_refused(&output, 2, &["'-host", "`x`"]);
 }
 
 #[test]
@@ -304,7 +573,7 @@ fn a_low_port_without_the_right_to_it() {
         command.current_dir("/").uid(65534).gid(65534);
     }
     let words = ["127.0.0.1:1:", "permission denied", "-listen"];
-    assert_refused(&output(command), 1, &words);
+    assert_refused(&output_of(command), 1, &words);
 }
 
 #[test]

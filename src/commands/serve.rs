@@ -1,5 +1,6 @@
 //! Serving: what the program does without a command.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,11 @@ use tokio::signal::unix::Signal;
 use tracing::{Level, error, info, warn};
 
 use super::Failure;
-use crate::cli::{ABOUT, Cli, DEFAULT_CONFIG, LogFormat};
+use crate::cli::{self, ABOUT, Cli, DEFAULT_CONFIG, LogFormat};
 use crate::config::Config;
 use crate::http::{self, AccessLog, App};
 use crate::logging;
+use crate::module::escaped;
 use crate::server::{self, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
 use crate::site::Site;
 
@@ -26,6 +28,9 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     let passed = PassedSockets::take()?;
     let format = cli.serve.log_format;
     let _logging = logging::start(&cli.serve.log_level, format);
+    for warning in cli::unknown_variables(std::env::vars_os()) {
+        warn!("{warning}");
+    }
     run_logged(cli, passed).map_err(|failure| {
         // What reads JSON reads nothing else.
         if format == LogFormat::Json && tracing::enabled!(Level::ERROR) {
@@ -54,7 +59,7 @@ fn run_logged(cli: &Cli, passed: PassedSockets) -> Result<(), Failure> {
     // Without a host on the command line the file may name it; without either, and no file
     // asked for by name, there is nothing to report but how the program is used.
     if cli.common.host.is_none() && file == Path::new(DEFAULT_CONFIG) && !file.exists() {
-        return Err(no_host());
+        return Err(how_to_use());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -67,7 +72,12 @@ fn run_logged(cli: &Cli, passed: PassedSockets) -> Result<(), Failure> {
     };
     let seen = Seen::of(file);
     let config = Config::read(file, cli.common.host.as_ref())?;
-    let host = config.host.clone().ok_or_else(no_host)?;
+    let host = config.host.clone().ok_or_else(|| {
+        Failure::Usage(format!(
+            "{} names no host: add -host HOST, or host: in the file",
+            escaped(&file.to_string_lossy())
+        ))
+    })?;
     let site = Site::new(host, config);
     let app = Arc::new(App::new(site, cli.serve.access_log));
 
@@ -111,6 +121,11 @@ async fn serve(
     }
     for listener in &listeners {
         info!("serving {status} from {file} on {}", listener.description());
+    }
+    // On a terminal a person serves a file of their own.
+    let user = (!io::stderr().is_terminal()).then(super::current_user);
+    if let Some(note) = super::permission_note(&cli.common.config, user.flatten()) {
+        warn!("{file}: {note}");
     }
     // The admin listener outlives the others: until the end it says that they are stopping.
     let (admin_stop, admin_stopped) = tokio::sync::oneshot::channel::<()>();
@@ -231,7 +246,7 @@ async fn reload_when_told(
     }
 }
 
-fn no_host() -> Failure {
+fn how_to_use() -> Failure {
     Failure::Usage(format!(
         "{ABOUT}\n\nUsage:\n  govanityurls -host [HOST_NAME]\n\n\
          HOST_NAME is the domain of your import paths, such as tonybai.com; the file may name it\n\
