@@ -27,9 +27,19 @@ fn directory(config: &str) -> TempDir {
     directory
 }
 
-/// The program with a terminal for its standard streams, killed when dropped.
+/// A process that is killed when dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The program with a terminal for its standard streams.
 struct OnTerminal {
-    child: Child,
+    _child: Killed,
     lines: BufReader<File>,
 }
 
@@ -41,9 +51,9 @@ impl OnTerminal {
         unlockpt(&ours).unwrap();
         let theirs = || ioctl_tiocgptpeer(&ours, flags).unwrap();
         command.stdin(theirs()).stdout(theirs()).stderr(theirs());
-        let child = command.spawn().unwrap();
+        let child = Killed(command.spawn().unwrap());
         Self {
-            child,
+            _child: child,
             lines: BufReader::new(File::from(ours)),
         }
     }
@@ -55,13 +65,6 @@ impl OnTerminal {
             Ok(0) | Err(_) => None,
             Ok(_) => Some(line.trim_end_matches(['\r', '\n']).to_owned()),
         }
-    }
-}
-
-impl Drop for OnTerminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -178,7 +181,7 @@ fn the_journal_gets_priorities_and_no_time() {
     let (mut lines, stderr, name) = journal();
     let env = [("JOURNAL_STREAM", &*name), ("CLICOLOR_FORCE", "1")];
     let mut command = command(directory.path(), &SERVE, &env);
-    let mut child = command.stderr(stderr).spawn().unwrap();
+    let mut child = Killed(command.stderr(stderr).spawn().unwrap());
     drop(command);
     let mut line = || {
         let mut line = String::new();
@@ -188,7 +191,7 @@ fn the_journal_gets_priorities_and_no_time() {
     assert!(line().starts_with("<6>serving 2 modules of tonybai.com"));
     // Each line of a rejected reload is an error.
     std::fs::write(directory.path().join("vanity.yaml"), BAD).unwrap();
-    support::signal(child.id(), "HUP");
+    support::signal(child.0.id(), "HUP");
     assert_eq!(line(), "<6>SIGHUP: reloading\n");
     let said: String = (0..5).map(|_| line()).collect();
     assert_eq!(
@@ -199,8 +202,8 @@ fn the_journal_gets_priorities_and_no_time() {
          <3>    |   ^\n\
          <3>  hint: did you mean `repo`?\n"
     );
-    support::signal(child.id(), "TERM");
-    assert!(child.wait().unwrap().success());
+    support::signal(child.0.id(), "TERM");
+    assert!(child.0.wait().unwrap().success());
 }
 
 #[test]
