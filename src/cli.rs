@@ -60,9 +60,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve, as without a command
     Serve,
-    /// Validate configurations, as `nginx -t` does
-    ///
-    /// Every error of a file is shown, one for each module, with its line and what to do.
+    /// Validate the configuration, as `nginx -t` does, and show every error in it
     Check(Check),
     /// Print the rules by which nginx passes requests on
     ///
@@ -94,8 +92,13 @@ pub struct Check {
     /// The files to check, `-` for standard input [default: that of -config]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// How errors are printed; json: one object a line, on standard output
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    /// How errors are printed: text, or json, one object a line on standard output
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_possible_values = true
+    )]
     pub format: CheckFormat,
 }
 

@@ -7,7 +7,7 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use support::{PATIENCE, SEED, Server, program, wait_until};
@@ -44,6 +44,20 @@ fn stdout(output: &Output) -> &str {
 
 fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// A copy that every user can run: the build may be where only its owner can look.
+///
+/// Made by another process: while this one has the file open for writing, a test in another
+/// thread may fork, and then the kernel refuses to run the copy.
+fn copy_of_program(directory: &Path) -> PathBuf {
+    let copy = directory.join("govanityurls");
+    let status = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_govanityurls"))
+        .arg(&copy)
+        .status();
+    assert!(status.unwrap().success());
+    copy
 }
 
 /// It ended with `status`, and said why in one short paragraph on standard error.
@@ -231,7 +245,8 @@ fn a_file_without_a_host_is_named() {
 fn commands_that_are_another_way_of_writing_something_else() {
     let directory = directory(SEED);
     let version = concat!("govanityurls ", env!("CARGO_PKG_VERSION"), "\n");
-    let check = "Validate the configuration, as `nginx -t` does\n\nUsage: govanityurls check ";
+    let check = "Validate the configuration, as `nginx -t` does, and show every error in it\n\n\
+                 Usage: govanityurls check ";
     let usage = &format!("{USAGE}\n\nUsage: govanityurls -host [HOST_NAME]\n");
     for (args, opening) in [
         (&["version"][..], version),
@@ -456,9 +471,7 @@ fn a_file_that_others_or_the_server_may_change_is_noted_at_the_start() {
     }
     assert_eq!(noted(command()), None);
     use std::os::unix::process::CommandExt as _;
-    // The build may lie where nobody else can look: run a copy.
-    let copy = directory.path().join("govanityurls");
-    std::fs::copy(env!("CARGO_BIN_EXE_govanityurls"), &copy).unwrap();
+    let copy = copy_of_program(directory.path());
     let everybody = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(directory.path(), everybody).unwrap();
     let as_nobody = || {
@@ -557,10 +570,8 @@ fn a_low_port_without_the_right_to_it() {
         // Here anybody may.
         return;
     }
-    // The build may lie where nobody else can look: run a copy.
     let directory = directory(SEED);
-    let copy = directory.path().join("govanityurls");
-    std::fs::copy(env!("CARGO_BIN_EXE_govanityurls"), &copy).unwrap();
+    let copy = copy_of_program(directory.path());
     let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
     let mut command = Command::new(copy);
     command

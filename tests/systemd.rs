@@ -90,7 +90,7 @@ fn systemd_is_told_of_every_turn() {
         "/gowechat:\n  repo: https://github.com/bigwhite/gowechat\n",
     )
     .unwrap();
-    let one = ["READY=1", "STATUS=1 module of tonybai.com"];
+    let one = ["READY=1", "STATUS=1 module on tonybai.com"];
     assert_eq!(reload(), one);
     // A refused reload is over as well, and the status is what is served.
     fs::write(manager.path("vanity.yaml"), "/gowechat:\n").unwrap();

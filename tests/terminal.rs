@@ -188,7 +188,7 @@ fn the_journal_gets_priorities_and_no_time() {
         lines.read_line(&mut line).unwrap();
         line
     };
-    assert!(line().starts_with("<6>serving 2 modules of tonybai.com"));
+    assert!(line().starts_with("<6>serving 2 modules on tonybai.com"));
     // Each line of a rejected reload is an error.
     std::fs::write(directory.path().join("vanity.yaml"), BAD).unwrap();
     support::signal(child.0.id(), "HUP");

@@ -1,6 +1,7 @@
 //! `govanityurls check`: validates configurations.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -9,6 +10,7 @@ use crate::cli::{Check, CheckFormat, Common};
 use crate::config::{self, Config, ConfigError, Module};
 use crate::module::{Forge, Vcs, counted, escaped};
 use crate::site::Site;
+use crate::terminal::print_coloured;
 
 /// Which modules a note is about, and what it says.
 type Note = (fn(&Module) -> bool, &'static str);
@@ -88,7 +90,7 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
     let mut all_errors = Vec::new();
     for file in files {
         match (Config::check(file, common.host.as_ref()), flags.format) {
-            (Ok(config), CheckFormat::Text) => print(&accepted(&config::name(file), config))?,
+            (Ok(config), CheckFormat::Text) => print_coloured(&accepted(file, config))?,
             (Ok(_), CheckFormat::Json) => {}
             (Err(errors), CheckFormat::Text) => all_errors.push(listed(&errors)),
             (Err(errors), CheckFormat::Json) => {
@@ -105,8 +107,13 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
 }
 
 /// What is in a valid file, and what to know about it.
-fn accepted(file: &str, config: Config) -> String {
+fn accepted(path: &Path, config: Config) -> String {
+    let file = config::name(path);
     let mut notes = String::new();
+    // Whoever checks a file may own it; the server's user is not known here.
+    if let Some(note) = super::permission_note(path, None) {
+        let _ = writeln!(notes, "{file}: note: {note}");
+    }
     for (applies, note) in NOTES {
         let count = config
             .modules
