@@ -6,7 +6,6 @@
 //! [`RequestPath`](crate::module::RequestPath) sees to.
 
 use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use askama::Template;
 use bytes::Bytes;
@@ -54,11 +53,15 @@ impl Page {
 /// In bytes: 16 digits in quotation marks.
 const ETAG_LENGTH: usize = 18;
 
-/// A hash with fixed keys, so that replicas agree.
-fn hash(of: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
+/// The state of [`fnv1a`] before the first byte.
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, from `state` on. The hashes of std may change with any release of Rust, and replicas
+/// of different builds must agree on entity tags.
+pub(crate) fn fnv1a(state: u64, bytes: &[u8]) -> u64 {
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let step = |state: u64, byte: &u8| (state ^ u64::from(*byte)).wrapping_mul(PRIME);
+    bytes.iter().fold(state, step)
 }
 
 /// What the page of a module shows.
@@ -179,7 +182,7 @@ impl PageForm {
             only_below ^= c == ONLY_BELOW;
         }
         Self {
-            etag_seed: hash(&rendered),
+            etag_seed: fnv1a(FNV_BASIS, rendered.as_bytes()),
             text: text.into(),
             pieces: pieces.into(),
         }
@@ -205,8 +208,13 @@ impl PageForm {
             .filter(|(piece, _)| !piece.only_below || !subpath.is_empty())
             .flat_map(|(piece, text)| [text, value(piece.hole)])
             .chain([&self.text[self.pieces.last().map_or(0, |piece| piece.end)..]]);
-        // As good as the hash of the body, which is a function of these, and shorter.
-        Page::new(hash(&(self.etag_seed, element, subpath)), parts)
+        // As good as the hash of the body, which is a function of these, and shorter. The element
+        // is in front: it has no slash, and the subpath starts with one.
+        let of = fnv1a(
+            fnv1a(self.etag_seed, element.as_bytes()),
+            subpath.as_bytes(),
+        );
+        Page::new(of, parts)
     }
 }
 
@@ -235,7 +243,10 @@ pub fn index(prefix: &str, entries: &[Entry], left_out: usize) -> Page {
         entries,
         left_out,
     });
-    Page::new(hash(&body), [body.as_str()].into_iter())
+    Page::new(
+        fnv1a(FNV_BASIS, body.as_bytes()),
+        [body.as_str()].into_iter(),
+    )
 }
 
 /// A module that a person may have meant.
@@ -448,6 +459,20 @@ mod tests {
         let root = form.fill("", "");
         assert_eq!(root, PageForm::new(&page(false)).fill("", ""));
         assert_ne!(root.etag, form.fill("", "/mp").etag);
-        assert_ne!(form.fill("a", "/b").etag, form.fill("a/b", "").etag);
+        assert_ne!(form.fill("a", "").etag, form.fill("", "/a").etag);
+    }
+
+    #[test]
+    fn entity_tags_are_the_same_in_every_build() {
+        // The published test vectors of FNV-1a, 64 bits.
+        assert_eq!(fnv1a(FNV_BASIS, b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(FNV_BASIS, b"foobar"), 0x8594_4171_f739_67e8);
+        let form = PageForm {
+            text: "a page".into(),
+            pieces: Box::default(),
+            etag_seed: fnv1a(FNV_BASIS, b"a page"),
+        };
+        assert_eq!(form.fill("", "").etag, "\"181bb9eea8a61fdf\"");
+        assert_eq!(form.fill("tool", "/mp").etag, "\"5864a6fc1fc263d7\"");
     }
 }
