@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
-use crate::http::AccessLog;
+use crate::http::{AccessLog, Network};
 use crate::logging;
 use crate::module::{Host, escaped, nearest, quoted};
 use crate::server::ListenAddr;
@@ -219,6 +219,15 @@ pub struct Serve {
         value_parser = access_log
     )]
     pub access_log: AccessLog,
+    /// A network of proxies whose X-Forwarded-For and X-Real-IP the access log believes, such
+    /// as 10.0.0.0/8; may be given more than once [default: this machine alone]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "GOVANITYURLS_TRUSTED_PROXY",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<Network>,
     /// How log lines are written
     #[arg(
         long,

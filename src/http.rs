@@ -3,9 +3,11 @@
 //! It knows no sockets and no files. The site can be replaced while requests are answered;
 //! each is answered from the site that it started with.
 
+mod client;
+
 use std::convert::Infallible;
 use std::future::ready;
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -15,9 +17,10 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HOST, IF_NONE_MATCH, LOCATION, REFERER, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+    HOST, HeaderName, IF_NONE_MATCH, LOCATION, REFERER, REFERRER_POLICY, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use axum::routing::{MethodRouter, any_service};
 use bytes::Bytes;
 use http_body::Body as _;
@@ -26,9 +29,10 @@ use tower::service_fn;
 use tracing::info;
 
 use crate::combined;
-use crate::metrics::{Kind, Metrics};
+use crate::metrics::{Client, Kind, Metrics};
 use crate::page::{CONTENT_SECURITY_POLICY as POLICY, Page};
 use crate::site::{Answer, FoundModule as Module, Site};
+pub use client::{Network, Peer};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// The go command prints the body of an error only as text/plain in UTF-8 or US-ASCII.
@@ -87,40 +91,21 @@ impl CommonHeaders {
     fn new(cache_control: HeaderValue) -> Self {
         let common = |content_type, cache_control| {
             HeaderMap::from_iter([
+                (CONTENT_LENGTH, HeaderValue::from_static("0")),
                 (CONTENT_TYPE, content_type),
                 (CACHE_CONTROL, cache_control),
                 (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
                 (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
                 (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-                (CONTENT_LENGTH, HeaderValue::from_static("0")),
             ])
         };
-        let mut page = common(HTML, cache_control.clone());
-        page.insert(ETAG, HeaderValue::from_static(""));
+        let mut page = HeaderMap::from_iter([(ETAG, HeaderValue::from_static(""))]);
+        page.extend(common(HTML, cache_control.clone()));
         Self {
             page,
             redirect: common(TEXT, cache_control),
             miss_page: common(HTML, MISS_CACHE_CONTROL),
             miss_text: common(TEXT, MISS_CACHE_CONTROL),
-        }
-    }
-}
-
-/// Who sent a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Peer {
-    /// A client at this address.
-    Tcp(IpAddr),
-    /// A process of this machine, over a Unix socket.
-    Unix,
-}
-
-impl Peer {
-    /// Whether the peer is a proxy of this machine, whose word on the client's address counts.
-    fn is_local(self) -> bool {
-        match self {
-            Self::Tcp(address) => address.is_loopback(),
-            Self::Unix => true,
         }
     }
 }
@@ -142,6 +127,7 @@ pub struct App {
     serving: ArcSwap<Serving>,
     metrics: Metrics,
     access_log: AccessLog,
+    trusted_proxies: Vec<Network>,
     closing: AtomicBool,
 }
 
@@ -152,8 +138,16 @@ impl App {
             metrics: Metrics::new(site.module_count()),
             serving: ArcSwap::from_pointee(Serving::new(site)),
             access_log,
+            trusted_proxies: Vec::new(),
             closing: AtomicBool::new(false),
         }
+    }
+
+    /// The same app, which believes what proxies in these networks say about their clients.
+    #[must_use]
+    pub fn trusting(mut self, proxies: Vec<Network>) -> Self {
+        self.trusted_proxies = proxies;
+        self
     }
 
     /// The site that is served now.
@@ -210,11 +204,13 @@ fn answer(app: &App, request: &Request) -> Response<Body> {
             .inc();
     }
     let took = start.elapsed();
-    app.metrics.answered(kind, response.status(), took);
+    let agent = request.headers().get(USER_AGENT);
+    let client = Client::of(agent.map_or(b"", HeaderValue::as_bytes));
+    app.metrics.answered(kind, client, response.status(), took);
     match app.access_log {
         AccessLog::Off => {}
-        AccessLog::Fields => log_access(request, &response, module.as_ref(), took),
-        AccessLog::Combined => log_combined(request, &response),
+        AccessLog::Fields => log_access(app, request, &response, module.as_ref(), took),
+        AccessLog::Combined => log_combined(app, request, &response),
     }
     // A body is not read: what follows it on the connection is no request.
     if app.is_closing() || !request.body().is_end_stream() {
@@ -237,6 +233,13 @@ fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Ans
         response,
     };
     let headers = &serving.headers;
+    let Ok(host) = host(request) else {
+        let body = Bytes::from_static(b"the request needs one valid Host header\n");
+        let mut response = response(StatusCode::BAD_REQUEST, &headers.miss_text, body);
+        // As hyper does after a request that it cannot parse.
+        response.headers_mut().insert(CONNECTION, CLOSE);
+        return answered(Kind::Other, response);
+    };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let body = Bytes::from_static(b"only GET and HEAD are answered here\n");
         let mut response = response(StatusCode::METHOD_NOT_ALLOWED, &headers.miss_text, body);
@@ -247,7 +250,7 @@ fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Ans
     let uri = request.uri();
     let go_get = is_go_get(uri.query());
     let page = |page| found(&headers.page, page, request.headers());
-    match serving.site.answer(host(request), uri.path(), go_get) {
+    match serving.site.answer(host, uri.path(), go_get) {
         Answer::Module(module, body) => Answered {
             kind: if go_get { Kind::GoGetHit } else { Kind::Page },
             module: Some(module),
@@ -265,19 +268,20 @@ fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Ans
             Kind::Miss,
             response(StatusCode::NOT_FOUND, &headers.miss_page, body),
         ),
-        Answer::NotFoundText(body) => answered(
-            Kind::GoGetMiss,
-            response(StatusCode::NOT_FOUND, &headers.miss_text, body),
+        Answer::NotFoundText { text, folder } => answered(
+            if folder {
+                Kind::GoGetFolder
+            } else {
+                Kind::GoGetMiss
+            },
+            response(StatusCode::NOT_FOUND, &headers.miss_text, text),
         ),
     }
 }
 
 fn response(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Response<Body> {
     let mut headers = headers.clone();
-    // Not by insert, which makes room for one more before it looks.
-    if let Some(place) = headers.get_mut(CONTENT_LENGTH) {
-        *place = body.len().into();
-    }
+    set(&mut headers, CONTENT_LENGTH, body.len().into());
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -301,10 +305,16 @@ fn found(common: &HeaderMap, page: Page, asked: &HeaderMap) -> Response<Body> {
         return response;
     }
     let mut response = response(StatusCode::OK, common, page.body);
-    if let Some(place) = response.headers_mut().get_mut(ETAG) {
-        *place = tag;
-    }
+    set(response.headers_mut(), ETAG, tag);
     response
+}
+
+/// Replaces the value of a header that is among the first: it is found sooner than by its hash.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
+    let mut headers = headers.iter_mut();
+    if let Some((_, place)) = headers.find(|(given, _)| **given == name) {
+        *place = value;
+    }
 }
 
 /// Whether the go command asks: it adds `go-get=1` to the query.
@@ -315,19 +325,23 @@ fn is_go_get(query: Option<&str>) -> bool {
 /// One line for one request. Each text is written in quotation marks, with escapes, by
 /// tracing's formatters: no client can end the line, or speak to the terminal.
 fn log_access(
+    app: &App,
     request: &Request,
     response: &Response<Body>,
     module: Option<&Module<'_>>,
     took: Duration,
 ) {
-    let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
+    let header = |name| request.headers().get(name);
+    let agent = header(USER_AGENT).map(HeaderValue::as_bytes);
+    let host = request.uri().host().or_else(|| header(HOST)?.to_str().ok());
+    let peer = request.extensions().get::<Peer>().copied();
     let target = request.uri().path_and_query();
     let bytes = sent(request, response);
     info!(
         target: ACCESS_LOG,
-        client = client(request),
+        client = client::address(peer, request.headers(), &app.trusted_proxies),
         method = cut(request.method().as_str()),
-        host = cut(host(request).unwrap_or_default()),
+        host = cut(host.unwrap_or_default()),
         path = cut(target.map_or("", |target| target.as_str())),
         status = response.status().as_u16(),
         bytes,
@@ -340,25 +354,24 @@ fn log_access(
 }
 
 /// The same request as nginx logs it.
-fn log_combined(request: &Request, response: &Response<Body>) {
+fn log_combined(app: &App, request: &Request, response: &Response<Body>) {
     let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-    let client = client(request);
+    let peer = request.extensions().get::<Peer>().copied();
+    let client = client::address(peer, request.headers(), &app.trusted_proxies);
     let line = format!(
         "{} {} {:?}",
         request.method(),
         request.uri(),
         request.version()
     );
-    let entry = combined::Entry {
-        // nginx writes `unix:` for the client of a Unix socket.
-        client: if client == "unix" { "unix:" } else { &client },
-        request: line.as_bytes(),
-        status: response.status().as_u16(),
-        bytes: sent(request, response),
-        referer: header(REFERER),
-        agent: header(USER_AGENT),
-    };
-    info!(target: ACCESS_LINE, "{}", entry.line(SystemTime::now()));
+    log_line(
+        &client,
+        line.as_bytes(),
+        response.status().as_u16(),
+        sent(request, response),
+        header(REFERER),
+        header(USER_AGENT),
+    );
 }
 
 /// How many bytes of body the client gets.
@@ -369,6 +382,51 @@ fn sent(request: &Request, response: &Response<Body>) -> u64 {
     }
 }
 
+/// Logs a request that hyper rejected, with what is known of it.
+pub(crate) fn log_rejected(access_log: AccessLog, peer: Peer, status: StatusCode) {
+    let client = client::address(Some(peer), &HeaderMap::new(), &[]);
+    let status = status.as_u16();
+    match access_log {
+        AccessLog::Off => {}
+        AccessLog::Fields => info!(
+            target: ACCESS_LOG,
+            client,
+            method = "",
+            host = "",
+            path = "",
+            status,
+            bytes = 0u64,
+            micros = 0u64,
+            agent = "",
+            go_get = false,
+            module = "",
+            "request"
+        ),
+        AccessLog::Combined => log_line(&client, b"", status, 0, None, None),
+    }
+}
+
+/// Logs a line of nginx's combined format.
+fn log_line(
+    client: &str,
+    request: &[u8],
+    status: u16,
+    bytes: u64,
+    referer: Option<&[u8]>,
+    agent: Option<&[u8]>,
+) {
+    let entry = combined::Entry {
+        // nginx writes `unix:` for the client of a Unix socket.
+        client: if client == "unix" { "unix:" } else { client },
+        request,
+        status,
+        bytes,
+        referer,
+        agent,
+    };
+    info!(target: ACCESS_LINE, "{}", entry.line(SystemTime::now()));
+}
+
 /// As much of what a client sent as a line of the log shows. The journal breaks lines of more
 /// than 48 KiB.
 fn cut(text: &str) -> &str {
@@ -377,34 +435,41 @@ fn cut(text: &str) -> &str {
         .map_or(text, |(end, _)| &text[..end])
 }
 
-/// The client's address: the peer's or, where the peer is a proxy of this machine, the one
-/// that it names. Of X-Forwarded-For the last counts: a proxy appends the address that it saw
-/// to whatever the client sent.
-fn client(request: &Request) -> String {
-    let peer = request.extensions().get::<Peer>().copied();
-    let named = peer.filter(|peer| peer.is_local()).and_then(|_| {
-        ["x-forwarded-for", "x-real-ip"]
-            .into_iter()
-            .find_map(|name| {
-                let last = request.headers().get_all(name).iter().next_back()?;
-                let last = last.to_str().ok()?.rsplit(',').next()?;
-                last.trim().parse::<IpAddr>().ok()
-            })
-    });
-    match (named, peer) {
-        (Some(address), _) | (None, Some(Peer::Tcp(address))) => address.to_string(),
-        (None, Some(Peer::Unix)) => "unix".to_owned(),
-        (None, None) => String::new(),
-    }
+/// A Host header that is missing, repeated or malformed.
+#[derive(Debug)]
+struct BadHost;
+
+/// Returns the host that was asked: the Host header, unless the request target itself names one
+/// (RFC 9112, section 3.2.2). Only HTTP/1.0 may leave the header out.
+fn host<B>(request: &axum::http::Request<B>) -> Result<Option<&str>, BadHost> {
+    let mut headers = request.headers().get_all(HOST).iter();
+    let header = match (headers.next(), headers.next()) {
+        (Some(host), None) => match host.to_str() {
+            Ok(host) if is_valid_host(host) => Some(host),
+            _ => return Err(BadHost),
+        },
+        (None, None) if request.version() < Version::HTTP_11 => None,
+        _ => return Err(BadHost),
+    };
+    Ok(request.uri().host().or(header))
 }
 
-/// The host that was asked: the Host header, unless the request target itself names one
-/// (RFC 9112, section 3.2.2).
-fn host<B>(request: &axum::http::Request<B>) -> Option<&str> {
-    request
-        .uri()
-        .host()
-        .or_else(|| request.headers().get(HOST)?.to_str().ok())
+/// Whether a text is a host with an optional port (RFC 3986, section 3.2.2). It may be empty,
+/// which asks for the default host.
+fn is_valid_host(text: &str) -> bool {
+    let in_name = |b: &u8| {
+        matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'%'
+            | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+    };
+    let name_length = text.bytes().take_while(in_name).count();
+    let port = match text.strip_prefix('[') {
+        None => &text[name_length..],
+        Some(rest) => match rest.split_once(']') {
+            Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => port,
+            _ => return false,
+        },
+    };
+    port.is_empty() || port.starts_with(':') && port[1..].bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Whether If-None-Match names the tag, by weak comparison (RFC 9110, section 13.1.2): a cache
@@ -429,8 +494,8 @@ mod tests {
     }
 
     fn get(serving: &Serving, target: &str) -> Response<Body> {
-        let request = axum::http::Request::get(target).body(()).unwrap();
-        respond(serving, &request).response
+        let request = axum::http::Request::get(target).header(HOST, "a.example");
+        respond(serving, &request.body(()).unwrap()).response
     }
 
     #[test]
@@ -447,6 +512,7 @@ mod tests {
             (tag.trim_matches('"').to_owned(), 200),
         ] {
             let request = axum::http::Request::get("/m")
+                .header(HOST, "a.example")
                 .header(IF_NONE_MATCH, &header)
                 .body(())
                 .unwrap();
@@ -455,46 +521,6 @@ mod tests {
                 status,
                 "{header}"
             );
-        }
-    }
-
-    #[test]
-    fn only_a_proxy_of_this_machine_names_the_client() {
-        let loopback = Peer::Tcp([127, 0, 0, 1].into());
-        let other = Peer::Tcp([192, 0, 2, 1].into());
-        let forwarded = "x-forwarded-for";
-        for (peer, headers, expected) in [
-            (loopback, &[][..], "127.0.0.1"),
-            (Peer::Unix, &[], "unix"),
-            (loopback, &[(forwarded, "192.0.2.7")], "192.0.2.7"),
-            (Peer::Unix, &[(forwarded, "2001:db8::7")], "2001:db8::7"),
-            (other, &[(forwarded, "192.0.2.7")], "192.0.2.1"),
-            (other, &[("x-real-ip", "192.0.2.7")], "192.0.2.1"),
-            // The client sent the first, the proxy appended the last.
-            (loopback, &[(forwarded, "6.6.6.6, 192.0.2.7")], "192.0.2.7"),
-            (
-                loopback,
-                &[(forwarded, "6.6.6.6"), (forwarded, "192.0.2.7")],
-                "192.0.2.7",
-            ),
-            (loopback, &[("x-real-ip", "192.0.2.8")], "192.0.2.8"),
-            (
-                loopback,
-                &[("x-real-ip", "6.6.6.6"), (forwarded, "192.0.2.7")],
-                "192.0.2.7",
-            ),
-            (loopback, &[(forwarded, "192.0.2.7, nonsense")], "127.0.0.1"),
-            (loopback, &[(forwarded, "")], "127.0.0.1"),
-            (Peer::Unix, &[(forwarded, "\u{1b}[31m")], "unix"),
-        ] {
-            let mut request = Request::new(Body::empty());
-            request.extensions_mut().insert(peer);
-            for (name, value) in headers {
-                let value = HeaderValue::from_bytes(value.as_bytes());
-                let value = value.unwrap_or(HeaderValue::from_static("?"));
-                request.headers_mut().append(*name, value);
-            }
-            assert_eq!(client(&request), expected, "{peer:?} {headers:?}");
         }
     }
 
@@ -538,6 +564,40 @@ mod tests {
         }
         for host in ["c.example", "", "[::1]:80"] {
             assert_eq!(tag_of(host), tag_of("a.example"), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_maybe_a_port() {
+        for host in [
+            "",
+            "a.example",
+            "a.example:8080",
+            "A_b.example.:",
+            "192.0.2.1:80",
+            "[2001:db8::1]",
+            "[::1]:80",
+            "a%2db.example",
+        ] {
+            assert!(is_valid_host(host), "{host}");
+        }
+        for host in [
+            "a.example:80:80",
+            "a.example:http",
+            "a.example/m",
+            "http://a.example",
+            "user@a.example",
+            "a.example b.example",
+            "<script>",
+            "2001:db8::1",
+            "[2001:db8::1",
+            "[2001:db8::1]80",
+            "[a.example]",
+            "a\\b",
+            "a#b",
+            "a?b",
+        ] {
+            assert!(!is_valid_host(host), "{host}");
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What the program counts: prometheus-client's metrics, made once and kept over reloads.
 
+mod process;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -25,6 +28,8 @@ const DURATIONS: [f64; 9] = [2e-6, 5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 1e-3, 10e-
 pub enum Kind {
     /// The go command, for a module that is there.
     GoGetHit,
+    /// The go command, for a folder above modules, or `/`: it asks on its way to a module.
+    GoGetFolder,
     /// The go command, for nothing that is there.
     GoGetMiss,
     /// A browser, for a module's page.
@@ -33,7 +38,7 @@ pub enum Kind {
     List,
     /// A browser, for nothing that is there.
     Miss,
-    /// Anything else: a redirect, a method that is not answered.
+    /// Anything else: a redirect, a method that is not answered, a malformed request.
     Other,
 }
 
@@ -41,6 +46,7 @@ impl Kind {
     fn as_str(self) -> &'static str {
         match self {
             Self::GoGetHit => "go_get_hit",
+            Self::GoGetFolder => "go_get_folder",
             Self::GoGetMiss => "go_get_miss",
             Self::Page => "page",
             Self::List => "list",
@@ -50,10 +56,51 @@ impl Kind {
     }
 }
 
-/// The answers that are counted from the start: a rate is known only of what was once zero.
-const USUAL: [(Kind, StatusCode); 10] = [
+/// What sent a request, by its user agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Client {
+    /// The go command.
+    Go,
+    /// A module mirror, such as proxy.golang.org.
+    Mirror,
+    /// git, with the import path as a repository.
+    Git,
+    /// A browser, or what passes for one.
+    Browser,
+    /// Anything else.
+    Other,
+}
+
+impl Client {
+    const ALL: [(Self, &str); 5] = [
+        (Self::Go, "go"),
+        (Self::Mirror, "mirror"),
+        (Self::Git, "git"),
+        (Self::Browser, "browser"),
+        (Self::Other, "other"),
+    ];
+
+    /// Tells a client by its User-Agent header, empty where there is none.
+    pub fn of(agent: &[u8]) -> Self {
+        if agent.starts_with(b"Go-http-client") || agent.starts_with(b"GoCommand") {
+            Self::Go
+        } else if agent.starts_with(b"GoModuleMirror") {
+            Self::Mirror
+        } else if agent.starts_with(b"git/") {
+            Self::Git
+        } else if agent.starts_with(b"Mozilla") {
+            Self::Browser
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Registered up front, for every client, so that `rate()` sees the first increment.
+const USUAL: [(Kind, StatusCode); 13] = [
     (Kind::GoGetHit, StatusCode::OK),
     (Kind::GoGetHit, StatusCode::NOT_MODIFIED),
+    (Kind::GoGetFolder, StatusCode::NOT_FOUND),
     (Kind::GoGetMiss, StatusCode::NOT_FOUND),
     (Kind::Page, StatusCode::OK),
     (Kind::Page, StatusCode::NOT_MODIFIED),
@@ -62,19 +109,23 @@ const USUAL: [(Kind, StatusCode); 10] = [
     (Kind::Miss, StatusCode::NOT_FOUND),
     (Kind::Other, StatusCode::FOUND),
     (Kind::Other, StatusCode::METHOD_NOT_ALLOWED),
+    (Kind::Other, StatusCode::BAD_REQUEST),
+    (Kind::Other, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     kind: &'static str,
     status: u16,
+    client: &'static str,
 }
 
 impl RequestLabels {
-    fn new(kind: Kind, status: StatusCode) -> Self {
+    fn new(kind: Kind, status: StatusCode, client: Client) -> Self {
         Self {
             kind: kind.as_str(),
             status: status.as_u16(),
+            client: Client::ALL[client as usize].1,
         }
     }
 }
@@ -93,9 +144,11 @@ struct ModuleLabels {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// What is known of any process, by the names that Prometheus's own libraries use.
+    process: Registry,
     requests: Family<RequestLabels, Counter>,
-    /// The counters of [`USUAL`], which a family would look up anew for each request.
-    usual: [Counter; USUAL.len()],
+    /// The counters of [`USUAL`], by client, which a family would look up for each request.
+    usual: [[Counter; Client::ALL.len()]; USUAL.len()],
     durations: Histogram,
     /// Requests of the go command, by module.
     pub go_gets: GoGets,
@@ -111,12 +164,17 @@ impl Metrics {
         let mut registry = Registry::with_prefix("govanityurls");
         let requests = Family::<RequestLabels, Counter>::default();
         let usual = USUAL.map(|(kind, status)| {
-            let labels = RequestLabels::new(kind, status);
-            requests.get_or_create(&labels).clone()
+            Client::ALL.map(|(client, _)| {
+                let labels = RequestLabels::new(kind, status, client);
+                requests.get_or_create(&labels).clone()
+            })
         });
         let durations = Histogram::new(DURATIONS);
         let go_gets = GoGets::default();
-        let connections = Connections::default();
+        let connections = Connections {
+            requests: requests.clone(),
+            ..Connections::default()
+        };
         for reason in ["accept", "timeout", "bad_request"] {
             drop(connections.refused.get_or_create(&Reason { reason }));
         }
@@ -133,7 +191,7 @@ impl Metrics {
         registry.register("build_info", "The program, always 1", build);
         registry.register(
             "http_requests",
-            "Requests answered, by kind and status",
+            "Requests answered, by kind, status and client",
             requests.clone(),
         );
         registry.register_with_unit(
@@ -175,8 +233,11 @@ impl Metrics {
             Unit::Seconds,
             reloads.last_success.clone(),
         );
+        let mut process = Registry::default();
+        process.register_collector(Box::new(process::Process::started_at(now())));
         Self {
             registry,
+            process,
             requests,
             usual,
             durations,
@@ -187,11 +248,11 @@ impl Metrics {
     }
 
     /// Counts an answer.
-    pub fn answered(&self, kind: Kind, status: StatusCode, took: Duration) {
+    pub fn answered(&self, kind: Kind, client: Client, status: StatusCode, took: Duration) {
         match USUAL.iter().position(|&usual| usual == (kind, status)) {
-            Some(nth) => _ = self.usual[nth].inc(),
+            Some(nth) => _ = self.usual[nth][client as usize].inc(),
             None => {
-                let labels = RequestLabels::new(kind, status);
+                let labels = RequestLabels::new(kind, status, client);
                 self.requests.get_or_create(&labels).inc();
             }
         }
@@ -201,11 +262,10 @@ impl Metrics {
     /// All metrics as OpenMetrics text.
     pub fn openmetrics(&self) -> String {
         let mut text = String::new();
-        match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
-            Ok(()) => text,
-            // Only the writer fails, and a String does not.
-            Err(_) => String::new(),
-        }
+        // Only the writer fails, and a String does not.
+        let _ = encode_registry(&mut text, &self.registry);
+        let _ = encode(&mut text, &self.process);
+        text
     }
 
     /// All metrics in the older text format of Prometheus, which curl and promtool expect.
@@ -270,6 +330,7 @@ pub struct Connections {
     open: Gauge,
     accepted: Counter,
     refused: Family<Reason, Counter>,
+    requests: Family<RequestLabels, Counter>,
 }
 
 impl Connections {
@@ -298,6 +359,12 @@ impl OpenConnection {
     /// Counts it among the refused, for a reason.
     pub fn refused(self, reason: &'static str) {
         self.0.refused(reason);
+    }
+
+    /// Counts a request that was refused, with this status, before the router saw it.
+    pub fn rejected(&self, status: StatusCode) {
+        let labels = RequestLabels::new(Kind::Other, status, Client::Other);
+        self.0.requests.get_or_create(&labels).inc();
     }
 }
 

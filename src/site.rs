@@ -48,8 +48,13 @@ pub enum Answer<'s> {
     Redirect(&'s WebUrl),
     /// Nothing is there; the page that says so to a person.
     NotFoundPage(Bytes),
-    /// Nothing is there; the lines that the go command prints.
-    NotFoundText(Bytes),
+    /// Nothing is there for the go command.
+    NotFoundText {
+        /// The lines that it prints.
+        text: Bytes,
+        /// Whether there are modules below the path: then it asked on its way to one of them.
+        folder: bool,
+    },
 }
 
 /// The module that answers a request.
@@ -399,13 +404,31 @@ impl VirtualHost {
             Some(path) => ["no module at ", name, path].concat(),
             None => ["no module of ", name, " has such a path"].concat(),
         };
-        if path.is_some_and(|path| !self.listed_below(path).is_empty()) {
+        let listed = path.is_some_and(|path| !self.listed_below(path).is_empty());
+        if listed {
             text.push_str(", only below it");
         } else if let Some(path) = near(1).unwrap_or_default().first() {
             text.extend(["; did you mean ", name, path, "?"]);
         }
         text.push('\n');
-        Answer::NotFoundText(text.into())
+        Answer::NotFoundText {
+            text: text.into(),
+            folder: listed || path.is_some_and(|path| path.is_empty() || self.hides_below(path)),
+        }
+    }
+
+    /// Whether hidden modules are below a path that has no list.
+    fn hides_below(&self, path: &str) -> bool {
+        if self.folders.len() == self.modules.len() {
+            return false;
+        }
+        let below = path.bytes().chain([b'/']);
+        let below = below.map(|b| if b == b'/' { 0 } else { b });
+        let at = self
+            .modules
+            .partition_point(|served| served.module.key.order().lt(below.clone()));
+        let next = self.modules.get(at).map(|served| served.module.key.order());
+        next.is_some_and(|next| next.take(path.len() + 1).eq(below))
     }
 }
 

@@ -517,6 +517,10 @@ fn a_wrong_command_line_ends_with_2() {
         (&["-access-log=nginx"], &["'nginx'", "combined"]),
         (&["chekc"], &["'chekc'", "exists: 'check'\n"]),
         (&["-watch", "chekc"], &["exists: 'check'\n"]),
+        (
+            &["-host=a.b", "-trusted-proxy", "10.0.0.0/33"],
+            &["`10.0.0.0/33` is not a valid network", "`10.0.0.0/8`"],
+        ),
         (&["frobnicate"], &["'frobnicate'", "'-help'"]),
     ] {
         assert_refused(&run(directory.path(), args, &[]), 2, words);

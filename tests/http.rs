@@ -339,10 +339,48 @@ fn older_and_odd_ways_to_ask() {
         let response = Response::parse(&exchange(&server, request.as_bytes()));
         assert_eq!((response.status, &response.body), (200, &page), "{request}");
     }
-    // HTTP/1.1 without a Host: RFC 9112 wants 400; the default host's page harms nobody.
-    let request = "GET /gowechat HTTP/1.1\r\nConnection: close\r\n\r\n";
-    let response = Response::parse(&exchange(&server, request.as_bytes()));
-    assert!(matches!(response.status, 200 | 400), "{}", response.status);
+}
+
+#[test]
+fn a_request_needs_one_valid_host() {
+    let server = Server::start(SEED);
+    let target = "/gowechat";
+    let absolute = "http://tonybai.com/gowechat";
+    for (target, version, host) in [
+        (target, "1.1", ""),
+        (target, "1.1", "Host: tonybai.com\r\nHost: tonybai.com\r\n"),
+        (
+            target,
+            "1.1",
+            "Host: tonybai.com\r\nHost: other.example\r\n",
+        ),
+        (target, "1.0", "Host: tonybai.com\r\nHost: tonybai.com\r\n"),
+        (target, "1.1", "Host: tonybai.com/gowechat\r\n"),
+        (target, "1.1", "Host: http://tonybai.com\r\n"),
+        (target, "1.1", "Host: a b\r\n"),
+        (target, "1.1", "Host: me@tonybai.com\r\n"),
+        (target, "1.1", "Host: tonybai.com:http\r\n"),
+        (target, "1.1", "Host: [::1\r\n"),
+        (target, "1.1", "Host: b\u{fc}cher.example\r\n"),
+        (target, "1.0", "Host: <b>\r\n"),
+        // The target names a host, and the header is required all the same.
+        (absolute, "1.1", ""),
+        (absolute, "1.1", "Host: a b\r\n"),
+    ] {
+        for method in ["GET", "POST"] {
+            // The connection ends, as after any request that makes no sense.
+            let request = format!(
+                "{method} {target} HTTP/{version}\r\n{host}\r\n\
+                 GET /x/experiments HTTP/1.1\r\nHost: tonybai.com\r\n\r\n"
+            );
+            let answer = exchange(&server, request.as_bytes());
+            let response = Response::parse(&answer);
+            assert_eq!(response.status, 400, "{request}");
+            assert_eq!(response.header("connection"), Some("close"));
+            assert_eq!(response.header("content-type"), Some(TEXT));
+            assert_eq!(response.body, "the request needs one valid Host header\n");
+        }
+    }
 }
 
 #[test]

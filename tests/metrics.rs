@@ -44,7 +44,7 @@ fn samples(admin: &str) -> BTreeMap<String, f64> {
         .filter(|line| !line.starts_with('#') && !line.contains("_bucket{"))
         .map(|line| {
             let (name, value) = line.rsplit_once(' ').unwrap();
-            let name = name.strip_prefix("govanityurls_").unwrap();
+            let name = name.strip_prefix("govanityurls_").unwrap_or(name);
             (name.to_owned(), value.parse().unwrap())
         })
         .collect()
@@ -89,6 +89,8 @@ fn counters_equal_the_requests_made() {
     let (server, admin) = start(SEED);
     let tag = server.get("/gowechat").header("etag").unwrap().to_owned();
     for (times, method, target) in [
+        (2, "GET", "/?go-get=1"),
+        (1, "GET", "/x?go-get=1"),
         (3, "GET", "/gowechat?go-get=1"),
         (2, "GET", "/gowechat/mp?go-get=1"),
         (1, "GET", "/x/experiments?go-get=1"),
@@ -108,32 +110,30 @@ fn counters_equal_the_requests_made() {
     let samples = samples(&admin);
     let requests: BTreeMap<_, _> = samples
         .iter()
-        .filter(|(name, count)| name.starts_with("http_requests_total") && **count > 0.0)
-        .map(|(name, count)| (name.as_str(), *count))
+        .filter(|(_, count)| **count > 0.0)
+        .filter_map(|(name, count)| {
+            let labels = name.strip_prefix("http_requests_total{")?;
+            Some((labels.strip_suffix(",client=\"other\"}")?, *count))
+        })
         .collect();
     assert_eq!(
         requests,
         BTreeMap::from([
-            (
-                r#"http_requests_total{kind="go_get_hit",status="200"}"#,
-                6.0
-            ),
-            (
-                r#"http_requests_total{kind="go_get_miss",status="404"}"#,
-                4.0
-            ),
-            (r#"http_requests_total{kind="page",status="200"}"#, 3.0),
-            (r#"http_requests_total{kind="page",status="304"}"#, 7.0),
-            (r#"http_requests_total{kind="list",status="200"}"#, 3.0),
-            (r#"http_requests_total{kind="miss",status="404"}"#, 5.0),
-            (r#"http_requests_total{kind="other",status="405"}"#, 6.0),
+            (r#"kind="go_get_hit",status="200""#, 6.0),
+            (r#"kind="go_get_folder",status="404""#, 3.0),
+            (r#"kind="go_get_miss",status="404""#, 4.0),
+            (r#"kind="page",status="200""#, 3.0),
+            (r#"kind="page",status="304""#, 7.0),
+            (r#"kind="list",status="200""#, 3.0),
+            (r#"kind="miss",status="404""#, 5.0),
+            (r#"kind="other",status="405""#, 6.0),
         ])
     );
     for (name, count) in [
-        ("http_request_duration_seconds_count", 34.0),
+        ("http_request_duration_seconds_count", 37.0),
         (r#"go_gets_total{module="tonybai.com/gowechat"}"#, 5.0),
         (r#"go_gets_total{module="tonybai.com/x/experiments"}"#, 1.0),
-        ("connections_accepted_total", 34.0),
+        ("connections_accepted_total", 37.0),
         ("modules", 2.0),
     ] {
         assert_eq!(samples.get(name), Some(&count), "{name} in {samples:#?}");
@@ -145,6 +145,96 @@ fn counters_equal_the_requests_made() {
         samples[&format!("build_info{{version=\"{version}\"}}")],
         1.0
     );
+}
+
+#[test]
+fn a_client_is_told_by_its_user_agent() {
+    let (server, admin) = start(SEED);
+    for (agent, client) in [
+        ("Go-http-client/1.1", "go"),
+        ("Go-http-client/2.0", "go"),
+        ("GoCommand/1.27", "go"),
+        ("GoModuleMirror/1.0 (+https://proxy.golang.org)", "mirror"),
+        ("git/2.47.3", "git"),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "browser",
+        ),
+        ("curl/8.14.1", "other"),
+        ("Go", "other"),
+        ("", "other"),
+    ] {
+        let name = |client| {
+            format!(r#"http_requests_total{{kind="page",status="200",client="{client}"}}"#)
+        };
+        let before = samples(&admin)[&name(client)];
+        server.request("GET", "/gowechat", &[("User-Agent", agent)]);
+        assert_eq!(samples(&admin)[&name(client)], before + 1.0, "{agent}");
+    }
+}
+
+/// What the go command asks for on its way to a package, twice where the answer is 404.
+#[test]
+fn a_healthy_go_get_counts_no_miss() {
+    let (server, admin) = start(
+        "/x/y/experiments:\n  repo: https://h.example/e\n\
+         /hidden/secret:\n  repo: https://h.example/s\n  hidden: true\n\
+         /team/*:\n  repo: https://h.example/*\n",
+    );
+    for folder in ["/", "/x", "/x/", "/x/y", "/hidden", "/team"] {
+        for _ in 0..2 {
+            assert_eq!(server.get(&format!("{folder}?go-get=1")).status, 404);
+        }
+    }
+    for module in [
+        "/x/y/experiments",
+        "/x/y/experiments/sub",
+        "/hidden/secret",
+        "/team/tool",
+    ] {
+        assert_eq!(server.get(&format!("{module}?go-get=1")).status, 200);
+    }
+    let count = |samples: &BTreeMap<String, f64>, kind: &str| -> f64 {
+        let start = format!("http_requests_total{{kind=\"{kind}\"");
+        let of_kind = samples.iter().filter(|(name, _)| name.starts_with(&start));
+        of_kind.map(|(_, count)| count).sum()
+    };
+    let before = samples(&admin);
+    assert_eq!(count(&before, "go_get_miss"), 0.0);
+    assert_eq!(count(&before, "go_get_folder"), 12.0);
+    assert_eq!(count(&before, "go_get_hit"), 4.0);
+    // Beside a folder, or not an import path at all.
+    for miss in ["/z", "/x/yy", "/hidden/secre", "/hid", "/x//y", "/x/.."] {
+        assert_eq!(server.get(&format!("{miss}?go-get=1")).status, 404);
+    }
+    let after = samples(&admin);
+    assert_eq!(count(&after, "go_get_miss"), 6.0, "{after:#?}");
+    assert_eq!(count(&after, "go_get_folder"), 12.0);
+}
+
+#[test]
+fn the_process_is_measured_as_it_is() {
+    let (server, admin) = start(SEED);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let before = samples(&admin);
+    let age = now.as_secs_f64() - before["process_start_time_seconds"];
+    assert!((-1.0..60.0).contains(&age), "{age}");
+    let memory = before["process_resident_memory_bytes"];
+    assert!(
+        memory > 1e6 && memory <= server.peak_memory() as f64,
+        "{memory}"
+    );
+    let connections: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    wait_until("each has a descriptor", || {
+        let after = samples(&admin);
+        let more = after["process_open_fds"] - before["process_open_fds"];
+        assert_eq!(
+            after["process_start_time_seconds"],
+            before["process_start_time_seconds"]
+        );
+        (more >= 10.0).then_some(())
+    });
+    drop(connections);
 }
 
 #[test]
@@ -168,6 +258,16 @@ fn connections_are_counted_while_they_are_open_and_when_they_are_refused() {
         (samples(&admin)[bad] == 1.0).then_some(())
     });
     assert_eq!(samples(&admin)["connections_accepted_total"], 4.0);
+    // It was a request as well, and answered.
+    let answered = |status| {
+        let labels = format!("{{kind=\"other\",status=\"{status}\",client=\"other\"}}");
+        samples(&admin)[&format!("http_requests_total{labels}")]
+    };
+    assert_eq!((answered(400), answered(431)), (1.0, 0.0));
+    server.request("GET", "/", &[("X", &"x".repeat(17_000))]);
+    wait_until("the large one is counted", || {
+        (answered(431) == 1.0).then_some(())
+    });
 }
 
 #[test]
@@ -204,7 +304,7 @@ fn counts_survive_reloads_which_are_counted_too() {
         ("modules", 3.0),
         (r#"go_gets_total{module="tonybai.com/gowechat"}"#, 2.0),
         (
-            r#"http_requests_total{kind="go_get_hit",status="200"}"#,
+            r#"http_requests_total{kind="go_get_hit",status="200",client="other"}"#,
             2.0,
         ),
     ] {

@@ -79,7 +79,8 @@ fn run_logged(cli: &Cli, passed: PassedSockets) -> Result<(), Failure> {
         ))
     })?;
     let site = Site::new(host, config);
-    let app = Arc::new(App::new(site, cli.serve.access_log));
+    let app = App::new(site, cli.serve.access_log);
+    let app = Arc::new(app.trusting(cli.serve.trusted_proxy.clone()));
 
     let result = runtime.block_on(serve(cli, &listen, passed, app, (hang_up, seen)));
     // Not even a reload whose file cannot be read to its end keeps the process.
@@ -160,7 +161,7 @@ async fn serve(
     let limits = server::Limits {
         threads: server::default_threads(),
         max_connections: cli.serve.max_connections as usize,
-        with_peer: cli.serve.access_log != AccessLog::Off,
+        access_log: cli.serve.access_log,
         metrics: app.metrics().connections.clone(),
     };
     server::run(listeners, router, limits, stop).await?;

@@ -11,12 +11,12 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper::server::conn::http1;
@@ -63,8 +63,8 @@ pub(super) enum End {
     Closed,
     /// The client was too slow over a head, or over accepting an answer.
     TimedOut,
-    /// What came was not HTTP/1, or its head was too large.
-    BadRequest,
+    /// What came was not HTTP/1, or its head was too large; the status sent, if any.
+    BadRequest(Option<StatusCode>),
 }
 
 /// Answers the requests of one connection until it ends, or `stop` is ready and the request
@@ -100,7 +100,7 @@ where
     let mut stopping = false;
     let mut slowness = Slowness::new();
     let mut timer = pin!(sleep_until(slowness.deadline));
-    poll_fn(|cx| {
+    let end = poll_fn(|cx| {
         // The connection first: a request that has come is answered, also while stopping.
         let mut result = connection.as_mut().poll(cx);
         // Half a head is a request too, but hyper would take it for a rest between requests.
@@ -112,7 +112,7 @@ where
         }
         if let Poll::Ready(result) = result {
             return Poll::Ready(match result {
-                Err(error) if error.is_parse() => End::BadRequest,
+                Err(error) if error.is_parse() => End::BadRequest(None),
                 _ => End::Closed,
             });
         }
@@ -128,7 +128,12 @@ where
             timer.as_mut().reset(slowness.deadline);
         }
     })
-    .await
+    .await;
+    // However the connection ended after that.
+    match StatusCode::from_u16(phase.0.rejected.load(Ordering::Relaxed)) {
+        Ok(status) => End::BadRequest(Some(status)),
+        Err(_) => end,
+    }
 }
 
 /// What a connection waits for.
@@ -158,6 +163,8 @@ struct Shared {
     entered: AtomicBool,
     /// Whether the client sends, or may have sent, what will not be read.
     unread: AtomicBool,
+    /// The status with which hyper itself has answered what it could not parse; else 0.
+    rejected: AtomicU16,
 }
 
 impl Phase {
@@ -284,9 +291,24 @@ impl<I: Read + Unpin> Read for Watched<I> {
 }
 
 impl<I: Read + Write + Unpin> Watched<I> {
-    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if matches!(result, Poll::Ready(Ok(1..))) && self.phase.get() == Waiting::Send {
-            self.phase.enter(Waiting::Send);
+    fn wrote(&self, bytes: &[u8], result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(result, Poll::Ready(Ok(1..))) {
+            match self.phase.get() {
+                Waiting::Send => self.phase.enter(Waiting::Send),
+                // Nothing was asked of the service, so this is hyper's own answer.
+                Waiting::First | Waiting::Idle | Waiting::Head => {
+                    let status = bytes
+                        .get("HTTP/1.1 ".len()..)
+                        .and_then(|rest| rest.get(..3));
+                    if let Some(Ok(status)) = status.map(StatusCode::from_bytes) {
+                        self.phase
+                            .0
+                            .rejected
+                            .store(status.as_u16(), Ordering::Relaxed);
+                    }
+                }
+                Waiting::Close => {}
+            }
         }
         result
     }
@@ -299,7 +321,7 @@ impl<I: Read + Write + Unpin> Write for Watched<I> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write(cx, bytes);
-        self.wrote(result)
+        self.wrote(bytes, result)
     }
 
     /// hyper flushes the stream once all of its own buffer is written.
@@ -343,7 +365,7 @@ impl<I: Read + Write + Unpin> Write for Watched<I> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write_vectored(cx, bytes);
-        self.wrote(result)
+        self.wrote(bytes.first().map_or(b"", |first| first), result)
     }
 }
 
@@ -478,6 +500,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_request_that_cannot_be_parsed_is_one_however_the_connection_ends() {
+        let bad = End::BadRequest(Some(StatusCode::BAD_REQUEST));
+        for request in [
+            &b"no HTTP\r\n\r\n"[..],
+            &[REQUEST, b"no HTTP\r\n\r\n"].concat(),
+        ] {
+            for closes in [true, false] {
+                let (mut client, server) = connect(b"x", 4096);
+                client.write_all(request).await.unwrap();
+                if closes {
+                    client.shutdown().await.unwrap();
+                }
+                assert_eq!(end(server).await.0, bad, "{closes}");
+            }
+        }
+        let (mut client, server) = connect(b"x", 4096);
+        client
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            .await
+            .unwrap();
+        client.shutdown().await.unwrap();
+        assert_eq!(end(server).await.0, End::BadRequest(None));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_client_may_close_its_half_once_it_has_asked() {
         let (mut client, server) = connect(b"the body", 4096);
         client.write_all(REQUEST).await.unwrap();
@@ -496,7 +543,11 @@ mod tests {
         };
         for (size, status, how) in [
             (LARGEST_HEAD, "200", End::Closed),
-            (LARGEST_HEAD + 1, "431", End::BadRequest),
+            (
+                LARGEST_HEAD + 1,
+                "431",
+                End::BadRequest(Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)),
+            ),
         ] {
             let (mut client, server) = connect(b"x", 1 << 20);
             client.write_all(head(size).as_bytes()).await.unwrap();

@@ -27,7 +27,7 @@ pub use reload::{Reloader, Seen};
 pub use signals::{reload_signal, stop_signal};
 pub use systemd::{Manager, PassedSockets};
 
-use crate::http::Peer;
+use crate::http::{AccessLog, Peer, log_rejected};
 use crate::metrics::{Connections, OpenConnection};
 use connection::End;
 use listener::{Acceptor, Stream};
@@ -49,8 +49,9 @@ pub struct Limits {
     pub threads: usize,
     /// No more connections are open at a time; others wait in the backlog.
     pub max_connections: usize,
-    /// Whether requests carry their [`Peer`] as an extension, which costs each an allocation.
-    pub with_peer: bool,
+    /// Whether requests are logged. Then each carries its [`Peer`] as an extension, which costs
+    /// an allocation.
+    pub access_log: AccessLog,
     /// Where connections are counted.
     pub metrics: Connections,
 }
@@ -61,7 +62,7 @@ impl Limits {
         Self {
             threads: 1,
             max_connections,
-            with_peer: false,
+            access_log: AccessLog::Off,
             metrics: Connections::default(),
         }
     }
@@ -211,14 +212,22 @@ impl<R: Answering> Connecting<R> {
             tokio::time::sleep(LAST_REQUEST).await;
         };
         let router = self.router.clone();
-        let peer = self.limits.with_peer.then_some(peer);
+        let access_log = self.limits.access_log;
+        let peer = (access_log != AccessLog::Off).then_some(peer);
         let open = self.limits.metrics.opened();
         tokio::spawn(async move {
             let _permit = permit;
-            open.ended(match stream {
+            let end = match stream {
                 Stream::Tcp(stream) => connection::serve(stream, router, peer, stop).await,
                 Stream::Unix(stream) => connection::serve(stream, router, peer, stop).await,
-            });
+            };
+            if let End::BadRequest(Some(status)) = end {
+                open.rejected(status);
+                if let Some(peer) = peer {
+                    log_rejected(access_log, peer, status);
+                }
+            }
+            open.ended(end);
         });
     }
 }
@@ -228,7 +237,7 @@ impl OpenConnection {
         match end {
             End::Closed => {}
             End::TimedOut => self.refused("timeout"),
-            End::BadRequest => self.refused("bad_request"),
+            End::BadRequest(_) => self.refused("bad_request"),
         }
     }
 }

@@ -130,6 +130,11 @@ impl Folders {
         Self { listed, by_path }
     }
 
+    /// How many modules may be listed.
+    pub(super) fn len(&self) -> usize {
+        self.listed.len()
+    }
+
     /// Those of the list that are below `folder`.
     fn below<'a>(&self, folder: &str, key: impl Fn(u32) -> &'a Key + Copy) -> &[u32] {
         let path = |folder: &Folder| folder_path(folder, &self.listed, key);
