@@ -233,6 +233,11 @@ impl Metrics {
             Unit::Seconds,
             reloads.last_success.clone(),
         );
+        registry.register(
+            "config_file_missing",
+            "Whether the watched file is missing: 1 if so",
+            reloads.file_missing.clone(),
+        );
         let mut process = Registry::default();
         process.register_collector(Box::new(process::Process::started_at(now())));
         Self {
@@ -385,6 +390,7 @@ pub struct Reloads {
     outcomes: Family<Outcome, Counter>,
     modules: Gauge,
     last_success: Gauge<f64, AtomicU64>,
+    file_missing: Gauge,
 }
 
 impl Reloads {
@@ -393,6 +399,11 @@ impl Reloads {
         self.outcome("success");
         self.modules.set(signed(modules));
         self.last_success.set(now());
+    }
+
+    /// Notes whether the watched file is missing.
+    pub fn file_missing(&self, missing: bool) {
+        self.file_missing.set(missing.into());
     }
 
     /// Counts a reload that was refused.

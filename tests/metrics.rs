@@ -313,6 +313,25 @@ fn counts_survive_reloads_which_are_counted_too() {
 }
 
 #[test]
+fn a_missing_file_is_reported_and_the_server_stays_ready() {
+    let mut server = Server::start_with(SEED, &["-admin", "127.0.0.1:0", "-watch"]);
+    let admin = admin(&server);
+    let missing = |admin: &str| samples(admin)["config_file_missing"];
+    assert_eq!(missing(&admin), 0.0);
+    std::fs::remove_file(server.config()).unwrap();
+    let line = server.wait_for_line("vanity.yaml is missing");
+    assert!(line.contains(" WARN "), "{line}");
+    assert_eq!(missing(&admin), 1.0);
+    assert_eq!(ask(&admin, "/readyz", "").status, 200);
+    assert_eq!(server.get("/gowechat").status, 200);
+    std::fs::write(server.config(), SEED).unwrap();
+    server.wait_for_line("the file is back, unchanged");
+    assert_eq!(missing(&admin), 0.0);
+    let refused = samples(&admin)[r#"config_reloads_total{outcome="failure"}"#];
+    assert_eq!(refused, 0.0);
+}
+
+#[test]
 fn a_thousand_modules_are_counted_apart_and_the_rest_together() {
     let config: String = (0..1100)
         .map(|n| format!("/m{n}:\n  repo: https://git.example/m{n}\n"))

@@ -155,6 +155,55 @@ fn the_log_names_what_changed() {
     assert!(line.len() < 400, "{line}");
 }
 
+#[test]
+fn signals_during_a_reload_cause_one_more() {
+    let mut server = Server::start(A);
+    // To read it is to wait until somebody writes.
+    let fifo = server.config().with_extension("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    fs::rename(&fifo, server.config()).unwrap();
+    server.signal("HUP");
+    server.wait_for_line("SIGHUP: reloading");
+    for _ in 0..3 {
+        server.signal("HUP");
+    }
+    write(&server, B);
+    server.wait_for_line("SIGHUP: reloading");
+    fs::write(&fifo, A).unwrap();
+    let old = fs::File::options().write(true).open(server.config());
+    fs::rename(&fifo, server.config()).unwrap();
+    std::io::Write::write_all(&mut old.unwrap(), B.as_bytes()).unwrap();
+    server.wait_for_line("nothing changed");
+
+    server.signal("HUP");
+    server.wait_for_line("1 added (tonybai.com/only)");
+    let lines = server.log.iter();
+    let reloads = lines.filter(|line| line.contains("SIGHUP: reloading"));
+    assert_eq!(reloads.count(), 3, "{:#?}", server.log);
+}
+
+#[test]
+fn a_sighup_after_the_reload_of_an_edit_is_about_the_same_edit() {
+    let mut server = Server::start_with(A, &["-watch"]);
+    write(&server, B);
+    server.wait_for_line("the file has changed: reloading");
+    server.signal("HUP");
+    server.wait_for_line("the file has not changed since it was reloaded a moment ago");
+    // Another edit is not, however soon it comes.
+    write(&server, A);
+    server.signal("HUP");
+    server.wait_for_line("SIGHUP: reloading");
+    server.wait_for_line("reloaded ");
+    // Nor is the next signal: nothing was read for a change since.
+    server.signal("HUP");
+    server.wait_for_line("SIGHUP: reloading");
+    server.wait_for_line("nothing changed");
+    let lines = server.log.iter();
+    let reloads = lines.filter(|line| line.contains("reloaded vanity.yaml "));
+    assert_eq!(reloads.count(), 3, "{:#?}", server.log);
+}
+
 /// Puts a file with this text in the place of the one that is watched.
 type Replace = fn(&Path, &str);
 

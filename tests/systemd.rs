@@ -92,9 +92,20 @@ fn systemd_is_told_of_every_turn() {
     .unwrap();
     let one = ["READY=1", "STATUS=1 module on tonybai.com"];
     assert_eq!(reload(), one);
-    // A refused reload is over as well, and the status is what is served.
-    fs::write(manager.path("vanity.yaml"), "/gowechat:\n").unwrap();
-    assert_eq!(reload(), one);
+    // A refused reload is over as well; the status says why until a reload succeeds.
+    fs::write(manager.path("vanity.yaml"), "/gowechat:\n  rep: x\n").unwrap();
+    for _ in 0..2 {
+        let told = reload();
+        assert_eq!(told[0], "READY=1");
+        let problem = told[1].strip_prefix("STATUS=reload refused: ").unwrap();
+        assert!(
+            problem.ends_with("vanity.yaml:2:3: unknown key `rep`"),
+            "{told:?}"
+        );
+        assert_eq!(told.len(), 2, "{told:?}");
+    }
+    fs::write(manager.path("vanity.yaml"), SEED).unwrap();
+    assert_eq!(reload(), ready);
 
     server.signal("TERM");
     assert_eq!(manager.told(), ["STOPPING=1", "STATUS=stopping"]);

@@ -70,7 +70,7 @@ fn run_logged(cli: &Cli, passed: PassedSockets) -> Result<(), Failure> {
         let _runtime = runtime.enter();
         server::reload_signal()?
     };
-    let seen = Seen::of(file);
+    let seen = cli.serve.watch.then(|| Seen::of(file));
     let config = Config::read(file, cli.common.host.as_ref())?;
     let host = config.host.clone().ok_or_else(|| {
         Failure::Usage(format!(
@@ -93,7 +93,7 @@ async fn serve(
     listen: &[ListenAddr],
     passed: PassedSockets,
     app: Arc<App>,
-    (hang_up, seen): (Signal, Seen),
+    (hang_up, seen): (Signal, Option<Seen>),
 ) -> Result<(), Failure> {
     let stop = server::stop_signal()?;
     let mode = cli.serve.socket_mode;
@@ -146,9 +146,9 @@ async fn serve(
         cli.common.config.clone(),
         cli.common.host.clone(),
         app.clone(),
+        seen,
     );
-    let watched = cli.serve.watch.then_some(seen);
-    let reloads = tokio::spawn(reload_when_told(reloader, app.clone(), hang_up, watched));
+    let reloads = tokio::spawn(reloader.run(hang_up));
     Manager.ready(&status);
     let stop = async {
         stop.await;
@@ -218,32 +218,6 @@ fn warn_of_unused(flag: &str, addresses: &[ListenAddr], passed: &[Listener]) {
              ListenStream= in the .socket unit instead",
             unused.join(",")
         );
-    }
-}
-
-/// Reloads on SIGHUP and, where the file is watched, when it is another than it was.
-async fn reload_when_told(
-    reloader: Reloader,
-    app: Arc<App>,
-    mut hang_up: Signal,
-    mut watched: Option<Seen>,
-) {
-    let reloader = Arc::new(reloader);
-    loop {
-        let changed = async {
-            match &mut watched {
-                Some(seen) => reloader.changed(seen).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = hang_up.recv() => info!("SIGHUP: reloading"),
-            () = changed => info!("the file has changed: reloading"),
-        }
-        Manager.reloading();
-        let reloader = reloader.clone();
-        let _ = tokio::task::spawn_blocking(move || reloader.reload()).await;
-        Manager.ready(&app.site().site().summary());
     }
 }
 

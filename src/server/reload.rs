@@ -1,13 +1,19 @@
 //! Reading the configuration again: the new site in one step, or the old one still.
 
-use std::fs;
+use std::fs::{self, File};
+use std::future::pending;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::{error, info};
+use tokio::signal::unix::Signal;
+use tokio::task::{JoinError, spawn_blocking};
+use tracing::{error, info, warn};
 
+use super::Manager;
 use crate::config::Config;
 use crate::http::App;
 use crate::module::{Host, counted};
@@ -17,6 +23,8 @@ use crate::site::{Changes, Site};
 /// replacing a file, also those that inotify does not report: on a network file system,
 /// under a bind mount, behind a chain of symlinks as Kubernetes makes them.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A SIGHUP that comes so soon after the reload of a watched file is about the same edit.
+const SAME_EDIT: Duration = Duration::from_secs(2);
 /// No reload's log line names more modules than this.
 const NAMED: usize = 10;
 
@@ -27,69 +35,201 @@ pub struct Reloader {
     /// The host of the command line, which beats the file's.
     host: Option<Host>,
     app: Arc<App>,
+    /// The file when it was last read; none where it is not watched.
+    seen: Option<Seen>,
+    /// When the last reload ended, if it was for a change of the watched file.
+    change_read: Option<Instant>,
+    /// The first line of why the last reload failed.
+    problem: Option<String>,
 }
 
 impl Reloader {
     /// A reloader for the site of `app`, which was read from `file` with `host` on the command
-    /// line.
-    pub fn new(file: PathBuf, host: Option<Host>, app: Arc<App>) -> Self {
-        Self { file, host, app }
-    }
-
-    /// Reads the file and replaces the site, or logs why not and leaves it. Blocks for as long
-    /// as reading takes: not for a task that answers requests.
-    pub fn reload(&self) {
-        let start = Instant::now();
-        match self.read() {
-            Ok(site) => {
-                let modules = site.module_count();
-                let old = self.app.replace_site(site);
-                self.app.metrics().reloads.succeeded(modules);
-                let current = self.app.site();
-                info!(
-                    "reloaded {} in {:.0?}: {}; {}",
-                    self.file.display(),
-                    start.elapsed(),
-                    counted(modules),
-                    summary(&Changes::between(old.site(), current.site())),
-                );
-            }
-            Err(why) => {
-                self.app.metrics().reloads.failed();
-                error!("reload refused, the old configuration stays\n{why}");
-            }
+    /// line. It watches the file if `seen` tells what the file was before it was read.
+    pub fn new(file: PathBuf, host: Option<Host>, app: Arc<App>, seen: Option<Seen>) -> Self {
+        Self {
+            file,
+            host,
+            app,
+            seen,
+            change_read: None,
+            problem: None,
         }
     }
 
-    fn read(&self) -> Result<Site, String> {
-        let config =
-            Config::read(&self.file, self.host.as_ref()).map_err(|error| error.to_string())?;
-        let host = config.host.clone().ok_or_else(|| {
-            format!(
-                "{}: it names no host any more, and the command line none",
-                self.file.display()
-            )
-        })?;
-        Ok(Site::new(host, config))
+    /// Reloads for each SIGHUP and, where the file is watched, each change. Signals that come
+    /// while a reload is in progress cause one more.
+    pub async fn run(mut self, mut hang_up: Signal) {
+        loop {
+            let asked = tokio::select! {
+                _ = hang_up.recv() => true,
+                () = self.changed() => false,
+            };
+            Manager.reloading();
+            if asked && self.has_just_read_it().await {
+                info!("SIGHUP: the file has not changed since it was reloaded a moment ago");
+            } else {
+                if asked {
+                    info!("SIGHUP: reloading");
+                }
+                self.reload().await;
+                self.change_read = (!asked).then(Instant::now);
+            }
+            Manager.ready(&self.status());
+        }
     }
 
-    /// Waits until the file is another than `seen`, which then follows it, and has been left
-    /// alone since the last look: an editor that truncates and writes is not caught between.
-    pub async fn changed(&self, seen: &mut Seen) {
-        let mut last = *seen;
+    /// What `systemctl status` shows.
+    fn status(&self) -> String {
+        match &self.problem {
+            Some(problem) => format!("reload refused: {problem}"),
+            None => self.app.site().site().summary(),
+        }
+    }
+
+    async fn reload(&mut self) {
+        // Before the file is read: a change meanwhile is a change.
+        if self.seen.is_some() {
+            let file = self.file.clone();
+            self.seen = spawn_blocking(move || Seen::of(&file)).await.ok();
+            let missing = self.seen.is_some_and(|seen| seen.state.is_none());
+            self.app.metrics().reloads.file_missing(missing);
+        }
+        let (file, host, app) = (self.file.clone(), self.host.clone(), self.app.clone());
+        self.attempt(move || reload(&file, host.as_ref(), &app))
+            .await;
+    }
+
+    /// Runs a reload in a thread that answers no requests. A panic there is an error here.
+    async fn attempt(&mut self, reload: impl FnOnce() -> Result<(), String> + Send + 'static) {
+        let result = spawn_blocking(reload)
+            .await
+            .unwrap_or_else(|error| Err(panic_message(&self.file, error)));
+        if let Err(why) = &result {
+            self.app.metrics().reloads.failed();
+            error!("reload refused, the old configuration stays\n{why}");
+        }
+        let first_line = |why: String| why.lines().next().map(str::to_owned);
+        self.problem = result.err().and_then(first_line);
+    }
+
+    /// Waits until the content of the watched file changes, and it has been left alone since
+    /// the last look: an editor that truncates and writes is not caught between.
+    async fn changed(&mut self) {
+        let Some(seen) = &mut self.seen else {
+            return pending().await;
+        };
+        let name = self.file.display();
+        let mut last = seen.state;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             // Not here, where requests are answered: a network file system may hang.
             let file = self.file.clone();
-            let Ok(now) = tokio::task::spawn_blocking(move || Seen::of(&file)).await else {
+            let Ok(now) = spawn_blocking(move || FileState::of(&file)).await else {
                 continue;
             };
-            // A file that is gone for the moment is on its way to be replaced.
-            if now == last && now != *seen && now.0.is_some() {
-                *seen = now;
+            let settled = now == last;
+            last = now;
+            if !settled || now == seen.state {
+                continue;
+            }
+            self.app.metrics().reloads.file_missing(now.is_none());
+            if now.is_none() {
+                warn!(
+                    "{name} is missing; the old configuration stays, and is reloaded once it is back"
+                );
+                seen.state = None;
+                continue;
+            }
+            let file = self.file.clone();
+            let content = spawn_blocking(move || content(&file)).await.ok().flatten();
+            let was_missing = seen.state.is_none();
+            if content.is_none() || content != seen.content {
+                let what = if was_missing {
+                    "is back"
+                } else {
+                    "has changed"
+                };
+                info!("the file {what}: reloading");
                 return;
             }
-            last = now;
+            // Touched, or replaced by a copy.
+            seen.state = now;
+            if was_missing {
+                info!("the file is back, unchanged");
+            }
+        }
+    }
+
+    /// Whether the file is still what a reload that the watch caused has just read.
+    async fn has_just_read_it(&self) -> bool {
+        let Some(seen) = self.seen else {
+            return false;
+        };
+        let file = self.file.clone();
+        self.change_read.is_some_and(|at| at.elapsed() < SAME_EDIT)
+            && spawn_blocking(move || FileState::of(&file) == seen.state)
+                .await
+                .unwrap_or(false)
+    }
+}
+
+/// Reads the file and replaces the site, or says why not and leaves it.
+fn reload(file: &Path, host: Option<&Host>, app: &App) -> Result<(), String> {
+    let start = Instant::now();
+    let site = read(file, host)?;
+    let modules = site.module_count();
+    let changes = Changes::between(app.site().site(), &site);
+    app.replace_site(site);
+    app.metrics().reloads.succeeded(modules);
+    info!(
+        "reloaded {} in {:.0?}: {}; {}",
+        file.display(),
+        start.elapsed(),
+        counted(modules),
+        summary(&changes),
+    );
+    Ok(())
+}
+
+fn read(file: &Path, host: Option<&Host>) -> Result<Site, String> {
+    let config = Config::read(file, host).map_err(|error| error.to_string())?;
+    let host = config.host.clone().ok_or_else(|| {
+        format!(
+            "{}: it names no host any more, and the command line none",
+            file.display()
+        )
+    })?;
+    Ok(Site::new(host, config))
+}
+
+/// What to say of a reload that panicked.
+fn panic_message(file: &Path, error: JoinError) -> String {
+    let payload = error.try_into_panic().ok();
+    let said = payload.as_deref().and_then(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        text.or_else(|| payload.downcast_ref::<&str>().copied())
+    });
+    format!(
+        "{}: a bug in govanityurls, not in the file: {}",
+        file.display(),
+        said.unwrap_or("reading it panicked")
+    )
+}
+
+/// A watched file at the time of a look.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    state: Option<FileState>,
+    content: Option<u64>,
+}
+
+impl Seen {
+    /// The file as it is now.
+    pub fn of(path: &Path) -> Self {
+        Self {
+            state: FileState::of(path),
+            content: content(path),
         }
     }
 }
@@ -97,22 +237,34 @@ impl Reloader {
 /// What tells one state of a file from another: device, inode, size, and the times of the
 /// last change to its content and to its inode, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen(Option<(u64, u64, u64, i128, i128)>);
+struct FileState(u64, u64, u64, i128, i128);
 
-impl Seen {
-    /// The file as it is now.
-    pub fn of(path: &Path) -> Self {
+impl FileState {
+    fn of(path: &Path) -> Option<Self> {
         let nanos =
             |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        Self(fs::metadata(path).ok().map(|file| {
-            (
-                file.dev(),
-                file.ino(),
-                file.size(),
-                nanos(file.mtime(), file.mtime_nsec()),
-                nanos(file.ctime(), file.ctime_nsec()),
-            )
-        }))
+        let file = fs::metadata(path).ok()?;
+        Some(Self(
+            file.dev(),
+            file.ino(),
+            file.size(),
+            nanos(file.mtime(), file.mtime_nsec()),
+            nanos(file.ctime(), file.ctime_nsec()),
+        ))
+    }
+}
+
+/// A hash of what is in a file; none for a pipe, which can be read only once.
+fn content(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let mut file = File::open(path).ok()?;
+    let mut hasher = DefaultHasher::new();
+    let mut bytes = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut bytes).ok()? {
+            0 => return Some(hasher.finish()),
+            length => hasher.write(&bytes[..length]),
+        }
     }
 }
 
@@ -140,5 +292,177 @@ fn summary(changes: &Changes) -> String {
         [] if changes.settings => "settings changed".to_owned(),
         [] => "nothing changed".to_owned(),
         parts => parts.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Mutex, PoisonError};
+
+    use tokio::time::timeout;
+    use tracing::subscriber::{DefaultGuard, set_default};
+
+    use super::*;
+    use crate::http::AccessLog;
+
+    const A: &str = "host: a.example\n/m:\n  repo: https://h.example/m\n";
+    const B: &str = "host: a.example\n/n:\n  repo: https://h.example/n\n";
+    /// Many looks at a file; the clock runs on while all tasks wait.
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// A reloader that watches a file with this text.
+    fn watching(text: &str) -> (tempfile::TempDir, Reloader) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("vanity.yaml");
+        fs::write(&file, text).unwrap();
+        let seen = Seen::of(&file);
+        let app = App::new(read(&file, None).unwrap(), AccessLog::Off);
+        let reloader = Reloader::new(file, None, Arc::new(app), Some(seen));
+        (directory, reloader)
+    }
+
+    fn metric(reloader: &Reloader, line: &str) -> bool {
+        let text = reloader.app.metrics().openmetrics();
+        text.contains(&format!("\ngovanityurls_{line}\n"))
+    }
+
+    async fn assert_no_change(reloader: &mut Reloader) {
+        let changed = timeout(MINUTE, reloader.changed()).await;
+        assert!(changed.is_err(), "reloads, and nothing has changed");
+    }
+
+    /// What this thread logs.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Log {
+        fn start(&self) -> DefaultGuard {
+            let log = self.clone();
+            let lines = tracing_subscriber::fmt().without_time().with_target(false);
+            set_default(
+                lines
+                    .with_ansi(false)
+                    .with_writer(move || log.clone())
+                    .finish(),
+            )
+        }
+
+        fn take(&self) -> String {
+            let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+            String::from_utf8(bytes).unwrap()
+        }
+    }
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_covers_every_edit_before_it() {
+        let (_directory, mut reloader) = watching(A);
+        fs::write(&reloader.file, B).unwrap();
+        reloader.reload().await;
+        assert!(metric(
+            &reloader,
+            "config_reloads_total{outcome=\"success\"} 1"
+        ));
+        assert_no_change(&mut reloader).await;
+        // Neither is a file that was refused read again and again.
+        fs::write(&reloader.file, "nonsense").unwrap();
+        reloader.changed().await;
+        reloader.reload().await;
+        assert_no_change(&mut reloader).await;
+        fs::write(&reloader.file, A).unwrap();
+        reloader.changed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_touched_file_has_not_changed() {
+        let (_directory, mut reloader) = watching(A);
+        let log = Log::default();
+        let _logging = log.start();
+        let file = reloader.file.clone();
+        let touch = |path: &Path| {
+            let file = File::options().append(true).open(path).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        };
+        touch(&file);
+        assert_no_change(&mut reloader).await;
+        let copy = file.with_extension("new");
+        fs::write(&copy, A).unwrap();
+        fs::rename(copy, &file).unwrap();
+        assert_no_change(&mut reloader).await;
+        assert_eq!(log.take(), "");
+        fs::write(&file, format!("# a comment\n{A}")).unwrap();
+        reloader.changed().await;
+        assert_eq!(log.take(), " INFO the file has changed: reloading\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_missing_file_is_reported_once_and_when_it_is_back() {
+        let (_directory, mut reloader) = watching(A);
+        let log = Log::default();
+        let _logging = log.start();
+        let file = reloader.file.clone();
+        let missing = format!(
+            " WARN {} is missing; the old configuration stays, and is reloaded once it is back\n",
+            file.display()
+        );
+        fs::remove_file(&file).unwrap();
+        assert_no_change(&mut reloader).await;
+        assert_eq!(log.take(), missing);
+        assert!(metric(&reloader, "config_file_missing 1"));
+        fs::write(&file, A).unwrap();
+        assert_no_change(&mut reloader).await;
+        assert_eq!(log.take(), " INFO the file is back, unchanged\n");
+        assert!(metric(&reloader, "config_file_missing 0"));
+
+        fs::remove_file(&file).unwrap();
+        assert_no_change(&mut reloader).await;
+        assert_eq!(log.take(), missing);
+        fs::write(&file, B).unwrap();
+        reloader.changed().await;
+        assert_eq!(log.take(), " INFO the file is back: reloading\n");
+        reloader.reload().await;
+        assert!(metric(&reloader, "config_file_missing 0"));
+        assert_no_change(&mut reloader).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_a_failed_reload() {
+        let (_directory, mut reloader) = watching(A);
+        let log = Log::default();
+        let _logging = log.start();
+        let file = reloader.file.display().to_string();
+        for (panic, said) in [
+            (
+                (|| panic!("line {}", 7)) as fn() -> Result<(), String>,
+                "line 7",
+            ),
+            (|| panic!("static"), "static"),
+            (|| std::panic::panic_any(7), "reading it panicked"),
+        ] {
+            reloader.attempt(panic).await;
+            let why = format!("{file}: a bug in govanityurls, not in the file: {said}");
+            assert_eq!(reloader.status(), format!("reload refused: {why}"));
+            let line = format!("ERROR reload refused, the old configuration stays\n{why}\n");
+            assert_eq!(log.take(), line);
+        }
+        assert!(metric(
+            &reloader,
+            "config_reloads_total{outcome=\"failure\"} 3"
+        ));
+        reloader.attempt(|| Ok(())).await;
+        assert_eq!(reloader.status(), "1 module of a.example");
     }
 }
