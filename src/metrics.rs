@@ -184,6 +184,7 @@ impl Metrics {
         }
         reloads.modules.set(signed(modules));
         reloads.last_success.set(now());
+        reloads.last_successful.set(1);
         // Not the type `info`, which the Prometheus text format does not have.
         let build = Family::<BuildLabels, Gauge>::default();
         let version = env!("CARGO_PKG_VERSION");
@@ -232,6 +233,11 @@ impl Metrics {
             "When the configuration that is served was read",
             Unit::Seconds,
             reloads.last_success.clone(),
+        );
+        registry.register(
+            "config_last_reload_successful",
+            "Whether the last reload, or else the start, could read the configuration: 1 if so",
+            reloads.last_successful.clone(),
         );
         registry.register(
             "config_file_missing",
@@ -390,6 +396,7 @@ pub struct Reloads {
     outcomes: Family<Outcome, Counter>,
     modules: Gauge,
     last_success: Gauge<f64, AtomicU64>,
+    last_successful: Gauge,
     file_missing: Gauge,
 }
 
@@ -399,6 +406,7 @@ impl Reloads {
         self.outcome("success");
         self.modules.set(signed(modules));
         self.last_success.set(now());
+        self.last_successful.set(1);
     }
 
     /// Notes whether the watched file is missing.
@@ -409,6 +417,7 @@ impl Reloads {
     /// Counts a reload that was refused.
     pub fn failed(&self) {
         self.outcome("failure");
+        self.last_successful.set(0);
     }
 
     fn outcome(&self, outcome: &'static str) {

@@ -153,6 +153,36 @@ fn a_major_version_belongs_to_the_module_next_to_a_pattern() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
+fn a_healthy_go_get_counts_no_miss() {
+    enter(|mut lab| {
+        start(&mut lab, Scheme::Https);
+        for go in lab.go_commands() {
+            for path in PATHS {
+                go.get(path);
+            }
+        }
+        let (_, metrics) = lab.browse(&format!("http://{ADMIN}/metrics"));
+        let counted = |labels: &str| -> f64 {
+            let start = format!("govanityurls_http_requests_total{{{labels}");
+            let counts = metrics.lines().filter_map(|line| {
+                let (_, count) = line.strip_prefix(&start)?.rsplit_once(' ')?;
+                count.parse::<f64>().ok()
+            });
+            counts.sum()
+        };
+        assert_eq!(counted("kind=\"go_get_miss\""), 0.0, "{metrics}");
+        for kind in ["hit", "folder"] {
+            let of_kind = format!("kind=\"go_get_{kind}\"");
+            assert!(counted(&of_kind) > 0.0, "{metrics}");
+            let status = if kind == "hit" { 200 } else { 404 };
+            let of_go = format!("{of_kind},status=\"{status}\",client=\"go\"");
+            assert_eq!(counted(&of_go), counted(&of_kind), "{metrics}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
 fn nothing_is_left_running_after_a_failure() {
     // That nothing is left is checked after every test; here it is one that fails half-way.
     enter_and_fail("on purpose", |mut lab| {
@@ -167,6 +197,9 @@ fn nothing_is_left_running_after_a_failure() {
     });
 }
 
+/// Where the program has its metrics.
+const ADMIN: &str = "127.0.0.1:9090";
+
 /// Starts everything: repositories, the program, nginx.
 fn start(lab: &mut Lab, scheme: Scheme) {
     modules::make(lab);
@@ -174,7 +207,7 @@ fn start(lab: &mut Lab, scheme: Scheme) {
         Scheme::Http => VANITY.replace("https:", "http:"),
         Scheme::Https => VANITY.to_owned(),
     };
-    lab.govanityurls(&config, &["-host", "tonybai.com"]);
+    lab.govanityurls(&config, &["-host", "tonybai.com", "-admin", ADMIN]);
     lab.nginx(
         scheme,
         &[

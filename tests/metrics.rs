@@ -4,14 +4,16 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use support::{PATIENCE, Response, SEED, Server, wait_until};
+use regex::Regex;
+use serde_json::Value;
+use support::{PATIENCE, Response, SEED, Server, repository_file, wait_until};
 
 /// Where the log says that the admin endpoints are.
 fn admin(server: &Server) -> String {
@@ -82,6 +84,122 @@ fn promtool_has_nothing_to_say() {
         server.get(target);
     }
     check(&ask(&admin, "/metrics", "").body);
+}
+
+/// Runs promtool, which must be content.
+fn promtool(args: &[&str]) {
+    let output = Command::new("promtool")
+        .args(args)
+        .current_dir(repository_file("contrib/prometheus"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {said}");
+}
+
+#[test]
+#[ignore = "needs promtool; tests/run runs it"]
+fn the_alerts_fire_when_they_should_and_only_then() {
+    promtool(&["check", "rules", "govanityurls.rules.yml"]);
+    promtool(&["test", "rules", "govanityurls.test.yml"]);
+}
+
+#[test]
+#[ignore = "needs promtool; tests/run runs it"]
+fn the_queries_of_the_dashboard_are_valid() {
+    let queries = dashboard_queries();
+    let rules = queries.iter().enumerate().map(|(nth, query)| {
+        let query = Value::from(query.replace("$__rate_interval", "5m"));
+        format!("  - {{ record: query_{nth}, expr: {query} }}\n")
+    });
+    let rules: String = rules.collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, format!("groups:\n- name: x\n  rules:\n{rules}")).unwrap();
+    promtool(&[
+        "check",
+        "rules",
+        "--lint=none",
+        file.path().to_str().unwrap(),
+    ]);
+}
+
+fn dashboard() -> Value {
+    let file = repository_file("contrib/grafana/govanityurls.json");
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// The queries of all panels, and of the variables.
+fn dashboard_queries() -> Vec<String> {
+    let dashboard = dashboard();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    let queries = targets.map(|target| target["expr"].as_str().unwrap().to_owned());
+    queries.collect()
+}
+
+/// Everything that a query of the dashboard or an alert asks for is what a server has.
+#[test]
+fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+    let (server, admin) = start(SEED);
+    server.get("/gowechat?go-get=1");
+    let metrics = ask(&admin, "/metrics", "").body;
+    let mut queries = dashboard_queries();
+    assert!(queries.len() > 20, "{queries:?}");
+    let instances = &dashboard()["templating"]["list"][1]["query"];
+    queries.push(instances.as_str().unwrap().to_owned());
+    for file in ["govanityurls.rules.yml", "govanityurls.test.yml"] {
+        let text = repository_file("contrib/prometheus").join(file);
+        let text = std::fs::read_to_string(text).unwrap();
+        let lines = text.lines();
+        queries.extend(
+            lines
+                .filter(|line| !line.trim_start().starts_with('#'))
+                .map(str::to_owned),
+        );
+    }
+    let metric = Regex::new(r"\b((?:govanityurls|process)_\w+)(?:\{([^}]*)\})?").unwrap();
+    let matcher = Regex::new(r#"(\w+)\s*=(~?)\s*"([^"]*)""#).unwrap();
+    let grouping = Regex::new(r"by \(([^)]*)\)").unwrap();
+    let mut asked = BTreeSet::new();
+    for query in &queries {
+        for found in metric.captures_iter(query) {
+            let name = &found[1];
+            let start = |line: &&str| {
+                let rest = line.strip_prefix(name);
+                rest.is_some_and(|rest| rest.starts_with([' ', '{']))
+            };
+            let samples: Vec<&str> = metrics.lines().filter(start).collect();
+            assert!(!samples.is_empty(), "no {name} in {metrics}");
+            asked.insert(name.to_owned());
+            for found in matcher.captures_iter(found.get(2).map_or("", |labels| labels.as_str())) {
+                // Prometheus adds these.
+                if matches!(&found[1], "instance" | "job") {
+                    continue;
+                }
+                for value in found[3].split('|') {
+                    let label = format!("{}=\"{value}\"", &found[1]);
+                    assert!(
+                        samples.iter().any(|sample| sample.contains(&label)),
+                        "no {label} in {samples:?}"
+                    );
+                }
+            }
+            for found in grouping.captures_iter(query) {
+                for label in found[1].split(", ").filter(|label| *label != "instance") {
+                    let label = format!("{label}=");
+                    assert!(
+                        samples.iter().any(|sample| sample.contains(&label)),
+                        "no {label} in {samples:?}"
+                    );
+                }
+            }
+        }
+    }
+    // And there is nothing that nobody asks for.
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        assert!(asked.contains(name), "{name} is in no panel");
+    }
 }
 
 #[test]
@@ -392,7 +510,8 @@ fn the_format_is_the_one_that_the_client_asks_for() {
         open.body
             .contains("# TYPE govanityurls_http_requests counter\n")
     );
-    assert!(open.body.ends_with("# EOF\n"));
+    assert!(open.body.ends_with("\n# EOF\n"));
+    assert_eq!(open.body.matches("# EOF").count(), 1);
     for accept in [
         "Accept: */*\r\n",
         "Accept: text/plain\r\n",
