@@ -463,6 +463,6 @@ mod tests {
             "config_reloads_total{outcome=\"failure\"} 3"
         ));
         reloader.attempt(|| Ok(())).await;
-        assert_eq!(reloader.status(), "1 module of a.example");
+        assert_eq!(reloader.status(), "1 module on a.example");
     }
 }
