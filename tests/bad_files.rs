@@ -39,6 +39,10 @@ fn refusal_in(directory: &Path, file: &str) -> String {
         !stderr.contains(|c: char| c.is_control() && c != '\n'),
         "{stderr:?}"
     );
+    assert!(
+        !stderr.contains("hunter2"),
+        "a password is repeated: {stderr}"
+    );
     for error in stderr.split("\nvanity.yaml:") {
         assert!(error.len() < 1500, "nobody reads so much: {error}");
     }
@@ -94,7 +98,14 @@ macro_rules! collections {
     )*};
 }
 
-collections!(nothing_to_read, broken_yaml, wrong_shapes, keys);
+collections!(
+    nothing_to_read,
+    broken_yaml,
+    wrong_shapes,
+    keys,
+    hints,
+    credentials
+);
 
 /// Files that differ in one line, which stands where the template has a `@`.
 macro_rules! one_line {
@@ -115,6 +126,28 @@ one_line!(
     module_keys: "/a:\n  repo: https://h.example/a\n  @\n",
     settings: "@\n/a:\n  repo: https://h.example/a\n"
 );
+
+/// Go has rules of its own for some hosts, also where the file or the command line names them.
+#[test]
+fn hosts_with_rules_of_their_own() {
+    let mut out = String::new();
+    for (host, path) in [
+        ("gopkg.in", "/yaml"),
+        ("rsc.io", "/"),
+        ("hub.jazz.net", "/git/a"),
+        ("h.example", "/a"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let file = format!("host: {host}\n{path}:\n  repo: https://h.example/a\n");
+        fs::write(directory.path().join("vanity.yaml"), file).unwrap();
+        let mut check = program();
+        check.arg("check").current_dir(directory.path());
+        let output = check.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{host}{path}");
+        out.push_str(std::str::from_utf8(&output.stderr).unwrap());
+    }
+    insta::assert_snapshot!(out);
+}
 
 #[test]
 fn bytes_that_are_no_text() {

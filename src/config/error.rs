@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::problem::Problem;
-use crate::module::{credentials, escaped};
+use crate::module::{self, credentials, escaped};
 
 /// A position in the file. Both count from 1; a column is a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,8 +58,9 @@ impl ConfigError {
 
     /// Adds the line to point at.
     pub(crate) fn with_line_of(mut self, text: &str) -> Self {
+        let is_secret = matches!(*self.problem, Problem::Value(module::Problem::Credentials));
         self.excerpt = self.place.and_then(|Place { line, column }| {
-            let (shown, caret) = excerpt(text.lines().nth(line - 1)?, column);
+            let (shown, caret) = excerpt(text.lines().nth(line - 1)?, column, is_secret);
             let margin = line.to_string().len();
             (!shown.is_empty())
                 .then(|| format!("  {line} | {shown}\n  {:margin$} | {:caret$}^", "", "").into())
@@ -135,11 +136,15 @@ impl fmt::Display for ConfigError {
 }
 
 /// Returns the part of a line around a column, without credentials and safe for a terminal, and
-/// how far in the caret is.
-fn excerpt(line: &str, column: usize) -> (String, usize) {
+/// how far in the caret is. A value with a secret may go on in the next line, where its `@` is.
+fn excerpt(line: &str, column: usize, is_secret: bool) -> (String, usize) {
     const WIDTH: usize = 100;
-    let secrets = credentials(line);
+    let mut secrets = credentials(line);
     let caret = column - 1;
+    if is_secret && !line.contains('@') {
+        let start = line.char_indices().nth(caret);
+        secrets.push(start.map_or(line.len(), |(start, _)| start)..line.len());
+    }
     let from = caret.saturating_sub(WIDTH * 3 / 4);
     let mut shown = String::new();
     let mut indent = 0;
@@ -185,15 +190,22 @@ mod tests {
 
     #[test]
     fn long_lines_odd_characters_and_credentials_are_cut() {
-        assert_eq!(excerpt("a\tb\u{1b}c", 5), ("a b\\u{1b}c".to_owned(), 9));
-        let (shown, caret) = excerpt(&"x".repeat(1000), 500);
-        assert_eq!((shown.chars().count(), caret), (102, 76));
-        assert_eq!(excerpt("", 1), (String::new(), 0));
         assert_eq!(
-            excerpt("  repo: https://bob:hunter2@h/a # x", 33),
+            excerpt("a\tb\u{1b}c", 5, false),
+            ("a b\\u{1b}c".to_owned(), 9)
+        );
+        let (shown, caret) = excerpt(&"x".repeat(1000), 500, false);
+        assert_eq!((shown.chars().count(), caret), (102, 76));
+        assert_eq!(excerpt("", 1, false), (String::new(), 0));
+        assert_eq!(
+            excerpt("  repo: https://bob:hunter2@h/a # x", 33, false),
             ("  repo: https://…@h/a # x".to_owned(), 22)
         );
         let password = format!("https://bob:{}@h", "x".repeat(200));
-        assert!(!excerpt(&password, 150).0.contains('x'));
+        assert!(!excerpt(&password, 150, false).0.contains('x'));
+        assert_eq!(
+            excerpt("  repo: https://bob:hunter2", 9, true),
+            ("  repo: …".to_owned(), 8)
+        );
     }
 }

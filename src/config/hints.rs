@@ -89,6 +89,7 @@ fn wrong_type(types: &str, start: Option<char>) -> Problem {
         .rsplit_once(", expected ")
         .unwrap_or((types, "something else"));
     let is_module = expected.ends_with("`repo`");
+    let text = quoted(found.trim_start_matches("string ").trim_matches('"'));
     let (found, advice) = match found.split(' ').next().unwrap_or_default() {
         "sequence" if start == Some('-') => ("a list", "write it without the dash"),
         "sequence" => ("a list", "write it without brackets"),
@@ -99,7 +100,7 @@ fn wrong_type(types: &str, start: Option<char>) -> Problem {
             "write `repo: ` and the repository's URL under the path, indented",
         ),
         "string" => (
-            "text",
+            text.as_str(),
             "a key ends in a colon, with a space before its value",
         ),
         _ => (
@@ -163,10 +164,10 @@ pub(super) fn lookalike(text: &str, index: usize) -> Option<(Problem, usize)> {
     let line = text.get(index..)?.split('\n').next()?;
     line.char_indices().find_map(|(offset, found)| {
         let advice = match found {
-            '\u{a0}' | '\u{3000}' => "a space",
-            '\u{ff1a}' => "`:` and a space",
-            '\u{2018}' | '\u{2019}' | '\u{201c}'..='\u{201e}' => "`\"`, or no quote at all",
-            '\u{ff0f}' => "`/`",
+            '\u{a0}' | '\u{3000}' => "write a space, or remove it",
+            '\u{ff1a}' => "write `:` and a space",
+            '\u{2018}' | '\u{2019}' | '\u{201c}'..='\u{201e}' => "write `\"`, or no quote at all",
+            '\u{ff0f}' => "write `/`",
             _ => return None,
         };
         Some((Problem::Lookalike { found, advice }, index + offset))

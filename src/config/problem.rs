@@ -42,10 +42,10 @@ pub enum Problem {
     })]
     Character(char),
     /// A character that looks like the one YAML needs there.
-    #[error("this is {}\nwrite {advice}", quoted_char(*.found))]
+    #[error("this is {}\n{advice}", quoted_char(*.found))]
     Lookalike { found: char, advice: &'static str },
     /// A line that git left in the file.
-    #[error("this is an unresolved merge conflict: {}\nchoose one side, and remove the lines of `<`, `=` and `>`", quoted(.0))]
+    #[error("this is an unresolved merge conflict: {}\nchoose one side, and remove the lines of `<`, `|`, `=` and `>`", quoted(.0))]
     Conflict(String),
     /// A YAML tag.
     #[error("{} is a YAML tag, which means nothing here\nremove it, or quote the value", quoted(.0))]

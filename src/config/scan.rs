@@ -89,7 +89,9 @@ impl Scanner {
         }
         if self.quote.is_none() && self.depth == 0 {
             let mark = line.trim_end();
-            let is_side = mark.starts_with("<<<<<<< ") || mark.starts_with(">>>>>>> ");
+            let is_side = ["<<<<<<< ", "||||||| ", ">>>>>>> "]
+                .iter()
+                .any(|side| mark.starts_with(side));
             if is_side || mark == "=======" {
                 return Err((Problem::Conflict(mark.into()), 0));
             }

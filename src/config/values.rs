@@ -177,7 +177,7 @@ pub(super) fn description(text: &str) -> Result<Option<Box<str>>, Problem> {
         );
     }
     if let Some(bad) = text.chars().find(|&c| is_unprintable(c)) {
-        return rejected(format!("has {} in it", quoted_char(bad)));
+        return rejected(format!("has {} in it\nremove it", quoted_char(bad)));
     }
     if text.chars().count() > LONGEST {
         return rejected(format!("is longer than {LONGEST} characters"));

@@ -60,7 +60,9 @@ impl Host {
 
 fn check_host(text: &str) -> Result<(), HostFault> {
     if let Some((_, rest)) = text.split_once("://") {
-        let host = rest.split('/').next().unwrap_or_default();
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let host = host.split(':').next().unwrap_or_default();
         return Err(HostFault::Url(host.into()));
     }
     if text.contains(':') {
@@ -75,12 +77,12 @@ fn check_host(text: &str) -> Result<(), HostFault> {
     if text.chars().any(|c| c.is_alphabetic() && !c.is_ascii()) {
         return Err(HostFault::International(to_ascii(text)));
     }
-    if text.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(HostFault::UpperCase(text.to_ascii_lowercase()));
-    }
-    let allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '-');
+    let allowed = |c: char| matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-');
     if let Some(bad) = text.chars().find(|&c| !allowed(c)) {
         return Err(HostFault::Character(bad));
+    }
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(HostFault::UpperCase(text.to_ascii_lowercase()));
     }
     if !text.contains('.') {
         return Err(HostFault::NoDot);
@@ -152,8 +154,9 @@ impl ModulePath {
                 _ => Err(PathFault::EmptyRoot),
             };
         }
-        if let Some((path, _)) = text.split_once('@') {
-            return Err(PathFault::AtVersion(path.into()));
+        if let Some((path, version)) = text.split_once('@') {
+            let below = version.find('/').map_or("", |slash| &version[slash..]);
+            return Err(PathFault::AtVersion(format!("{path}{below}")));
         }
         for element in rest.split('/') {
             check_path_element(element)?;

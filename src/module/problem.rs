@@ -85,7 +85,9 @@ pub enum HostFault {
     #[error(transparent)]
     Element(#[from] ElementFault),
     /// The go command has rules of its own for this host and never asks it.
-    #[error("the go command never asks this host: it has built-in rules for its repositories")]
+    #[error(
+        "the go command never asks this host: it has built-in rules for its repositories\nwrite a domain of your own"
+    )]
     KnownToGo,
 }
 
@@ -133,19 +135,25 @@ pub enum PathFault {
     #[error("the go command takes {} for a repository's address and never asks for it\nleave out the suffix", quoted(.0))]
     VcsSuffix(String),
     /// An element is `vendor`.
-    #[error("Go rejects the element `vendor`, which marks copies of other modules")]
+    #[error(
+        "Go rejects the element `vendor`, which marks copies of other modules\nchoose another name"
+    )]
     Vendor,
     /// The last element starts with a dash or a tilde.
-    #[error("`go get` rejects a last element that starts with `{0}`")]
+    #[error(
+        "`go get` rejects a last element that starts with `{0}`\nstart it with a letter or a digit"
+    )]
     LastElement(char),
     /// Three dots, which the go command takes for a wildcard.
-    #[error("`...` is a wildcard of the go command")]
+    #[error("`...` is a wildcard of the go command\nwrite the path without it")]
     Wildcard,
     /// The go command has rules of its own for this path and never asks for it.
-    #[error("the go command never asks for it: it has built-in rules for its repository")]
+    #[error(
+        "the go command never asks for it: it has built-in rules for its repository\nchoose another path, or a domain of your own"
+    )]
     KnownToGo,
     /// A path on gopkg.in without its version.
-    #[error("on gopkg.in Go requires a version at the end, such as `.v1`")]
+    #[error("on gopkg.in Go requires a version at the end\nwrite it, as in `gopkg.in/yaml.v1`")]
     Gopkg,
 }
 
@@ -185,7 +193,7 @@ pub enum UrlFault {
     #[error("it has a space in it\nwrite a space in a URL as `%20`")]
     Space,
     /// It has a character that no URL can have.
-    #[error("it has {} in it, which no URL can have", quoted_char(*.0))]
+    #[error("it has {} in it, which no URL can have\nremove it, or percent-encode it", quoted_char(*.0))]
     Character(char),
     /// It has a placeholder such as `{{ repo }}` or `${ORG}` in it.
     #[error("it has {} in it\nis this a template that nothing filled in?", quoted(.0))]
@@ -220,13 +228,16 @@ pub enum UrlFault {
     #[error("it has no host")]
     NoHost,
     /// Its host has a character that no host has.
-    #[error("its host has {} in it", quoted_char(*.0))]
+    #[error("its host has {} in it{}", quoted_char(*.0), if *.0 == ':' { "\nan IPv6 address needs brackets, as in `https://[::1]/a`" } else { "" })]
     HostCharacter(char),
     /// Brackets without an IPv6 address in them.
     #[error("{} is not an IPv6 address", quoted(.0))]
     Ipv6(String),
     /// The port is not a number from 1 to 65535.
-    #[error("{} is not a valid port", quoted(.0))]
+    #[error("{}", match .0.as_str() {
+        "" => "it has a colon without a port\nremove the colon".to_owned(),
+        port => format!("{} is not a valid port", quoted(port)),
+    })]
     Port(String),
     /// A `%` without two hexadecimal digits after it.
     #[error("{} is not a percent escape\nwrite `%25` for a percent sign", quoted(.0))]
@@ -304,8 +315,10 @@ fn name_of(c: char) -> Option<&'static str> {
             "a control of text direction"
         }
         '\u{2028}' | '\u{2029}' => "a line break of Unicode",
+        '\u{3002}' | '\u{ff0e}' => "a full-width dot",
         '\u{ff1a}' => "a full-width colon",
         '\u{ff0f}' => "a full-width slash",
+        '\u{ff01}'..='\u{ff5e}' => "a full-width character",
         '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' | '\u{201e}' => "a typographic quote",
         _ => return None,
     })
@@ -349,7 +362,17 @@ pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for word in text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',')) {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',');
+    let mut from = 0;
+    while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
+        let mut end = rest.find(is_end).unwrap_or(rest.len());
+        if has_open_password(&rest[..end]) {
+            // A password may have a space, a quote or a comma in it.
+            let reach = rest[end..].find("//").map_or(rest.len(), |next| end + next);
+            end = rest[..reach].rfind('@').map_or(end, |at| end.max(at + 1));
+        }
+        let (word, rest) = rest.split_at(end);
+        from += end + rest.chars().next().map_or(0, char::len_utf8);
         let Some(at) = word.rfind('@') else { continue };
         let (scheme, start) = match word.find("//") {
             Some(slashes) if slashes < at => (&word[..slashes], slashes + 2),
@@ -365,6 +388,18 @@ pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// Whether a word is the start of a URL with a password that may go on after it: what is after
+/// the colon is no port, or the word ends there.
+fn has_open_password(word: &str) -> bool {
+    let Some((_, rest)) = word.split_once("//") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.split_once(':').map(|(_, port)| port);
+    port.is_some_and(|port| authority == rest || !port.bytes().all(|b| b.is_ascii_digit()))
+        && !authority.starts_with('[')
 }
 
 /// Returns the candidate that `word` was probably meant to be, if one is near enough: at most a
@@ -402,6 +437,13 @@ mod tests {
             ),
             ("https://token@h/a", "https://…@h/a"),
             ("//token@h/a", "//…@h/a"),
+            ("https://bob:hun ter2@h/a b", "https://…@h/a b"),
+            ("'https://bob:hun\"ter2@h/a' _", "'https://…@h/a' _"),
+            ("https://bob:hun,t/e r@h/a _", "https://…@h/a _"),
+            ("https://bob:é\u{3000}x@h/a", "https://…@h/a"),
+            ("https://h:80/a # x@y", "https://h:80/a # x@y"),
+            ("https://h:80 https://h/x@y", "https://h:80 https://h/x@y"),
+            ("https://[::1]/a # x@y", "https://[::1]/a # x@y"),
             ("bob:hunter2@h/a", "…@h/a"),
             ("https://e@h/eee", "https://…@h/eee"),
             ("https://@h/a", "https://@h/a"),

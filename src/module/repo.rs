@@ -216,7 +216,10 @@ fn check_repo(text: &str) -> Result<(), UrlFault> {
         return Err(without_scheme(text));
     };
     if !RepoUrl::SCHEMES.contains(&scheme) {
-        let advice = match nearest(&scheme.to_ascii_lowercase(), RepoUrl::SCHEMES) {
+        let lower = scheme.to_ascii_lowercase();
+        // pip and others write `git+https`.
+        let lower = lower.strip_prefix("git+").unwrap_or(&lower);
+        let advice = match nearest(lower, RepoUrl::SCHEMES) {
             Some(near) => format!("did you mean `{near}://`?"),
             None => format!("the go command fetches by {}", RepoUrl::SCHEMES.join(", ")),
         };
@@ -255,7 +258,10 @@ fn check_characters(text: &str) -> Result<(), UrlFault> {
                 .find(|word| word.contains(['/', ':']))
         })
     {
-        return Err(UrlFault::Command(url.into()));
+        return Err(UrlFault::Command(match check_repo(url) {
+            Err(UrlFault::Scp(meant) | UrlFault::NoScheme(Some(meant))) => meant,
+            _ => url.into(),
+        }));
     }
     for (open, close) in [("{{", "}}"), ("${", "}")] {
         if let Some(start) = text.find(open) {
@@ -351,7 +357,8 @@ fn check_host_port(host_port: &str) -> Result<(), UrlFault> {
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
         if address.is_none_or(|address| address.parse::<Ipv6Addr>().is_err()) {
-            return Err(UrlFault::Ipv6(host.into()));
+            let shown = if host.ends_with(']') { host } else { host_port };
+            return Err(UrlFault::Ipv6(shown.into()));
         }
     } else if let Some(bad) = host
         .chars()

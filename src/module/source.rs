@@ -4,7 +4,7 @@
 //! internal/source): from them it makes links to the version at hand. It adds the module's
 //! subdirectory itself, so no template has it.
 
-use super::{Problem, RepoUrl, nearest};
+use super::{Problem, RepoUrl, Vcs, nearest};
 
 /// The software that shows a repository to a browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,7 +137,11 @@ impl Forge {
         if let Some(row) = ROWS.iter().find(|row| row.name == text) {
             return Ok(row.forge);
         }
-        let advice = match nearest(&text.to_ascii_lowercase(), Self::NAMES) {
+        let lower = text.to_ascii_lowercase();
+        let advice = match nearest(&lower, Self::NAMES) {
+            _ if Vcs::ALL.iter().any(|(name, _)| *name == lower) => {
+                "that is a version control system, which `vcs` names".to_owned()
+            }
             Some(name) => format!("did you mean `{name}`?"),
             None => format!(
                 "known are {}; for any other write `display`",

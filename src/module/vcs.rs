@@ -43,8 +43,15 @@ impl Vcs {
         }
         let names = Self::ALL.map(|(name, _)| name);
         let lower = text.to_ascii_lowercase();
-        let advice = match nearest(&lower, names) {
-            _ if Forge::NAMES.contains(&&*lower) => {
+        let lower = match lower.as_str() {
+            "mercurial" => "hg",
+            "subversion" => "svn",
+            "bazaar" => "bzr",
+            "proxy" | "goproxy" => "mod",
+            lower => lower,
+        };
+        let advice = match nearest(lower, names) {
+            _ if Forge::NAMES.contains(&lower) => {
                 "that is a forge, which `forge` names; `vcs` is `git`, `hg` and so on".to_owned()
             }
             Some(name) => format!("did you mean `{name}`?"),
