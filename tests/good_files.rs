@@ -239,6 +239,102 @@ fn the_examples_in_comments_hold() {
     }
 }
 
+/// What YAML reads as a number or a boolean is text all the same.
+#[test]
+fn text_is_taken_as_written() {
+    for branch in ["1.10", "0x10", "1e3", "2024", "0o17", "007", "true", "no"] {
+        let config = format!("/a:\n  repo: https://github.com/example/a\n  branch: {branch}\n");
+        let source = meta(&Server::start(&config), "/a", "go-source").unwrap();
+        let directory = format!("https://github.com/example/a/tree/{branch}{{/dir}}");
+        assert_eq!(source.split(' ').nth(2), Some(&*directory), "{branch}");
+    }
+    for description in [
+        "2024",
+        "true",
+        "1.10",
+        "0x10",
+        "1e3",
+        "-.inf",
+        "No",
+        "2024-01-02",
+    ] {
+        let config = format!("/a:\n  repo: https://h.example/a\n  description: {description}\n");
+        let list = Server::start(&config).get("/").body;
+        assert!(
+            list.contains(&format!(">{description}<")),
+            "{description}: {list}"
+        );
+    }
+}
+
+#[test]
+fn null_means_the_default() {
+    for null in ["", " ~", " null"] {
+        let mut config = "/a:\n  repo: https://github.com/example/a\n".to_owned();
+        for key in [
+            "vcs",
+            "subdir",
+            "display",
+            "forge",
+            "branch",
+            "docs",
+            "description",
+            "hidden",
+        ] {
+            config.push_str(&format!("  {key}:{null}\n"));
+        }
+        let plain = Server::start("/a:\n  repo: https://github.com/example/a\n");
+        let server = Server::start(&config);
+        for path in ["/", "/a?go-get=1"] {
+            assert_eq!(server.get(path).body, plain.get(path).body, "{path}");
+        }
+    }
+}
+
+#[test]
+fn hosts_of_forges_are_known_in_any_case() {
+    let config = "\
+/a:
+  repo: https://GitHub.com/example/a
+/b:
+  repo: https://HG.sr.ht/~example/b
+/c:
+  repo: https://Git.Sr.HT/~example/c
+";
+    let server = Server::start(config);
+    assert_eq!(
+        meta(&server, "/a", "go-source").unwrap(),
+        "tonybai.com/a https://GitHub.com/example/a \
+         https://GitHub.com/example/a/tree/HEAD{/dir} \
+         https://GitHub.com/example/a/blob/HEAD{/dir}/{file}#L{line}"
+    );
+    assert_eq!(
+        go_import(&server, "/b"),
+        "tonybai.com/b hg https://HG.sr.ht/~example/b"
+    );
+    assert!(
+        meta(&server, "/c", "go-source")
+            .unwrap()
+            .contains("/tree/HEAD{/dir}")
+    );
+}
+
+/// cgit's addresses have the `.git` that other forges drop.
+#[test]
+fn cgit_links_keep_the_suffix() {
+    let source = |forge: &str| {
+        let config = format!("/a:\n  repo: https://h.example/team/a.git\n  forge: {forge}\n");
+        meta(&Server::start(&config), "/a", "go-source").unwrap()
+    };
+    assert_eq!(
+        source("cgit"),
+        "tonybai.com/a https://h.example/team/a.git \
+         https://h.example/team/a.git/tree{/dir} \
+         https://h.example/team/a.git/tree{/dir}/{file}#n{line}"
+    );
+    assert!(source("gogs").starts_with("tonybai.com/a https://h.example/team/a "));
+}
+
 #[test]
 fn a_host_in_every_key_needs_no_other() {
     let config =
