@@ -101,11 +101,13 @@ fn parse(
                 };
             }
             Err(rejection) => {
+                let (problem, index) = meant(name, text, &rejection);
+                if matches!(problem, Problem::OtherTool { .. }) {
+                    return Err(vec![error(problem, index)]);
+                }
                 let is_syntax = matches!(rejection.problem, Problem::Syntax(_));
                 if !is_syntax || errors.is_empty() {
-                    let (problem, index) = meant(name, text, &rejection);
-                    let advice = rejection.advice(text);
-                    errors.push(error(problem, index).with_advice(advice));
+                    errors.push(error(problem, index).with_advice(rejection.advice(text)));
                 }
                 let entry = rejection.entry.filter(|entry| !skipped.contains(entry));
                 let Some(entry) = entry.filter(|_| !is_syntax && errors.len() < most) else {
