@@ -11,80 +11,60 @@ use thiserror::Error;
 ///
 /// Values in it are kept as they were read; `Display` cuts, escapes and masks them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[allow(missing_docs)] // The fields are the value, and the reason.
+#[allow(missing_docs)] // The messages say it.
 pub enum Problem {
-    /// A host is empty.
     #[error("the host is empty\nwrite a domain, such as `go.example.org`")]
     EmptyHost,
-    /// A host name that no import path can start with.
     #[error("{} is not a valid host name: {why}", quoted(host))]
     Host { host: String, why: HostFault },
-    /// A path that no import path can have.
     #[error("{} is not a valid path: {why}", quoted(path))]
     Path { path: String, why: PathFault },
-    /// A repository URL is empty.
     #[error(
         "the repository URL is empty\nwrite one such as `https://github.com/bigwhite/gowechat`"
     )]
     EmptyRepo,
-    /// A URL has a password, a token or a user name in it, which is not shown.
     #[error(
         "the URL has credentials in it\nthe page is public: write the URL without them, and give the go command a .netrc"
     )]
     Credentials,
-    /// A URL that the go command cannot fetch.
     #[error("{} is not a valid repository URL: {why}", quoted(url))]
     Repo { url: String, why: UrlFault },
-    /// An address that a browser cannot open.
     #[error("{} is not a valid web address: {why}", quoted(url))]
     Web { url: String, why: UrlFault },
-    /// A version control system that the go command does not know.
     #[error("unknown vcs {}\n{advice}", quoted(name))]
     UnknownVcs { name: String, advice: String },
-    /// A forge that is not in the table.
     #[error("unknown forge {}\n{advice}", quoted(name))]
     UnknownForge { name: String, advice: String },
 }
 
 /// Why a host name is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[allow(missing_docs)] // The messages say it.
 pub enum HostFault {
-    /// It is a URL; this is the host in it.
     #[error("it is a URL\nwrite the domain alone: {}", quoted(.0))]
     Url(String),
-    /// It has a port.
     #[error(
         "an import path has no port\nthe go command always asks on port 443 (or 80, with GOINSECURE)"
     )]
     Port,
-    /// It has a path.
     #[error("it has a path\npaths are the keys of the file, not part of the host")]
     HasPath,
-    /// It has capital letters; this is the same name without.
     #[error("Go requires lower case\nwrite {}", quoted(.0))]
     UpperCase(String),
-    /// It is an internationalised name; this is its ASCII form.
     #[error("Go requires the ASCII form\nwrite {}", quoted(.0))]
     International(String),
-    /// It has a character that Go does not allow.
     #[error("Go allows only a-z, 0-9, `.` and `-`, not {}", quoted_char(*.0))]
     Character(char),
-    /// It has no dot.
     #[error("Go requires a dot in it\nwrite the whole domain")]
     NoDot,
-    /// It is longer than DNS allows.
     #[error("a domain has at most 253 characters")]
     TooLong,
-    /// It starts with a dash.
     #[error("Go rejects a leading dash")]
     LeadingDash,
-    /// Two dots in a row, or one at an end.
     #[error("it has an empty label\nremove the extra dot")]
     EmptyLabel,
-    /// Go rejects it by the rules for path elements.
     #[error(transparent)]
     Element(#[from] ElementFault),
-    /// The go command has rules of its own for this host and never asks it.
     #[error(
         "the go command never asks this host: it has built-in rules for its repositories\nwrite a domain of your own"
     )]
@@ -93,179 +73,133 @@ pub enum HostFault {
 
 /// Why a path is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[allow(missing_docs)] // The messages say it.
 pub enum PathFault {
-    /// It is longer than this many bytes.
     #[error("it is longer than {0} bytes\nnginx keeps the length of a location in one byte")]
     TooLong(usize),
-    /// This element is longer than this many bytes.
     #[error("the element {} is longer than {} bytes\nan exported page is a file of that name", quoted(.0), .1)]
     ElementTooLong(String, usize),
-    /// It does not start with a slash.
     #[error("a path starts with a slash\nwrite {}", quoted(&format!("/{}", .0)))]
     NoSlash(String),
-    /// Two slashes in a row.
     #[error("it has an empty element\nremove the extra slash")]
     EmptyElement,
-    /// Several slashes and nothing else.
     #[error("it has an empty element\nthe root is a single `/`")]
     EmptyRoot,
-    /// It is a URL; this is the import path in it.
     #[error("it is a URL\nwrite {}", quoted(.0))]
     Url(String),
-    /// An element starts with a dot.
     #[error("Go rejects a leading dot, in {}", quoted(.0))]
     LeadingDot(String),
-    /// Go rejects an element.
     #[error(transparent)]
     Element(#[from] ElementFault),
-    /// It ends in a version that no module path ends in.
     #[error(
         "Go rejects the version v{0}\nversions 0 and 1 are the module's own path; from 2 on it ends in /v2"
     )]
     Version(String),
-    /// It has a version query, such as `@v1.2.3`; this is the path without.
     #[error("it has a version in it\nwrite {}: the module's tags are its versions", quoted(.0))]
     AtVersion(String),
-    /// A `*` that is not the whole last element.
     #[error(
         "a `*` stands for one whole element, the last\nwrite `/x/*`, and the same `*` once in its `repo`"
     )]
     Star,
-    /// An element ends in the suffix of a version control system.
     #[error("the go command takes {} for a repository's address and never asks for it\nleave out the suffix", quoted(.0))]
     VcsSuffix(String),
-    /// An element is `vendor`.
     #[error(
         "Go rejects the element `vendor`, which marks copies of other modules\nchoose another name"
     )]
     Vendor,
-    /// The last element starts with a dash or a tilde.
     #[error(
         "`go get` rejects a last element that starts with `{0}`\nstart it with a letter or a digit"
     )]
     LastElement(char),
-    /// Three dots, which the go command takes for a wildcard.
     #[error("`...` is a wildcard of the go command\nwrite the path without it")]
     Wildcard,
-    /// The go command has rules of its own for this path and never asks for it.
     #[error(
         "the go command never asks for it: it has built-in rules for its repository\nchoose another path, or a domain of your own"
     )]
     KnownToGo,
-    /// A path on gopkg.in without its version.
     #[error("on gopkg.in Go requires a version at the end\nwrite it, as in `gopkg.in/yaml.v1`")]
     Gopkg,
 }
 
 /// Why Go rejects one element of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[allow(missing_docs)] // The messages say it.
 pub enum ElementFault {
-    /// It has dots and nothing else.
     #[error("{} is not a valid element", quoted(.0))]
     Dots(String),
-    /// It ends in a dot.
     #[error("Go rejects a trailing dot, in {}", quoted(.0))]
     TrailingDot(String),
-    /// It has a character that Go does not allow.
     #[error("Go allows only A-Z, a-z, 0-9 and `-._~`, not {}", quoted_char(*.0))]
     Character(char),
-    /// It is the name of a device on Windows.
     #[error("Go rejects {}, a device name on Windows", quoted(.0))]
     Device(String),
-    /// It ends in a tilde and digits, as short names on Windows do.
     #[error("Go rejects a tilde and digits at the end, in {}", quoted(.0))]
     TildeDigits(String),
 }
 
 /// Why a URL is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[allow(missing_docs)] // The messages say it.
 pub enum UrlFault {
-    /// It is longer than this many bytes.
     #[error("it is longer than {0} bytes")]
     TooLong(usize),
-    /// It has a line break in it.
     #[error("it has a line break in it\nwrite it on one line")]
     LineBreak,
-    /// It starts or ends with white space.
     #[error("it has a space around it\nremove the space")]
     SpaceAround,
-    /// It has white space in it.
     #[error("it has a space in it\nwrite a space in a URL as `%20`")]
     Space,
-    /// It has a character that no URL can have.
     #[error("it has {} in it, which no URL can have\nremove it, or percent-encode it", quoted_char(*.0))]
     Character(char),
-    /// It has a placeholder such as `{{ repo }}` or `${ORG}` in it.
     #[error("it has {} in it\nis this a template that nothing filled in?", quoted(.0))]
     Template(String),
-    /// It is a command line; this is the URL in it.
     #[error("it is a command\nwrite the URL alone: {}", quoted(.0))]
     Command(String),
-    /// It is a path of this machine.
     #[error("it is a path on one machine\nwrite the URL that others fetch it from")]
     Local,
-    /// It is a `file:` URL.
     #[error("the go command rejects `file:`\nserve the repository over https, or run `git daemon`")]
     File,
-    /// It has no scheme; then the whole URL, where it can be guessed.
     #[error("it has no scheme\nwrite {}", .0.as_ref().map_or("one such as `https://github.com/bigwhite/gowechat`".into(), |url| quoted(url)))]
     NoScheme(Option<String>),
-    /// It is the scp form; this is the same as a URL.
     #[error("it is the scp form, which only git reads\nwrite {}", quoted(.0))]
     Scp(String),
-    /// The scheme is not known; then the advice.
     #[error("unknown scheme {}\n{}", quoted(.0), .1)]
     Scheme(String, String),
-    /// It does not start with `https://` or `http://`.
     #[error(
         "it does not start with `https://`\nwrite the whole address, such as `https://pkg.go.dev`"
     )]
     NotWeb,
-    /// It is a boolean, where `none` is meant.
     #[error("it does not start with `https://`\nwrite `none` for no documentation")]
     MeansNone,
-    /// It has no host.
     #[error("it has no host")]
     NoHost,
-    /// Its host has a character that no host has.
     #[error("its host has {} in it{}", quoted_char(*.0), if *.0 == ':' { "\nan IPv6 address needs brackets, as in `https://[::1]/a`" } else { "" })]
     HostCharacter(char),
-    /// Brackets without an IPv6 address in them.
     #[error("{} is not an IPv6 address", quoted(.0))]
     Ipv6(String),
-    /// The port is not a number from 1 to 65535.
     #[error("{}", match .0.as_str() {
         "" => "it has a colon without a port\nremove the colon".to_owned(),
         port => format!("{} is not a valid port", quoted(port)),
     })]
     Port(String),
-    /// A `%` without two hexadecimal digits after it.
     #[error("{} is not a percent escape\nwrite `%25` for a percent sign", quoted(.0))]
     Escape(String),
-    /// A user name with a character that Go rejects there.
     #[error("its user name has {} in it", quoted_char(*.0))]
     UserCharacter(char),
-    /// A `*` outside of the path.
     #[error("a `*` can be in its path only")]
     Star,
-    /// It has a query or a fragment; this is the URL without.
     #[error("it has a query or a fragment\nwrite {}", quoted(.0))]
     Query(String),
-    /// It has a query or a fragment, and a path is to be appended.
     #[error(
         "it has a query or a fragment\nthe import path is appended to it, so it ends in a path"
     )]
     QueryBeforePath,
-    /// It ends in a version, as an argument of `go get` does; this is the URL without.
     #[error("it has a version in it\nwrite {}: the repository's tags are its versions", quoted(.0))]
     AtVersion(String),
-    /// It is the address of a page in a repository; this is what to write.
     #[error("it is the address of a page in the repository\nwrite {0}")]
     Page(String),
-    /// An owner on a forge, without a repository.
     #[error("it names an owner, not a repository\nwrite the repository's URL, such as {}", quoted(.0))]
     Owner(String),
-    /// It is the address of a public module proxy.
     #[error(
         "it is a public module proxy, which gets modules from their repositories\nwrite the URL of the repository itself"
     )]
