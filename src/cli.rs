@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
+use crate::commands::Upstream;
 use crate::http::{AccessLog, Network};
 use crate::logging;
 use crate::module::{Host, escaped, nearest, quoted};
@@ -68,6 +69,12 @@ pub enum Command {
     /// below, for the server block of its host: nothing else of the host is touched, neither
     /// the list of modules at `/` nor a folder above modules. A module below a path that is
     /// covered needs no new rule. A module or a pattern at the root takes the whole host.
+    ///
+    /// govanityurls nginx -part http > /etc/nginx/conf.d/govanityurls.conf
+    /// govanityurls nginx -part server > /etc/nginx/snippets/govanityurls.conf
+    ///
+    /// and `include snippets/govanityurls.conf;` in the server block. For a host that has
+    /// nothing else, -server prints both and the block.
     Nginx(Nginx),
     /// Write the site as static files
     ///
@@ -122,23 +129,70 @@ pub struct Export {
 /// Flags of `nginx`.
 #[derive(Debug, Args)]
 pub struct Nginx {
-    /// Where nginx reaches the program: what -listen is, there
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    pub upstream: ListenAddr,
-    /// Print a whole server block for each host, which passes on everything
+    /// Where nginx reaches the program: IP:PORT, NAME:PORT or unix:PATH; may be given more than
+    /// once: nginx takes turns, and skips one that is down
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080",
+        value_delimiter = ','
+    )]
+    pub upstream: Vec<Upstream>,
+    /// Print one part, as a file to include: http (/etc/nginx/conf.d) or server
+    /// (/etc/nginx/snippets)
+    #[arg(
+        long,
+        value_name = "PART",
+        conflicts_with = "server",
+        hide_possible_values = true
+    )]
+    pub part: Option<Part>,
+    /// With -part: print the rules of this host alone, where the file has several
+    #[arg(long, value_name = "HOST", value_parser = host, requires = "part")]
+    pub only: Option<Host>,
+    /// Cover by the first N elements of each path: one rule for /x/ instead of one for each
+    /// module below it
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "server",
+        value_parser = depth
+    )]
+    pub depth: Option<usize>,
+    /// Print a whole server block for each host, which passes on everything, and the commands
+    /// that get its certificate
     #[arg(long)]
     pub server: bool,
-    /// Which requests for a module's path are passed on
-    #[arg(long, value_name = "WHICH", default_value = "path")]
+    /// Which requests are passed on: path, those for modules and below; or go-get, those of
+    /// the go command, whatever their path
+    #[arg(
+        long,
+        value_name = "WHICH",
+        default_value = "path",
+        hide_possible_values = true
+    )]
     pub r#match: Match,
+    /// Let nginx keep responses, and serve them while the program is down; a change shows
+    /// within 10 s
+    #[arg(long)]
+    pub cache: bool,
 }
 
-/// Which requests for a module's path nginx passes on.
+/// A file that nginx includes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// At the http level.
+    Http,
+    /// In a server block.
+    Server,
+}
+
+/// Which requests nginx passes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Match {
-    /// All of them
+    /// Those for modules, and for what is below them.
     Path,
-    /// Those of the go command: whatever else is at the path stays
+    /// Those of the go command.
     GoGet,
 }
 
@@ -292,6 +346,13 @@ fn max_connections(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(number @ 1..=1_000_000) => Ok(number),
         _ => Err("write a number from 1 to 1000000".to_owned()),
+    }
+}
+
+fn depth(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err("write a number from 1".to_owned()),
     }
 }
 

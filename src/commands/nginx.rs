@@ -1,11 +1,15 @@
 //! `govanityurls nginx`: prints what nginx needs to pass requests on.
 
+use std::ffi::OsString;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::str::FromStr;
 
 use askama::Template;
 
 use super::Failure;
-use crate::cli::{Common, Match, Nginx};
+use crate::cli::{Common, Match, Nginx, Part};
 use crate::config::{Config, Module};
 use crate::module::{Host, quoted};
 use crate::server::ListenAddr;
@@ -14,7 +18,6 @@ use crate::site::WELL_KNOWN;
 /// Prints the rules for the file.
 pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
     let usage = |why: String| Failure::Usage(format!("govanityurls: {why}"));
-    let upstream = upstream(&flags.upstream).map_err(usage)?;
     let shape = match (flags.server, flags.r#match) {
         (false, Match::Path) => Shape::Locations,
         (false, Match::GoGet) => Shape::GoGet,
@@ -28,17 +31,44 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
         }
     };
     let config = Config::read(&common.config, common.host.as_ref())?;
-    let hosts = hosts(&config);
+    let mut hosts = hosts(&config, flags.depth);
+    if let Some(only) = &flags.only {
+        let names: Vec<&str> = hosts.iter().map(HostRules::name).collect();
+        let known = format!(
+            "no module is on {only}; there are some on {}",
+            names.join(", ")
+        );
+        hosts.retain(|host| host.name == Some(only));
+        if hosts.is_empty() {
+            return Err(usage(known));
+        }
+    }
     // Alone, rules for a server block that exists need no name: the block has it.
-    let named = shape == Shape::Locations || shape == Shape::GoGet && hosts.len() == 1;
-    if !named && hosts.iter().any(|host| host.name.is_none()) {
+    let named = match shape {
+        Shape::GoGet => false,
+        Shape::Locations => hosts.len() > 1,
+        Shape::Server => true,
+    };
+    if named && hosts.iter().any(|host| host.name.is_none()) {
         return Err(usage(format!(
             "{} names no host; add -host HOST",
             common.config.display()
         )));
     }
+    if shape == Shape::Locations && flags.part == Some(Part::Server) && hosts.len() > 1 {
+        return Err(usage(format!(
+            "there are modules on {} hosts, and each has a server block of its own; \
+             add -only HOST, such as -only {}",
+            hosts.len(),
+            hosts[0].name()
+        )));
+    }
     let rules = NginxTemplate {
-        upstream,
+        command: command_line(std::env::args_os().skip(1)),
+        upstreams: &flags.upstream,
+        part: flags.part,
+        cache: flags.cache,
+        hash: hash(&hosts),
         shape,
         hosts,
     };
@@ -46,21 +76,43 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
     super::print(&text)
 }
 
-/// Nothing is quoted or escaped but what goes into a regular expression: hosts and paths hold
-/// only `A-Za-z0-9-._~` and slashes, which mean nothing to nginx, and so does [`upstream`].
+/// Nothing is quoted or escaped: hosts, paths and upstreams hold only characters that mean
+/// nothing to nginx, and [`command_line`] leaves no line break.
 #[derive(Template)]
 #[template(path = "nginx.conf", escape = "none")]
 struct NginxTemplate<'a> {
-    upstream: String,
+    command: String,
+    upstreams: &'a [Upstream],
+    /// Both where there is none.
+    part: Option<Part>,
+    cache: bool,
+    /// The sizes for nginx's table of server names, where the default ones do not do.
+    hash: Hash,
     shape: Shape,
     hosts: Vec<HostRules<'a>>,
+}
+
+impl NginxTemplate<'_> {
+    fn prints(&self, part: Part) -> bool {
+        self.part.is_none_or(|only| only == part)
+    }
+
+    /// Whether an upstream may have more than one address.
+    fn balances(&self) -> bool {
+        self.upstreams.len() > 1 || self.names()
+    }
+
+    /// Whether an upstream is a host name.
+    fn names(&self) -> bool {
+        self.upstreams.iter().any(|upstream| upstream.is_name)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     /// The paths of the modules, for a server block that exists.
     Locations,
-    /// The go command's requests for these paths, for a server block that exists.
+    /// The go command's requests, for a server block that exists.
     GoGet,
     /// A server block.
     Server,
@@ -70,7 +122,7 @@ enum Shape {
 struct HostRules<'a> {
     name: Option<&'a Host>,
     /// The smallest set of paths that all modules are at or below; the root alone is empty.
-    paths: Vec<&'a str>,
+    paths: Vec<Covered<'a>>,
     /// Where the root is passed on: the locations that are not.
     left_alone: Vec<String>,
 }
@@ -81,8 +133,17 @@ impl HostRules<'_> {
     }
 }
 
+/// A path that is passed on with everything below it.
+#[derive(Debug, PartialEq, Eq)]
+struct Covered<'a> {
+    path: &'a str,
+    /// Whether it only has modules below it, and needs no location of its own: nginx redirects
+    /// /x to /x/ where it has the latter.
+    is_folder: bool,
+}
+
 /// The hosts that have modules, in the order of the file.
-fn hosts(config: &Config) -> Vec<HostRules<'_>> {
+fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
     let mut hosts: Vec<(Option<&Host>, Vec<&Module>)> = Vec::new();
     for module in &config.modules {
         let name = module.key.host.as_ref().or(config.host.as_ref());
@@ -94,24 +155,30 @@ fn hosts(config: &Config) -> Vec<HostRules<'_>> {
     let rules = hosts.into_iter().map(|(name, mut modules)| {
         // Each is followed by all that is below it.
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
-        let mut paths: Vec<&str> = Vec::new();
+        let mut paths: Vec<Covered<'_>> = Vec::new();
         for module in &modules {
-            // A pattern covers its folder too: nginx redirects /x to /x/ where it has the latter.
+            // A pattern covers its folder too, and /x is where /x/ is.
             let path = module.key.path.as_str();
-            let covered = paths.last().is_some_and(|last| {
-                path.strip_prefix(last)
+            let end = depth.and_then(|depth| path.match_indices('/').nth(depth));
+            let covered = Covered {
+                path: end.map_or(path, |(end, _)| &path[..end]),
+                is_folder: end.is_some(),
+            };
+            let is_covered = paths.last().is_some_and(|last| {
+                covered
+                    .path
+                    .strip_prefix(last.path)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
-            if !covered {
-                paths.push(path);
+            if !is_covered {
+                paths.push(covered);
             }
         }
         HostRules {
             name,
-            left_alone: if paths == [""] {
-                left_alone(&modules)
-            } else {
-                Vec::new()
+            left_alone: match paths.as_slice() {
+                [root] if root.path.is_empty() => left_alone(&modules),
+                _ => Vec::new(),
             },
             paths,
         }
@@ -134,56 +201,135 @@ fn left_alone(modules: &[&Module]) -> Vec<String> {
         .collect()
 }
 
-/// The address as nginx writes it.
-fn upstream(address: &ListenAddr) -> Result<String, String> {
-    match address {
-        ListenAddr::Port(port) => upstream(&ListenAddr::Tcp(
-            (std::net::Ipv4Addr::LOCALHOST, *port).into(),
-        )),
-        ListenAddr::Tcp(addr) => {
-            let mut addr = *addr;
-            if addr.port() == 0 {
-                return Err("nginx needs the port that the program listens on, not 0".to_owned());
-            }
-            // The program may listen on every address; nginx connects to one.
-            if addr.ip().is_unspecified() {
-                addr.set_ip(match addr.is_ipv4() {
-                    true => std::net::Ipv4Addr::LOCALHOST.into(),
-                    false => std::net::Ipv6Addr::LOCALHOST.into(),
-                });
-            }
-            Ok(addr.to_string())
-        }
-        ListenAddr::Unix(path) => match path.to_str() {
-            Some(text) if Path::new(text).is_absolute() && text.bytes().all(is_plain) => {
-                Ok(format!("unix:{text}"))
-            }
-            _ => Err(format!(
-                "nginx needs an absolute path of A-Z, a-z, 0-9 and `-._/` for the socket, not {}",
-                quoted(&path.to_string_lossy())
-            )),
-        },
+/// The sizes for nginx's hash table of server names; 0: its default.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Hash {
+    bucket_size: usize,
+    max_size: usize,
+}
+
+/// Returns the sizes that nginx needs for these hosts. It refuses a name that does not fit in a
+/// bucket with two pointers and its length, and warns where some bucket has too many names at
+/// every size up to the largest.
+fn hash(hosts: &[HostRules<'_>]) -> Hash {
+    const BUCKET: usize = 64;
+    const MAX: usize = 512;
+    let longest = hosts.iter().map(|host| host.name().len()).max();
+    let needed = 16 + (longest.unwrap_or(0) + 2).next_multiple_of(8);
+    let bucket_size = needed.next_power_of_two();
+    let max_size = (hosts.len() * 16).next_power_of_two();
+    Hash {
+        bucket_size: if bucket_size > BUCKET { bucket_size } else { 0 },
+        max_size: if max_size > MAX { max_size } else { 0 },
     }
+}
+
+/// An address of the program, as nginx writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    address: String,
+    /// Whether nginx has to look it up.
+    is_name: bool,
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)
+    }
+}
+
+impl FromStr for Upstream {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let of = |address| Self {
+            address,
+            is_name: false,
+        };
+        match text.parse() {
+            Ok(ListenAddr::Port(port)) => connectable((Ipv4Addr::LOCALHOST, port).into()).map(of),
+            Ok(ListenAddr::Tcp(address)) => connectable(address).map(of),
+            Ok(ListenAddr::Unix(path)) => match path.to_str() {
+                Some(path) if Path::new(path).is_absolute() && path.bytes().all(is_plain) => {
+                    Ok(of(format!("unix:{path}")))
+                }
+                _ => Err(format!(
+                    "nginx needs an absolute path of A-Z, a-z, 0-9 and `-._/` for the socket, \
+                     not {}",
+                    quoted(&path.to_string_lossy())
+                )),
+            },
+            Err(_) if is_name_and_port(text) => Ok(Self {
+                address: text.to_owned(),
+                is_name: true,
+            }),
+            Err(_) => Err(format!(
+                "write HOST:PORT, such as `127.0.0.1:8080` or `app:8080`, \
+                 or `unix:/run/govanityurls/http.sock`, not {}",
+                quoted(text)
+            )),
+        }
+    }
+}
+
+/// Returns the address that nginx connects to where the program listens on this one.
+fn connectable(mut address: std::net::SocketAddr) -> Result<String, String> {
+    if address.port() == 0 {
+        return Err("nginx needs the port that the program listens on, not 0".to_owned());
+    }
+    // The program may listen on every address; nginx connects to one.
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.is_ipv4() {
+            true => Ipv4Addr::LOCALHOST.into(),
+            false => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Ok(address.to_string())
 }
 
 fn is_plain(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-._/".contains(&b)
 }
 
-/// What the template calls.
-mod filters {
-    /// A host or a path as a regular expression: of what it may hold only the dot is special.
-    #[askama::filter_fn]
-    pub fn regex(text: &str, _: &dyn askama::Values) -> askama::Result<String> {
-        Ok(text.replace('.', r"\."))
+/// Returns whether the text is a host name, as DNS and containers have them, and a port.
+fn is_name_and_port(text: &str) -> bool {
+    let Some((name, port)) = text.rsplit_once(':') else {
+        return false;
+    };
+    let is_label = |label: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+        (1..=63).contains(&label.len()) && label.bytes().all(plain) && !label.starts_with('-')
+    };
+    // The last label of a name is no number: 10.0.0.256 is an address that is wrong.
+    let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
+    name.len() <= 253
+        && name.split('.').all(is_label)
+        && !name.rsplit('.').next().is_some_and(is_number)
+        && port.bytes().all(|b| b.is_ascii_digit())
+        && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+/// Returns the command that prints the same, for a shell and on one line.
+fn command_line(args: impl Iterator<Item = OsString>) -> String {
+    let is_plain = |b: u8| is_plain(b) || b"=:,@+%[]".contains(&b);
+    let mut line = "govanityurls".to_owned();
+    for arg in args {
+        let arg = arg.to_string_lossy().replace(char::is_control, "?");
+        line.push(' ');
+        if !arg.is_empty() && arg.bytes().all(is_plain) {
+            line.push_str(&arg);
+        } else {
+            line.push_str(&format!("'{}'", arg.replace('\'', r"'\''")));
+        }
     }
+    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn covered(keys: &[&str]) -> Vec<String> {
+    fn covered(keys: &[&str], depth: Option<usize>) -> Vec<String> {
         let text: String = keys
             .iter()
             .map(|key| {
@@ -192,12 +338,16 @@ mod tests {
             })
             .collect();
         let config = Config::parse("vanity.yaml", &text, None).unwrap();
-        let hosts = hosts(&config);
+        let hosts = hosts(&config, depth);
         let lines = hosts.iter().map(|host| {
+            let paths = host.paths.iter().map(|covered| match covered.is_folder {
+                true => format!("{}/", covered.path),
+                false => covered.path.to_owned(),
+            });
             format!(
                 "{}: {:?} {:?}",
                 host.name(),
-                host.paths,
+                paths.collect::<Vec<_>>(),
                 host.left_alone.join(" ")
             )
         });
@@ -223,27 +373,82 @@ mod tests {
                 r#"[""] "= /favicon.ico ^~ /.well-known/""#,
             ),
         ] {
-            assert_eq!(covered(keys), [format!("the host: {rules}")], "{keys:?}");
+            assert_eq!(
+                covered(keys, None),
+                [format!("the host: {rules}")],
+                "{keys:?}"
+            );
         }
         assert_eq!(
-            covered(&["b.example/x", "a.example/y", "b.example/x/y"]),
+            covered(&["b.example/x", "a.example/y", "b.example/x/y"], None),
             [r#"b.example: ["/x"] """#, r#"a.example: ["/y"] """#]
         );
     }
 
     #[test]
-    fn addresses_that_nginx_can_connect_to() {
-        let of = |text: &str| upstream(&text.parse().unwrap());
-        for (address, upstream) in [
-            ("127.0.0.1:1", "127.0.0.1:1"),
-            (":1", "127.0.0.1:1"),
-            ("[::]:1", "[::1]:1"),
-            ("unix:/run/g.sock", "unix:/run/g.sock"),
+    fn covers_by_the_first_elements() {
+        let keys = ["/x/a/b", "/x/a/c", "/x/d", "/y", "/z/*", "/w/v/*"];
+        for (depth, paths) in [
+            (1, r#"["/w/", "/x/", "/y", "/z"]"#),
+            (2, r#"["/w/v", "/x/a/", "/x/d", "/y", "/z"]"#),
+            (3, r#"["/w/v", "/x/a/b", "/x/a/c", "/x/d", "/y", "/z"]"#),
         ] {
-            assert_eq!(of(address).as_deref(), Ok(upstream));
+            let rules = format!(r#"the host: {paths} """#);
+            assert_eq!(covered(&keys, Some(depth)), [rules], "{depth}");
         }
-        for bad in ["unix:g.sock", "unix:/a b", "unix:/a;}", "unix:/a:b", ":0"] {
+    }
+
+    #[test]
+    fn addresses_that_nginx_can_connect_to() {
+        let of = |text: &str| text.parse::<Upstream>();
+        for (address, upstream, is_name) in [
+            ("127.0.0.1:1", "127.0.0.1:1", false),
+            (":1", "127.0.0.1:1", false),
+            ("[::]:1", "[::1]:1", false),
+            ("localhost:1", "127.0.0.1:1", false),
+            ("unix:/run/g.sock", "unix:/run/g.sock", false),
+            ("app:8080", "app:8080", true),
+            ("my_app-1.internal:65535", "my_app-1.internal:65535", true),
+        ] {
+            let parsed = of(address).unwrap();
+            assert_eq!(
+                (parsed.to_string().as_str(), parsed.is_name),
+                (upstream, is_name)
+            );
+        }
+        for bad in [
+            "unix:g.sock",
+            "unix:/a b",
+            "unix:/a;}",
+            "unix:/a:b",
+            ":0",
+            "app",
+            "app:0",
+            "app:",
+            "app:+1",
+            "app:65536",
+            "a;b:1",
+            "a b:1",
+            "a\n:1",
+            ":",
+            "a..b:1",
+            "-a:1",
+            "http://app:1",
+            "10.0.0.256:1",
+            "$host:1",
+            "app:1/",
+            "a:b:1",
+        ] {
             assert!(of(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn arguments_are_quoted_for_a_shell_and_for_a_comment() {
+        let args = ["nginx", "-a=b", "", "a b", "it's", "$(x)", "a\r\nb"];
+        assert_eq!(
+            command_line(args.into_iter().map(OsString::from)),
+            r"govanityurls nginx -a=b '' 'a b' 'it'\''s' '$(x)' 'a??b'"
+        );
     }
 }

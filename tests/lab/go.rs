@@ -32,6 +32,8 @@ impl Go {
             program.display()
         );
         let home = lab.dir().join(format!("go-{name}"));
+        // What an earlier one has downloaded.
+        let _ = fs::remove_dir_all(&home);
         fs::create_dir_all(home.join("app")).unwrap();
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         // What was compiled is found by its content, and may be kept for the next run.

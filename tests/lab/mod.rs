@@ -13,6 +13,7 @@
     clippy::panic
 )]
 
+mod debian;
 mod go;
 pub mod modules;
 mod namespace;
@@ -23,6 +24,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+pub use debian::complaints;
 pub use go::Go;
 #[allow(unused_imports)]
 pub use namespace::{enter, enter_and_fail, processes_of};
@@ -200,7 +202,7 @@ impl Lab {
             .map(|part| {
                 let (comment, rules) = part.split_once('\n').unwrap();
                 let name = comment.split(' ').next().unwrap();
-                let name = name.trim_end_matches(['.', ',']);
+                let name = name.trim_end_matches(':');
                 (name, format!("{}\n{rules}", server_text(name)))
             })
             .collect();
