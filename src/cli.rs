@@ -69,12 +69,7 @@ pub enum Command {
     /// below, for the server block of its host: nothing else of the host is touched, neither
     /// the list of modules at `/` nor a folder above modules. A module below a path that is
     /// covered needs no new rule. A module or a pattern at the root takes the whole host.
-    ///
-    /// govanityurls nginx -part http > /etc/nginx/conf.d/govanityurls.conf
-    /// govanityurls nginx -part server > /etc/nginx/snippets/govanityurls.conf
-    ///
-    /// and `include snippets/govanityurls.conf;` in the server block. For a host that has
-    /// nothing else, -server prints both and the block.
+    /// For a host that has nothing else, -server prints the server block too.
     Nginx(Nginx),
     /// Write the site as static files
     ///

@@ -49,19 +49,14 @@ pub fn measure(lab: &Lab) -> Result<(), Error> {
     Ok(())
 }
 
-fn rules(lab: &Lab) -> Result<[Rule; 4], Error> {
+fn rules(lab: &Lab) -> Result<[Rule; 5], Error> {
     let address = format!("127.0.0.1:{}", free_port()?);
     let socket = format!("unix:{}", lab.path("http.sock").display());
-    let printed = |name, listen: &str| -> Result<Rule, Error> {
+    let printed = |name, listen: &str, flags: &[&str]| -> Result<Rule, Error> {
         let output = Command::new(env!("CARGO_BIN_EXE_govanityurls"))
-            .args([
-                "nginx",
-                "-host",
-                "tonybai.com",
-                "-upstream",
-                listen,
-                "-config",
-            ])
+            .args(["nginx", "-host", "tonybai.com", "-upstream", listen])
+            .args(flags)
+            .arg("-config")
             .arg(lab.path("vanity.yaml"))
             .output()?;
         let text = String::from_utf8(output.stdout)?;
@@ -70,7 +65,8 @@ fn rules(lab: &Lab) -> Result<[Rule; 4], Error> {
             .ok_or("`govanityurls nginx` printed something else")?;
         Ok(Rule {
             name,
-            upstream: upstream.to_owned(),
+            // The cache is in the directory of the measurement.
+            upstream: upstream.replace("/var/cache/", ""),
             location: format!("#{location}"),
             listen: Some(listen.to_owned()),
         })
@@ -86,8 +82,9 @@ fn rules(lab: &Lab) -> Result<[Rule; 4], Error> {
             ),
             listen: Some(address.clone()),
         },
-        printed("printed, TCP", &address)?,
-        printed("printed, Unix socket", &socket)?,
+        printed("printed, TCP", &address, &[])?,
+        printed("printed, Unix socket", &socket, &[])?,
+        printed("printed, cache", &address, &["-cache"])?,
         Rule {
             name: "nginx alone, return",
             upstream: String::new(),

@@ -209,15 +209,20 @@ struct Hash {
 }
 
 /// Returns the sizes that nginx needs for these hosts. It refuses a name that does not fit in a
-/// bucket with two pointers and its length, and warns where some bucket has too many names at
-/// every size up to the largest.
+/// bucket with two pointers and its length, and warns where at every size up to the largest
+/// some bucket has too many names.
 fn hash(hosts: &[HostRules<'_>]) -> Hash {
     const BUCKET: usize = 64;
     const MAX: usize = 512;
+    /// So many names find a size at which each has a bucket of its own.
+    const FEW: usize = 32;
     let longest = hosts.iter().map(|host| host.name().len()).max();
-    let needed = 16 + (longest.unwrap_or(0) + 2).next_multiple_of(8);
-    let bucket_size = needed.next_power_of_two();
-    let max_size = (hosts.len() * 16).next_power_of_two();
+    let one = 16 + (longest.unwrap_or(0) + 2).next_multiple_of(8);
+    let one = one.next_power_of_two().max(BUCKET);
+    let (bucket_size, max_size) = match hosts.len() {
+        ..=FEW => (one, 0),
+        many => (4 * one, (4 * many).next_power_of_two()),
+    };
     Hash {
         bucket_size: if bucket_size > BUCKET { bucket_size } else { 0 },
         max_size: if max_size > MAX { max_size } else { 0 },

@@ -57,8 +57,6 @@ pub struct Lab {
     /// nginx and fcgiwrap.
     daemons: Vec<Daemon>,
     server: Option<Server>,
-    /// nginx's blocks for them.
-    upstreams: String,
 }
 
 impl Lab {
@@ -72,7 +70,6 @@ impl Lab {
             dir,
             daemons: Vec::new(),
             server: None,
-            upstreams: String::new(),
         };
         lab.openssl("ca", &[]);
         let socket = lab.dir.join("fcgiwrap.sock");
@@ -132,12 +129,6 @@ impl Lab {
         bare
     }
 
-    /// Makes `servers` known to nginx as the upstream `name`, for hosts to pass requests to.
-    pub fn upstream(&mut self, name: &str, servers: &[&str]) {
-        let servers: String = servers.iter().map(|s| format!("server {s};\n")).collect();
-        let _ = writeln!(self.upstreams, "upstream {name} {{\n{servers}}}");
-    }
-
     /// Starts nginx for `hosts`, each with the text of its `server` block, and for
     /// [`GIT_HOST`]; and makes all of them known in /etc/hosts.
     pub fn nginx(&mut self, scheme: Scheme, hosts: &[(&str, &str)]) {
@@ -148,7 +139,7 @@ impl Lab {
     /// [`certificate`](Self::certificate).
     pub fn nginx_with(&mut self, scheme: Scheme, http: &str, hosts: &[(&str, &str)]) {
         let git = self.git_rule();
-        let mut config = format!("{NGINX}{}{http}\n", self.upstreams);
+        let mut config = format!("{NGINX}{http}\n");
         for (host, body) in hosts.iter().copied().chain([(GIT_HOST, git.as_str())]) {
             let _ = writeln!(config, "server {{\nserver_name {host};\nlisten 80;");
             if scheme == Scheme::Https {
