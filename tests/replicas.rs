@@ -7,9 +7,12 @@ mod load;
 mod support;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use lab::{Scheme, enter, run};
+use lab::{Lab, Scheme, enter, run};
 use load::{Client, Load, answers};
 use support::{Response, Server, program, wait_until};
 
@@ -115,6 +118,23 @@ fn replica(dir: &Path, nth: usize) -> Server {
     Server::spawn(command)
 }
 
+/// Starts nginx with the rules that the program prints for both replicas, and returns its address.
+fn nginx_with_printed_rules(lab: &mut Lab) -> SocketAddr {
+    let part = |part| {
+        let mut nginx = program();
+        nginx
+            .current_dir(lab.dir())
+            .args(["nginx", "-match=go-get"]);
+        // A name, and an address.
+        nginx.args(["-upstream=tonybai.com:8081", "-upstream=127.0.0.1:8082"]);
+        run(nginx.args(["-part", part]))
+    };
+    let server = format!("{TRIED}\n{}", part("server"));
+    let http = part("http");
+    lab.nginx_with(Scheme::Http, &http, &[("tonybai.com", &server)]);
+    ([127, 0, 0, 1], 80).into()
+}
+
 #[test]
 #[ignore = "needs nginx and fcgiwrap; tests/run runs it"]
 fn behind_nginx_nobody_notices_that_one_stops() {
@@ -122,16 +142,7 @@ fn behind_nginx_nobody_notices_that_one_stops() {
         fs::write(lab.dir().join("vanity.yaml"), CONFIG).unwrap();
         let dir = lab.dir().to_owned();
         let mut replicas = [0, 1].map(|nth| replica(&dir, nth));
-        let part = |part| {
-            let mut nginx = program();
-            nginx.current_dir(&dir).args(["nginx", "-match=go-get"]);
-            // A name, and an address.
-            nginx.args(["-upstream=tonybai.com:8081", "-upstream=127.0.0.1:8082"]);
-            run(nginx.args(["-part", part]))
-        };
-        let server = format!("{TRIED}\n{}", part("server"));
-        lab.nginx_with(Scheme::Http, &part("http"), &[("tonybai.com", &server)]);
-        let nginx = ([127, 0, 0, 1], 80).into();
+        let nginx = nginx_with_printed_rules(&mut lab);
         let upstream = || {
             let mut client = Client::connect(nginx).unwrap();
             let response = client.get("/gowechat?go-get=1", "close").unwrap();
@@ -164,5 +175,40 @@ fn behind_nginx_nobody_notices_that_one_stops() {
             .lines()
             .filter(|line| line.rsplit(' ').next() >= Some("500"));
         assert_eq!(bad.count(), 0);
+    });
+}
+
+/// Restarts one of the two at a time, each as soon as the other is back.
+#[test]
+#[ignore = "needs nginx and fcgiwrap, takes 60 s; tests/run runs it"]
+fn behind_nginx_nobody_notices_a_minute_of_restarts() {
+    enter(|mut lab| {
+        fs::write(lab.dir().join("vanity.yaml"), CONFIG).unwrap();
+        let dir = lab.dir().to_owned();
+        let mut replicas = [0, 1].map(|nth| replica(&dir, nth));
+        let nginx = nginx_with_printed_rules(&mut lab);
+        let right = [answers(nginx)];
+        let mut seed = std::process::id();
+        let mut random = |below: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % below
+        };
+        let mut restarts = 0;
+        let requests = Load::during(nginx, &right, |load| {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_secs(60) {
+                // Moments that have nothing to do with the clients'.
+                thread::sleep(Duration::from_millis(random(1000).into()));
+                let nth = restarts % 2;
+                let signal = ["TERM", "KILL"][random(2) as usize];
+                replicas[nth].signal(signal);
+                assert_eq!(replicas[nth].wait().success(), signal == "TERM");
+                replicas[nth] = replica(&dir, nth);
+                restarts += 1;
+                load.goes_on(1);
+            }
+        });
+        println!("{restarts} restarts, {requests} requests, none failed");
+        assert!(restarts > 20 && requests > 1000, "{restarts} {requests}");
     });
 }
