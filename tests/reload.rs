@@ -158,29 +158,71 @@ fn the_log_names_what_changed() {
 #[test]
 fn signals_during_a_reload_cause_one_more() {
     let mut server = Server::start(A);
-    // To read it is to wait until somebody writes.
-    let fifo = server.config().with_extension("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.unwrap().success());
-    fs::rename(&fifo, server.config()).unwrap();
+    // Long enough to read that the signals come meanwhile.
+    let many: String = (0..20_000)
+        .map(|n| format!("/many/{n}:\n  repo: https://git.example/{n}\n"))
+        .collect();
+    write(&server, &format!("{B}{many}"));
     server.signal("HUP");
     server.wait_for_line("SIGHUP: reloading");
     for _ in 0..3 {
         server.signal("HUP");
     }
-    write(&server, B);
-    server.wait_for_line("SIGHUP: reloading");
-    fs::write(&fifo, A).unwrap();
-    let old = fs::File::options().write(true).open(server.config());
-    fs::rename(&fifo, server.config()).unwrap();
-    std::io::Write::write_all(&mut old.unwrap(), B.as_bytes()).unwrap();
+    server.wait_for_line("20001 added");
     server.wait_for_line("nothing changed");
 
+    write(&server, &format!("{A}{many}"));
     server.signal("HUP");
     server.wait_for_line("1 added (tonybai.com/only)");
     let lines = server.log.iter();
     let reloads = lines.filter(|line| line.contains("SIGHUP: reloading"));
     assert_eq!(reloads.count(), 3, "{:#?}", server.log);
+}
+
+/// Each of these would keep a reader waiting, or never end.
+#[test]
+fn only_a_regular_file_is_read_again() {
+    let mut server = Server::start_with(A, &["-watch", "-admin", "127.0.0.1:0"]);
+    let file = server.config();
+    let other = file.with_extension("other");
+    let mut reloads = 0;
+    let made = std::process::Command::new("mkfifo").arg(&other).status();
+    assert!(made.unwrap().success());
+    let make: [(&str, &dyn Fn()); 4] = [
+        ("it is a pipe", &|| ()),
+        ("it is a socket", &|| {
+            drop(std::os::unix::net::UnixListener::bind(&other).unwrap());
+        }),
+        ("it is a device", &|| {
+            std::os::unix::fs::symlink("/dev/zero", &other).unwrap();
+        }),
+        ("it is a directory", &|| fs::create_dir(&other).unwrap()),
+    ];
+    for (why, make) in make {
+        make();
+        fs::remove_file(&file).unwrap();
+        fs::rename(&other, &file).unwrap();
+        server.signal("HUP");
+        server.wait_for_line("reload refused, the old configuration stays");
+        let said = server.wait_for_line(why);
+        assert!(said.contains("vanity.yaml: "), "{said}");
+        reloads += 1;
+    }
+    assert_eq!(server.get("/only").status, 200);
+    fs::remove_dir(&file).unwrap();
+    write(&server, B);
+    server.wait_for_line("1 added (tonybai.com/new)");
+    let (_, admin) = server.log[0].rsplit_once(" on ").unwrap();
+    let admin = admin.parse().unwrap();
+    let mut client = load::Client::connect(admin).unwrap();
+    let text = client.get("/metrics", "close").unwrap().body;
+    let failures = text.lines().find_map(|line| {
+        line.strip_prefix("govanityurls_config_reloads_total{outcome=\"failure\"} ")
+    });
+    assert!(
+        failures.unwrap().parse::<u32>().unwrap() >= reloads,
+        "{text}"
+    );
 }
 
 #[test]

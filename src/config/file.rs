@@ -1,8 +1,11 @@
 //! The file itself: bytes in, text out.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::error::{ConfigError, Place};
 use super::problem::Problem;
@@ -18,21 +21,42 @@ pub(super) const MAX_FILE: usize = 64 << 20;
 /// The file cannot be read, is too large, or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String, ConfigError> {
     let name = name(path);
-    let bytes = if path.as_os_str() == "-" {
-        read(io::stdin().lock(), 0)
-    } else {
-        File::open(path).and_then(|file| {
-            // A hint only: a device has no length, and a file may grow meanwhile.
-            let length = file.metadata()?.len();
-            read(file, usize::try_from(length).unwrap_or(usize::MAX))
-        })
-    };
-    let problem = match bytes {
-        Ok(Some(bytes)) => return decode(&name, bytes),
-        Ok(None) => Problem::TooLarge(MAX_FILE >> 20),
-        Err(error) => unreadable(&error),
-    };
-    Err(ConfigError::new(&name, problem, None))
+    match bytes(path) {
+        Ok(bytes) => decode(&name, bytes),
+        Err(problem) => Err(ConfigError::new(&name, problem, None)),
+    }
+}
+
+/// Reads regular files only: a pipe or a device may keep a reload waiting for ever.
+fn bytes(path: &Path) -> Result<Vec<u8>, Problem> {
+    let unreadable = |error| unreadable(&error);
+    if path.as_os_str() == "-" {
+        return read(io::stdin().lock(), 0);
+    }
+    check_type(&fs::metadata(path).map_err(unreadable)?)?;
+    // Should a pipe take the file's place here, opening it does not wait for who writes to it.
+    let file = File::options()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    check_type(&metadata)?;
+    // A hint only: the file may grow meanwhile.
+    read(file, usize::try_from(metadata.len()).unwrap_or(usize::MAX))
+}
+
+fn check_type(file: &Metadata) -> Result<(), Problem> {
+    let kind = file.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    Err(match () {
+        () if kind.is_dir() => Problem::Directory,
+        () if kind.is_fifo() => Problem::NotRegular("a pipe"),
+        () if kind.is_socket() => Problem::NotRegular("a socket"),
+        () => Problem::NotRegular("a device"),
+    })
 }
 
 /// Returns what a file is called in messages.
@@ -43,14 +67,18 @@ pub fn name(path: &Path) -> String {
     }
 }
 
-/// Reads to the end; none where there is more than [`MAX_FILE`].
-fn read(file: impl Read, length: usize) -> io::Result<Option<Vec<u8>>> {
+/// Reads to the end, [`MAX_FILE`] at most.
+fn read(file: impl Read, length: usize) -> Result<Vec<u8>, Problem> {
+    let too_large = Problem::TooLarge(MAX_FILE >> 20);
     if length > MAX_FILE {
-        return Ok(None);
+        return Err(too_large);
     }
     let mut bytes = Vec::with_capacity(length + 1);
-    file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() <= MAX_FILE).then_some(bytes))
+    match file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes) {
+        Err(error) => Err(unreadable(&error)),
+        Ok(_) if bytes.len() > MAX_FILE => Err(too_large),
+        Ok(_) => Ok(bytes),
+    }
 }
 
 fn decode(name: &str, bytes: Vec<u8>) -> Result<String, ConfigError> {

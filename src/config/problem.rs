@@ -20,6 +20,8 @@ pub enum Problem {
     PermissionDenied,
     #[error("it is a directory\nname the file in it: `-config DIR/vanity.yaml`")]
     Directory,
+    #[error("it is {0}\nname a regular file; `check` and `convert` read standard input as `-`")]
+    NotRegular(&'static str),
     #[error("it cannot be read: {0}")]
     Unreadable(String),
     #[error("it is larger than {0} MiB\nis it the right file? A million modules fit in that")]
