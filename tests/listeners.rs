@@ -8,9 +8,11 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv6Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
 
 use support::{PATIENCE, Response, SEED, Server, program, wait_until};
 
@@ -288,6 +290,90 @@ fn a_socket_of_a_live_server_is_refused() {
     assert!(said.contains("another process listens there"), "{said}");
 }
 
+/// None of these may be taken from its process, nor waited for.
+#[test]
+fn a_socket_that_is_busy_or_not_ready_is_refused() {
+    let directory = directory();
+    let at = |name: &str| directory.path().join(name);
+    let address = |path: &Path| socket2::SockAddr::unix(path).unwrap();
+    let new = || socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+
+    let bound = new();
+    bound.bind(&address(&at("bound"))).unwrap();
+    let full = new();
+    full.bind(&address(&at("full"))).unwrap();
+    full.listen(0).unwrap();
+    let mut waiting = Vec::new();
+    wait_until("the backlog is full", || {
+        let client = new();
+        client.set_nonblocking(true).unwrap();
+        let result = client.connect(&address(&at("full")));
+        waiting.push(client);
+        result.is_err().then_some(())
+    });
+    let _datagrams = UnixDatagram::bind(at("datagrams")).unwrap();
+    for name in ["bound", "full", "datagrams"] {
+        let said = refused(directory.path(), &[&unix(&at(name))]);
+        assert!(said.contains("another process listens there"), "{said}");
+    }
+    bound.listen(1).unwrap();
+    UnixStream::connect(at("bound")).unwrap();
+}
+
+#[test]
+fn of_several_starts_at_once_one_wins() {
+    let directory = directory();
+    let path = directory.path().join("http.sock");
+    for _ in 0..10 {
+        drop(fs::remove_file(&path));
+        // Left behind by a server that was killed.
+        drop(UnixListener::bind(&path).unwrap());
+        let mut servers: Vec<_> = (0..3)
+            .map(|_| {
+                serving(program(), directory.path(), &[&unix(&path)])
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        let mut said = Vec::new();
+        wait_until("all but one have given up", || {
+            servers.retain_mut(|server| {
+                let ended = server.try_wait().unwrap().is_some();
+                if ended {
+                    let mut text = String::new();
+                    let mut stderr = server.stderr.take().unwrap();
+                    stderr.read_to_string(&mut text).unwrap();
+                    said.push(text);
+                }
+                !ended
+            });
+            (servers.len() == 1).then_some(())
+        });
+        assert!(answers_at(&path));
+        servers[0].kill().unwrap();
+        servers[0].wait().unwrap();
+        for said in said {
+            assert!(said.contains("another process listens there"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_another_process_has_locked_is_waited_for_a_while() {
+    let directory = directory();
+    let path = directory.path().join("http.sock");
+    let lock = fs::File::open(directory.path()).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let said = refused(directory.path(), &[&unix(&path)]);
+    assert!(
+        said.contains("another process has locked the directory"),
+        "{said}"
+    );
+    drop(lock);
+    start(directory.path(), &[&unix(&path)]);
+}
+
 #[test]
 fn a_file_that_is_no_socket_is_refused_and_left_alone() {
     let directory = directory();
@@ -433,11 +519,12 @@ fn a_port_below_1024() {
 }
 
 #[test]
-#[ignore = "needs prlimit; tests/run runs it"]
 fn that_descriptors_are_short_is_said_once() {
     let directory = directory();
-    let short = started_by(&["prlimit", "--nofile=24"]);
-    let mut server = Server::spawn(serving(short, directory.path(), &["127.0.0.1:0"]));
+    let mut server = start(directory.path(), &["127.0.0.1:0"]);
+    assert_eq!(server.get("/gowechat").status, 200);
+    // At the start it would have made do with that.
+    server.limit_descriptors(24);
     // More than it can have open; each that ends lets another in, and then it is short again.
     let mut streams: Vec<_> = (0..40).map(|_| server.connect()).collect();
     server.wait_for_line("cannot accept connections: ");

@@ -1,16 +1,19 @@
 //! Sockets that connections come from.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tracing::{info, warn};
@@ -26,6 +29,9 @@ const BACK_OFF: Duration = Duration::from_millis(50);
 /// How long after the last such error it counts as mended. One connection that ends makes room
 /// for one, and the next fails again: no news.
 const MENDED: Duration = Duration::from_secs(10);
+/// How long a lock on a Unix socket's directory is waited for, and how often it is tried.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_RETRY: Duration = Duration::from_millis(10);
 /// The kernel's limit for the path of a Unix socket, in bytes, less the closing zero.
 const LONGEST_SOCKET_PATH: usize = 107;
 
@@ -403,6 +409,9 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
              have; choose a shorter one, such as /run/govanityurls/http.sock"
         )));
     }
+    // Several servers may be started at once, and only one may find a stale socket and replace
+    // it. The lock on the directory ends when this returns.
+    let _lock = lock_directory_of(path)?;
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&socket2::SockAddr::unix(path)?)?;
@@ -416,8 +425,32 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
     })
 }
 
-/// Removes the socket that a server left behind that was killed. One that answers stays, and
-/// so does anything that is no socket.
+/// Locks the directory that `path` is in, without waiting for ever: systemd-tmpfiles and others
+/// take such locks too, some for long.
+fn lock_directory_of(path: &Path) -> io::Result<File> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let directory = File::open(directory)?;
+    let start = Instant::now();
+    loop {
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(directory),
+            Err(Errno::WOULDBLOCK) if start.elapsed() < LOCK_TIMEOUT => thread::sleep(LOCK_RETRY),
+            Err(Errno::WOULDBLOCK) => {
+                return Err(io::Error::other(
+                    "another process has locked the directory; choose one of the server's own, \
+                     such as /run/govanityurls",
+                ));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Removes the socket that a server left behind that was killed. One that a process still has
+/// stays, and so does anything that is no socket.
 fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -429,11 +462,13 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         }
         Ok(_) => {}
     }
-    match StdUnixStream::connect(path) {
+    // A datagram socket cannot connect to a stream socket. The kernel says so where a process
+    // has one there, and refuses the connection where none has: it does so at once, also where
+    // the process does not listen yet or its backlog is full, and the process is not disturbed.
+    match UnixDatagram::unbound()?.connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
-        // It answers, or is too busy to.
         _ => Err(io::ErrorKind::AddrInUse.into()),
     }
 }

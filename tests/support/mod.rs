@@ -12,6 +12,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
 /// Nothing here takes this long; what does has hung.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -92,9 +94,14 @@ impl Server {
         std::fs::write(directory.path().join("vanity.yaml"), config).unwrap();
         let mut command = program();
         command
-            .current_dir(directory.path())
             .args(["-host", "tonybai.com", "-listen", "127.0.0.1:0"])
             .args(args);
+        Self::spawn_in(directory, command)
+    }
+
+    /// Starts `command` with `directory` as its own, which is removed at the end.
+    pub fn spawn_in(directory: tempfile::TempDir, mut command: Command) -> Self {
+        command.current_dir(directory.path());
         let mut server = Self::spawn(command);
         server.directory = Some(directory);
         server
@@ -165,6 +172,16 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
         kilobytes.parse::<u64>().unwrap() << 10
+    }
+
+    /// Takes descriptors away from it: it may open no number from this one on.
+    pub fn limit_descriptors(&self, number: u64) {
+        let limit = Rlimit {
+            current: Some(number),
+            maximum: Some(number),
+        };
+        let pid = Pid::from_raw(self.pid().try_into().unwrap());
+        prlimit(pid, Resource::Nofile, limit).unwrap();
     }
 
     /// Sends a signal, by its name without SIG.
