@@ -32,7 +32,8 @@ Each flag may be written with one dash or two, and its value after a space or a 
 A flag beats its environment variable, which beats the file, which beats the default.
 PORT in the environment sets the port of the default -listen address.
 A reload reads the file alone: flags and environment hold until the next start.
-Signals: HUP reads the file again; TERM and INT stop the server after the requests under way.";
+Signals: HUP reads the file again; TERM, INT and QUIT stop the server after the requests under
+way; USR1, USR2, ALRM and PWR do nothing.";
 
 /// What was typed.
 #[derive(Debug, Parser)]

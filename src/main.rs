@@ -1,12 +1,21 @@
 //! The program: parse, run the command, exit with its status.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use govanityurls::server::Handlers;
 use govanityurls::{cli, commands, terminal};
 
 fn main() -> ExitCode {
+    // First of all, so that no signal kills a server that has just been started. A command that
+    // does not serve is ended by them as any program is.
+    let serves = |first: OsString| first == "serve" || first.as_encoded_bytes().starts_with(b"-");
+    let handlers = std::env::args_os()
+        .nth(1)
+        .is_none_or(serves)
+        .then(Handlers::install);
     let result = match cli::parse(std::env::args_os()) {
-        Ok(cli) => commands::run(&cli),
+        Ok(cli) => commands::run(&cli, handlers),
         Err(error) if error.use_stderr() => {
             terminal::print_error(&cli::shown(&error));
             return ExitCode::from(2);

@@ -52,6 +52,12 @@ fn metric(admin: &mut TcpStream, name: &str) -> u64 {
     line.unwrap().trim().parse().unwrap()
 }
 
+/// Asks, and begins another request, so that the connection does not rest.
+fn keep_busy(stream: &mut TcpStream) {
+    ask(stream);
+    stream.write_all(&REQUEST[..20]).unwrap();
+}
+
 fn connect_admin(server: &Server) -> TcpStream {
     let (_, address) = server.log[0].rsplit_once("admin endpoints on ").unwrap();
     let stream = TcpStream::connect(address).unwrap();
@@ -138,15 +144,15 @@ fn connections_above_the_limit_wait_and_are_served() {
     let server = Server::start_with(SEED, &args);
     let mut admin = connect_admin(&server);
     let mut open: Vec<_> = (0..10).map(|_| server.connect()).collect();
-    for stream in &mut open {
-        ask(stream);
-    }
+    open.iter_mut().for_each(keep_busy);
     let mut eleventh = server.connect();
     eleventh.write_all(REQUEST).unwrap();
     assert!(waits(&mut eleventh));
     assert_eq!(metric(&mut admin, "govanityurls_connections "), 10);
     // Those that are open are none the worse for it.
-    ask(&mut open[3]);
+    open[3].write_all(&REQUEST[20..]).unwrap();
+    read_answer(&mut open[3]);
+    open[3].write_all(&REQUEST[..20]).unwrap();
     open.pop();
     assert!(read_answer(&mut eleventh).starts_with("HTTP/1.1 200 "));
     assert_eq!(metric(&mut admin, "govanityurls_connections "), 10);
@@ -166,15 +172,16 @@ fn the_limit_is_one_for_all_listeners() {
     // Either may have all.
     for _ in 0..2 {
         let mut open = [server.connect(), server.connect()];
-        open.iter_mut().for_each(|stream| _ = ask(stream));
+        open.iter_mut().for_each(keep_busy);
         let mut third = connect_other();
         third.write_all(REQUEST).unwrap();
         assert!(waits(&mut third));
         drop(open);
         read_answer(&mut third);
 
+        keep_busy(&mut third);
         let mut fourth = connect_other();
-        ask(&mut fourth);
+        keep_busy(&mut fourth);
         let mut fifth = server.connect();
         fifth.write_all(REQUEST).unwrap();
         assert!(waits(&mut fifth));
@@ -184,7 +191,43 @@ fn the_limit_is_one_for_all_listeners() {
 }
 
 #[test]
-fn it_recovers_when_there_are_file_descriptors_again() {
+fn connections_that_rest_make_room_and_requests_in_progress_are_not_cut() {
+    let args = ["-max-connections", "64", "-admin", "127.0.0.1:0"];
+    let server = Server::start_with(SEED, &args);
+    let mut busy: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    busy.iter_mut().for_each(keep_busy);
+    let mut resting: Vec<_> = (8..64).map(|_| server.connect()).collect();
+    // Half of them have been answered, and half have never sent a byte.
+    resting[..28].iter_mut().for_each(|stream| _ = ask(stream));
+    // All at once, which is more than are closed at a time.
+    let mut new: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    new.iter_mut().for_each(|stream| _ = ask(stream));
+    for stream in &mut busy {
+        stream.write_all(&REQUEST[20..]).unwrap();
+        read_answer(stream);
+    }
+    // No more are closed than needed.
+    let open = |stream: &&mut TcpStream| waits_briefly(stream);
+    let left = resting.iter_mut().filter(open).count();
+    assert!((20..=36).contains(&left), "{left} of 56 are left");
+
+    let mut clients: Vec<_> = (0..100).map(|_| connect_admin(&server)).collect();
+    assert!(metric(&mut clients[0], "govanityurls_connections ") > 0);
+    // The 101st and the 102nd.
+    let mut admin = [connect_admin(&server), connect_admin(&server)];
+    for client in &mut admin {
+        assert!(metric(client, "govanityurls_connections ") > 0);
+    }
+}
+
+fn waits_briefly(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let result = stream.peek(&mut [0]);
+    result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+/// The program with limits on its descriptors, as `ulimit` takes them.
+fn start_limited(ulimit: &str) -> Server {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
     let program = program();
@@ -195,17 +238,54 @@ fn it_recovers_when_there_are_file_descriptors_again() {
             None => command.env_remove(name),
         };
     }
+    let script = format!("ulimit {ulimit} && exec \"$@\"");
     command
-        .current_dir(directory.path())
-        .args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"])
+        .args(["-c", &script, "sh"])
         .arg(program.get_program())
         .args(["-host", "tonybai.com", "-listen", "127.0.0.1:0"])
         .args(["-admin", "127.0.0.1:0"]);
-    let mut server = Server::spawn(command);
+    Server::spawn_in(directory, command)
+}
+
+#[test]
+fn the_soft_limit_on_descriptors_is_raised() {
+    let server = start_limited("-S -n 64");
+    let mut open: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    open.iter_mut().for_each(|stream| _ = ask(stream));
+}
+
+#[test]
+fn without_descriptors_for_connections_a_reload_and_the_admin_endpoints_work() {
+    let mut server = start_limited("-n 64");
+    server.wait_for_line("there are too few file descriptors");
+    let mut all: Vec<_> = (0..45).map(|_| server.connect()).collect();
+    keep_busy(&mut all[0]);
+    let refused = "govanityurls_connections_refused_total{reason=\"accept\"}";
+    let mut admin = connect_admin(&server);
+    assert_eq!(metric(&mut admin, refused), 0);
+    for _ in 0..2 {
+        server.signal("HUP");
+        server.wait_for_line("reloaded ");
+    }
+    // Who rests makes room until all are answered.
+    all[1..].iter_mut().for_each(|stream| {
+        // One that rested may have been closed.
+        if stream.write_all(REQUEST).is_ok() {
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
+    all[0].write_all(&REQUEST[20..]).unwrap();
+    read_answer(&mut all[0]);
+}
+
+#[test]
+fn it_recovers_when_there_are_file_descriptors_again() {
+    let mut server = Server::start_with(SEED, &["-admin", "127.0.0.1:0"]);
     let mut admin = connect_admin(&server);
     let mut first = server.connect();
     ask(&mut first);
-
+    // At the start it would have made do with that.
+    server.limit_descriptors(64);
     let refused = "govanityurls_connections_refused_total{reason=\"accept\"}";
     assert_eq!(metric(&mut admin, refused), 0);
     let mut all: Vec<_> = (0..100).map(|_| server.connect()).collect();

@@ -5,11 +5,10 @@
 mod load;
 mod support;
 
-use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -206,16 +205,15 @@ fn clients_that_never_finish_are_waited_for_no_longer_than_the_ceiling() {
 }
 
 #[test]
-fn a_reload_that_hangs_holds_nothing_up() {
+fn signals_of_other_daemons_do_not_end_it_and_quit_stops_it() {
     let mut server = Server::start(SEED);
     let right = answers(server.addr);
-    fs::remove_file(server.config()).unwrap();
-    let made = Command::new("mkfifo").arg(server.config()).status();
-    assert!(made.unwrap().success());
-    server.signal("HUP");
-    server.wait_for_line("SIGHUP: reloading");
-    assert_eq!(answers(server.addr), right);
-    stop(&mut server, "TERM");
+    for signal in ["USR1", "USR2", "ALRM", "PWR"] {
+        server.signal(signal);
+        assert_eq!(answers(server.addr), right, "{signal}");
+    }
+    stop(&mut server, "QUIT");
+    server.wait_for_line("SIGQUIT: stopping");
 }
 
 /// systemd keeps the socket, so that connections wait while no program runs.

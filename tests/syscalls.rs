@@ -1,6 +1,6 @@
 //! What a request costs in system calls: one to wait for it, one to read it, one to answer it.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
@@ -76,4 +76,25 @@ fn calls(requests: u64) -> BTreeMap<String, u64> {
         Some((name.to_owned(), count.parse().ok()?))
     });
     lines.collect()
+}
+
+#[test]
+#[ignore = "needs strace; tests/run runs it"]
+fn a_server_handles_sighup_before_it_does_anything_else() {
+    let output = Command::new("strace")
+        .args(["-f", "-e", "trace=rt_sigaction,clone3,statx"])
+        .arg(env!("CARGO_BIN_EXE_govanityurls"))
+        .args(["-host", "tonybai.com", "-config", "/nonexistent.yaml"])
+        .output()
+        .unwrap();
+    let calls = String::from_utf8(output.stderr).unwrap();
+    let at = |call: &str| {
+        calls
+            .find(call)
+            .unwrap_or_else(|| panic!("{call}: {calls}"))
+    };
+    let handled = at("rt_sigaction(SIGHUP, {sa_handler=0x");
+    // The thread that writes the log, and the file.
+    assert!(handled < at("clone3("), "{calls}");
+    assert!(handled < at("\"/nonexistent.yaml\""), "{calls}");
 }

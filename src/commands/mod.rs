@@ -8,6 +8,7 @@ mod schema;
 mod serve;
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ pub use nginx::Upstream;
 
 use crate::cli::{Cli, Command};
 use crate::config::ConfigError;
-use crate::server::BindError;
+use crate::server::{BindError, Handlers};
 use crate::terminal;
 
 /// Why a command ended without doing its work. Displayed, it is what the user reads.
@@ -63,14 +64,14 @@ impl Failure {
     }
 }
 
-/// Runs the command that was asked for.
+/// Runs the command that was asked for. `handlers` are those of signals, if they are installed.
 ///
 /// # Errors
 ///
 /// Whatever kept it from its work.
-pub fn run(cli: &Cli) -> Result<(), Failure> {
+pub fn run(cli: &Cli, handlers: Option<io::Result<Handlers>>) -> Result<(), Failure> {
     match &cli.command {
-        None | Some(Command::Serve) => serve::run(cli),
+        None | Some(Command::Serve) => serve::run(cli, handlers.unwrap_or_else(Handlers::install)?),
         Some(Command::Check(flags)) => check::run(&cli.common, flags),
         Some(Command::Export(flags)) => export::run(&cli.common, flags),
         Some(Command::Nginx(flags)) => nginx::run(&cli.common, flags),

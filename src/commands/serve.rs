@@ -14,16 +14,18 @@ use crate::config::Config;
 use crate::http::{self, AccessLog, App};
 use crate::logging;
 use crate::module::escaped;
-use crate::server::{self, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
+use crate::server::{self, Handlers, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
 use crate::site::Site;
 
 /// The admin listener needs no more: a scraper, a probe, a person.
 const ADMIN_CONNECTIONS: usize = 100;
+/// How long they may rest between requests: a scraper connects again.
+const ADMIN_IDLE: Duration = Duration::from_secs(10);
 /// How long the admin listener's clients hold up the end, once all others are done.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
 /// Serves until a signal says stop.
-pub fn run(cli: &Cli) -> Result<(), Failure> {
+pub fn run(cli: &Cli, handlers: Handlers) -> Result<(), Failure> {
     // Before there are threads: it changes the environment.
     let passed = PassedSockets::take()?;
     let format = cli.serve.log_format;
@@ -31,7 +33,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     for warning in cli::unknown_variables(std::env::vars_os()) {
         warn!("{warning}");
     }
-    run_logged(cli, passed).map_err(|failure| {
+    run_logged(cli, handlers, passed).map_err(|failure| {
         // What reads JSON reads nothing else.
         if format == LogFormat::Json && tracing::enabled!(Level::ERROR) {
             error!("{failure}");
@@ -41,7 +43,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     })
 }
 
-fn run_logged(cli: &Cli, passed: PassedSockets) -> Result<(), Failure> {
+fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<(), Failure> {
     let usage = |why| Failure::Usage(format!("govanityurls: {why}"));
     if cli.serve.access_log == AccessLog::Combined && cli.serve.log_format == LogFormat::Json {
         return Err(usage(
@@ -61,15 +63,7 @@ fn run_logged(cli: &Cli, passed: PassedSockets) -> Result<(), Failure> {
     if cli.common.host.is_none() && file == Path::new(DEFAULT_CONFIG) && !file.exists() {
         return Err(how_to_use());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    // Before the file is read, which may take seconds: a SIGHUP that comes meanwhile must not
-    // kill the process, and a change meanwhile is a change.
-    let hang_up = {
-        let _runtime = runtime.enter();
-        server::reload_signal()?
-    };
+    // Before the file is read, which may take seconds: a change meanwhile is a change.
     let seen = cli.serve.watch.then(|| Seen::of(file));
     let config = Config::read(file, cli.common.host.as_ref())?;
     let host = config.host.clone().ok_or_else(|| {
@@ -82,7 +76,8 @@ fn run_logged(cli: &Cli, passed: PassedSockets) -> Result<(), Failure> {
     let app = App::new(site, cli.serve.access_log);
     let app = Arc::new(app.trusting(cli.serve.trusted_proxy.clone()));
 
-    let result = runtime.block_on(serve(cli, &listen, passed, app, (hang_up, seen)));
+    let Handlers { runtime, reload } = handlers;
+    let result = runtime.block_on(serve(cli, &listen, passed, app, (reload, seen)));
     // Not even a reload whose file cannot be read to its end keeps the process.
     runtime.shutdown_background();
     result
@@ -93,7 +88,7 @@ async fn serve(
     listen: &[ListenAddr],
     passed: PassedSockets,
     app: Arc<App>,
-    (hang_up, seen): (Signal, Option<Seen>),
+    (reload, seen): (Signal, Option<Seen>),
 ) -> Result<(), Failure> {
     let stop = server::stop_signal()?;
     let mode = cli.serve.socket_mode;
@@ -128,12 +123,31 @@ async fn serve(
     if let Some(note) = super::permission_note(&cli.common.config, user.flatten()) {
         warn!("{file}: {note}");
     }
+    let threads = server::default_threads();
+    let sockets = threads * listeners.len() + admin.len();
+    let asked = cli.serve.max_connections as usize;
+    let (max_connections, max_admin) = match server::descriptors_left(threads, sockets) {
+        Some(left) => {
+            let admin = (left / 4).clamp(1, ADMIN_CONNECTIONS);
+            (asked.min(left.saturating_sub(admin).max(1)), admin)
+        }
+        None => (asked, ADMIN_CONNECTIONS),
+    };
+    if max_connections < asked {
+        warn!(
+            "the limit on connections is {max_connections} instead of {asked}: there are too few \
+             file descriptors; raise LimitNOFILE= of the unit, or lower -max-connections"
+        );
+    }
     // The admin listener outlives the others: until the end it says that they are stopping.
     let (admin_stop, admin_stopped) = tokio::sync::oneshot::channel::<()>();
     let admin = server::run(
         admin,
         server::admin_router(app.clone()),
-        server::Limits::new(ADMIN_CONNECTIONS),
+        server::Limits {
+            idle: ADMIN_IDLE,
+            ..server::Limits::new(max_admin)
+        },
         async { _ = admin_stopped.await },
     );
     let admin = tokio::spawn(async {
@@ -148,7 +162,7 @@ async fn serve(
         app.clone(),
         seen,
     );
-    let reloads = tokio::spawn(reloader.run(hang_up));
+    let reloads = tokio::spawn(reloader.run(reload));
     Manager.ready(&status);
     let stop = async {
         stop.await;
@@ -159,8 +173,9 @@ async fn serve(
     };
     let router = http::router(app.clone());
     let limits = server::Limits {
-        threads: server::default_threads(),
-        max_connections: cli.serve.max_connections as usize,
+        threads,
+        max_connections,
+        idle: server::IDLE_TIMEOUT,
         access_log: cli.serve.access_log,
         metrics: app.metrics().connections.clone(),
     };

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
@@ -31,11 +32,17 @@ use crate::http::Peer;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may rest between requests: above nginx's 60 s, so that nginx is the
 /// one to close and never writes into a connection that is closing at this end.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a connection may rest where few are left.
+const CROWDED_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a client may accept nothing of an answer; nginx's send_timeout.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection stays half closed while the client still sends what nobody reads.
 const LINGER: Duration = Duration::from_secs(2);
+/// How much of it is thrown away, in bytes; then the connection is reset.
+const MOST_DISCARDED: usize = 256 << 10;
+/// How much of it is read at a time.
+const DISCARDED_AT_ONCE: usize = 32 << 10;
 /// The largest request head that is read, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
 
@@ -56,6 +63,14 @@ impl<T> Answering for T where
 {
 }
 
+/// How long a connection may rest.
+pub(super) struct Rest<F> {
+    /// How long at most.
+    pub most: Duration,
+    /// Whether few connections are left. Each connection looks when it is woken.
+    pub is_crowded: F,
+}
+
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -73,6 +88,7 @@ pub(super) async fn serve<I, R>(
     stream: I,
     router: R,
     peer: Option<Peer>,
+    rest: Rest<impl Fn() -> bool>,
     stop: impl Future<Output = ()>,
 ) -> End
 where
@@ -83,6 +99,7 @@ where
     let io = Watched {
         io: TokioIo::new(stream),
         phase: phase.clone(),
+        discarded: 0,
     };
     let service = Service {
         router: RefCell::new(router),
@@ -98,7 +115,7 @@ where
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut stop = pin!(stop);
     let mut stopping = false;
-    let mut slowness = Slowness::new();
+    let mut slowness = Slowness::new(rest.most);
     let mut timer = pin!(sleep_until(slowness.deadline));
     let end = poll_fn(|cx| {
         // The connection first: a request that has come is answered, also while stopping.
@@ -117,6 +134,10 @@ where
             });
         }
         slowness.observe(&phase);
+        let is_resting = || matches!(phase.get(), Waiting::First | Waiting::Idle);
+        if (rest.is_crowded)() && is_resting() && slowness.since.elapsed() >= CROWDED_IDLE_TIMEOUT {
+            return Poll::Ready(End::Closed);
+        }
         loop {
             if slowness.deadline < timer.deadline() {
                 timer.as_mut().reset(slowness.deadline);
@@ -199,14 +220,19 @@ impl Phase {
 /// When the client will have been too slow.
 struct Slowness {
     waiting: Waiting,
+    since: Instant,
     deadline: Instant,
+    idle: Duration,
 }
 
 impl Slowness {
-    fn new() -> Self {
+    fn new(idle: Duration) -> Self {
+        let since = Instant::now();
         Self {
             waiting: Waiting::First,
-            deadline: Instant::now() + HEAD_TIMEOUT,
+            since,
+            deadline: since + HEAD_TIMEOUT,
+            idle,
         }
     }
 
@@ -216,10 +242,11 @@ impl Slowness {
             return;
         };
         self.waiting = waiting;
-        self.deadline = Instant::now()
+        self.since = Instant::now();
+        self.deadline = self.since
             + match waiting {
                 Waiting::First | Waiting::Head => HEAD_TIMEOUT,
-                Waiting::Idle => IDLE_TIMEOUT,
+                Waiting::Idle => self.idle,
                 Waiting::Send => SEND_TIMEOUT,
                 Waiting::Close => LINGER,
             };
@@ -269,6 +296,8 @@ impl<R: Answering> hyper::service::Service<Request<Incoming>> for Service<R> {
 struct Watched<I> {
     io: I,
     phase: Phase,
+    /// How many bytes were thrown away.
+    discarded: usize,
 }
 
 impl<I: Read + Unpin> Read for Watched<I> {
@@ -345,14 +374,16 @@ impl<I: Read + Write + Unpin> Write for Watched<I> {
             }
             self.phase.enter(Waiting::Close);
         }
-        loop {
-            let mut bytes = [0; 1024];
-            let mut buffer = ReadBuf::new(&mut bytes);
+        let mut bytes = [MaybeUninit::uninit(); DISCARDED_AT_ONCE];
+        while self.discarded < MOST_DISCARDED {
+            let mut buffer = ReadBuf::uninit(&mut bytes);
             ready!(Pin::new(&mut self.io).poll_read(cx, buffer.unfilled()))?;
-            if buffer.filled().is_empty() {
-                return Poll::Ready(Ok(()));
+            match buffer.filled().len() {
+                0 => break,
+                read => self.discarded += read,
             }
         }
+        Poll::Ready(Ok(()))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -382,10 +413,23 @@ mod tests {
     /// A connection to a server of `body`, with room for so many bytes on the way; the clock
     /// runs only while both ends wait.
     fn connect(body: &'static [u8], room: usize) -> (DuplexStream, JoinHandle<End>) {
+        connect_with(body, room, IDLE_TIMEOUT)
+    }
+
+    fn connect_with(
+        body: &'static [u8],
+        room: usize,
+        most: Duration,
+    ) -> (DuplexStream, JoinHandle<End>) {
         let (client, server) = duplex(room);
         let router = axum::Router::new().fallback(move || async move { body.into_response() });
         let stop = std::future::pending();
-        (client, tokio::spawn(serve(server, router, None, stop)))
+        let rest = Rest {
+            most,
+            is_crowded: || false,
+        };
+        let served = serve(server, router, None, rest, stop);
+        (client, tokio::spawn(served))
     }
 
     async fn read_answer(client: &mut DuplexStream) {
@@ -497,6 +541,37 @@ mod tests {
             assert!(text.starts_with("HTTP/1.1 "), "{text}");
             assert_eq!(end(server).await.1, 2, "{text}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_client_may_not_send_for_ever() {
+        let (client, server) = connect(b"x", 4096);
+        let (mut answer, mut body) = tokio::io::split(client);
+        let request = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000000\r\n\r\n";
+        body.write_all(request.as_bytes()).await.unwrap();
+        let sending = tokio::spawn(async move {
+            let mut sent = 0;
+            while let Ok(more) = body.write(&[b'x'; 4096]).await {
+                sent += more;
+            }
+            sent
+        });
+        let mut text = String::new();
+        answer.read_to_string(&mut text).await.unwrap();
+        assert!(text.starts_with("HTTP/1.1 "), "{text}");
+        assert_eq!(end(server).await.1, 0);
+        let sent = sending.await.unwrap();
+        let most = MOST_DISCARDED..=MOST_DISCARDED + DISCARDED_AT_ONCE + LARGEST_HEAD;
+        assert!(most.contains(&sent), "{sent}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_long_a_connection_may_rest_depends_on_the_listener() {
+        let ten = Duration::from_secs(10);
+        let (mut client, server) = connect_with(b"x", 4096, ten);
+        client.write_all(REQUEST).await.unwrap();
+        read_answer(&mut client).await;
+        assert_eq!(end(server).await, (End::Closed, 10));
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 mod admin;
 mod connection;
+mod descriptors;
 mod listener;
 mod reload;
 mod signals;
@@ -16,20 +17,21 @@ use std::task::{Poll, ready};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tracing::warn;
 
 pub use admin::router as admin_router;
-pub use connection::Answering;
+pub use connection::{Answering, IDLE_TIMEOUT};
+pub use descriptors::descriptors_left;
 pub use listener::{BindError, ListenAddr, Listener};
 pub use reload::{Reloader, Seen};
-pub use signals::{reload_signal, stop_signal};
+pub use signals::{Handlers, stop_signal};
 pub use systemd::{Manager, PassedSockets};
 
 use crate::http::{AccessLog, Peer, log_rejected};
 use crate::metrics::{Connections, OpenConnection};
-use connection::End;
+use connection::{End, Rest};
 use listener::{Acceptor, Stream};
 
 /// How long the requests that are under way may take to finish after the stop signal.
@@ -41,6 +43,11 @@ const LAST_REQUEST: Duration = Duration::from_millis(250);
 /// How long connections are still taken out of the backlog after the stop signal: their
 /// clients believe themselves connected.
 const LAST_ACCEPT: Duration = Duration::from_millis(100);
+/// Connections are crowded once fewer than one in so many are left; then those that rest make
+/// room.
+const KEPT_FREE: usize = 16;
+/// How often connections that rest are asked to make room.
+const ASK_EVERY: Duration = Duration::from_millis(250);
 
 /// What [`run`] keeps to, and counts.
 #[derive(Debug, Clone)]
@@ -49,6 +56,8 @@ pub struct Limits {
     pub threads: usize,
     /// No more connections are open at a time; others wait in the backlog.
     pub max_connections: usize,
+    /// How long a connection may rest between requests.
+    pub idle: Duration,
     /// Whether requests are logged. Then each carries its [`Peer`] as an extension, which costs
     /// an allocation.
     pub access_log: AccessLog,
@@ -62,6 +71,7 @@ impl Limits {
         Self {
             threads: 1,
             max_connections,
+            idle: IDLE_TIMEOUT,
             access_log: AccessLog::Off,
             metrics: Connections::default(),
         }
@@ -93,12 +103,14 @@ pub async fn run(
 ) -> io::Result<()> {
     let (threads, permits) = (limits.threads, limits.max_connections);
     let room = Arc::new(Semaphore::new(permits));
-    let (stopping, stopped) = watch::channel(false);
+    let crowd = Arc::new(Notify::new());
+    let (orders, order) = watch::channel(Order::Serve);
     // Nothing is ever sent: the end is that all senders are gone.
     let (accepting, mut all_accepted) = mpsc::channel(1);
     let connecting = Connecting {
         room: room.clone(),
-        stopped,
+        crowd: crowd.clone(),
+        order,
         router,
         limits,
         _accepting: accepting,
@@ -108,9 +120,22 @@ pub async fn run(
         let listeners = listeners.collect::<io::Result<_>>()?;
         connecting.clone().start_thread(listeners)?;
     }
+    let is_crowded = connecting.is_crowded();
     connecting.accept_from(listeners)?;
-    stop.await;
-    stopping.send_replace(true);
+    let make_room = async {
+        loop {
+            crowd.notified().await;
+            while is_crowded(&room) {
+                orders.send_replace(Order::MakeRoom);
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+        }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = make_room => {}
+    }
+    orders.send_replace(Order::Stop);
     let _: Option<Infallible> = all_accepted.recv().await;
     // Each connection holds a permit: to have them all is to have none left.
     let everyone = u32::try_from(permits).unwrap_or(u32::MAX);
@@ -123,11 +148,29 @@ pub async fn run(
     Ok(())
 }
 
+/// What all connections are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Serve,
+    /// Those that rest should end, while it is crowded.
+    MakeRoom,
+    Stop,
+}
+
+impl Order {
+    /// Waits for the end. An error is the sender gone, which is a stop as well.
+    async fn stop(order: &mut watch::Receiver<Self>) {
+        let _ = order.wait_for(|order| *order == Self::Stop).await;
+    }
+}
+
 /// What every connection is given.
 #[derive(Clone)]
 struct Connecting<R> {
     room: Arc<Semaphore>,
-    stopped: watch::Receiver<bool>,
+    /// Told when it is crowded.
+    crowd: Arc<Notify>,
+    order: watch::Receiver<Order>,
     router: R,
     limits: Limits,
     /// Held for as long as connections are accepted.
@@ -149,12 +192,12 @@ impl<R: Answering + Sync> Connecting<R> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let mut stopped = self.stopped.clone();
+        let mut order = self.order.clone();
         {
             let _within = runtime.enter();
             self.accept_from(listeners)?;
         }
-        let serve = move || runtime.block_on(async { while stopped.changed().await.is_ok() {} });
+        let serve = move || runtime.block_on(async { while order.changed().await.is_ok() {} });
         thread::Builder::new().name("serve".into()).spawn(serve)?;
         Ok(())
     }
@@ -162,14 +205,18 @@ impl<R: Answering + Sync> Connecting<R> {
 
 async fn accept_all<R: Answering + Sync>(acceptor: Acceptor, connecting: Connecting<R>) {
     let not_accepted = || connecting.limits.metrics.not_accepted();
-    let mut stopped = connecting.stopped.clone();
+    let mut order = connecting.order.clone();
+    let is_crowded = connecting.is_crowded();
     loop {
         tokio::select! {
-            _ = stopped.changed() => break,
-            next = with_permit(&connecting.room, acceptor.accept(not_accepted)) => match next {
+            () = Order::stop(&mut order) => break,
+            next = with_permit(&connecting, acceptor.accept(not_accepted)) => match next {
                 Some((stream, permit)) => connecting.spawn(stream, permit),
                 None => return,
             },
+        }
+        if is_crowded(&connecting.room) {
+            connecting.crowd.notify_one();
         }
     }
     // The backlog is empty when nothing comes out of it at once.
@@ -186,14 +233,18 @@ async fn accept_all<R: Answering + Sync>(acceptor: Acceptor, connecting: Connect
 
 /// Accepts a connection once there is room for it. A listener that waits for clients keeps no
 /// permit from the other listeners: it asks for one each time that it looks.
-async fn with_permit<T>(
-    room: &Arc<Semaphore>,
+async fn with_permit<T, R>(
+    Connecting { room, crowd, .. }: &Connecting<R>,
     accept: impl Future<Output = T>,
 ) -> Option<(T, OwnedSemaphorePermit)> {
     let mut accept = pin!(accept);
     let mut acquire = pin!(room.clone().acquire_owned());
     poll_fn(|cx| {
-        let Ok(permit) = ready!(acquire.as_mut().poll(cx)) else {
+        let Poll::Ready(permit) = acquire.as_mut().poll(cx) else {
+            crowd.notify_one();
+            return Poll::Pending;
+        };
+        let Ok(permit) = permit else {
             return Poll::Ready(None);
         };
         acquire.set(room.clone().acquire_owned());
@@ -203,23 +254,34 @@ async fn with_permit<T>(
     .await
 }
 
+impl<R> Connecting<R> {
+    /// Returns what says whether few connections are left.
+    fn is_crowded(&self) -> impl Fn(&Semaphore) -> bool + Send + 'static {
+        let kept_free = (self.limits.max_connections / KEPT_FREE).max(1);
+        move |room| room.available_permits() < kept_free
+    }
+}
+
 impl<R: Answering> Connecting<R> {
     fn spawn(&self, (stream, peer): (Stream, Peer), permit: OwnedSemaphorePermit) {
-        let mut stopped = self.stopped.clone();
+        let mut order = self.order.clone();
         let stop = async move {
-            // An error is the sender gone, which is a stop as well.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
+            Order::stop(&mut order).await;
             tokio::time::sleep(LAST_REQUEST).await;
         };
+        let (idle, is_crowded) = (self.limits.idle, self.is_crowded());
         let router = self.router.clone();
         let access_log = self.limits.access_log;
         let peer = (access_log != AccessLog::Off).then_some(peer);
         let open = self.limits.metrics.opened();
         tokio::spawn(async move {
-            let _permit = permit;
+            let rest = Rest {
+                most: idle,
+                is_crowded: || is_crowded(permit.semaphore()),
+            };
             let end = match stream {
-                Stream::Tcp(stream) => connection::serve(stream, router, peer, stop).await,
-                Stream::Unix(stream) => connection::serve(stream, router, peer, stop).await,
+                Stream::Tcp(stream) => connection::serve(stream, router, peer, rest, stop).await,
+                Stream::Unix(stream) => connection::serve(stream, router, peer, rest, stop).await,
             };
             if let End::BadRequest(Some(status)) = end {
                 open.rejected(status);
