@@ -43,7 +43,9 @@ pub enum Problem {
     Tag(String),
     #[error("it is nested deeper than {0} levels\na module needs two: is a bracket not closed?")]
     TooDeep(usize),
-    #[error("it has too many values for its size\nis it the right file?")]
+    #[error(
+        "it has too many values for its size\nis it the right file? Reading it would take more than 20 times its size in memory; 250,000 modules fit if they have 43 bytes each"
+    )]
     TooDense,
     #[error("`#` starts a comment here, and the text is empty\nquote it: {}", quoted(&format!("\"{}\"", .0)))]
     CommentAsText(String),

@@ -7,13 +7,16 @@ use super::problem::Problem;
 
 /// A module is two levels deep.
 const MAX_DEPTH: usize = 64;
-/// A value takes the parser about 140 bytes, so one for every five bytes of a file takes 28 times
-/// its size. Files of the shortest modules that a forge can have stay below that.
-const BYTES_PER_VALUE: usize = 5;
+/// The parser keeps each value in about 140 bytes until it has read them all. With two for every
+/// 17 bytes of a file, that is 17 times the file's size, and 20 with the modules made of them. A
+/// module with `repo` alone is five values, so 43 bytes are enough for it.
+const VALUES_PER_BYTE: (usize, usize) = (2, 17);
+/// What an alias counts for: a whole module may be made of it.
+const ALIAS: usize = 4;
 /// No text is longer, in bytes: the limit of each value is lower, and this one holds for all.
 pub(super) const MAX_TEXT: usize = 4096;
 /// How many values a small file may have, whatever its size.
-const FREE_VALUES: usize = 200_000;
+const FREE_VALUES: usize = 20_000;
 
 /// Rejects what YAML allows in no file, what its parser cannot take in bounded time and memory,
 /// tags, and merge conflicts. An error comes with the byte at which it is.
@@ -27,7 +30,8 @@ pub(super) fn check(text: &str) -> Result<(), (Problem, usize)> {
             .map_err(|(problem, index)| (problem, start + index))?;
         start += line.len();
     }
-    match scanner.values > text.len() / BYTES_PER_VALUE + FREE_VALUES {
+    let (values, bytes) = VALUES_PER_BYTE;
+    match scanner.values > text.len() * values / bytes + FREE_VALUES {
         true => Err((Problem::TooDense, 0)),
         false => Ok(()),
     }
@@ -59,8 +63,16 @@ fn check_characters(text: &str) -> Result<(), (Problem, usize)> {
 struct Scanner {
     /// How many brackets are open.
     depth: usize,
-    /// How many values there are, or at least what takes the parser as much memory.
+    /// How many values there are at most: a scalar is one, and a map or a sequence two.
     values: usize,
+    /// Whether the next value is counted: after a key comes one, even if it is empty.
+    counted: bool,
+    /// The column of the last key, dash or question mark outside brackets, plus one.
+    column: usize,
+    /// For each open bracket, from the lowest bit, whether it is a `[`, and whether a colon came
+    /// since its last comma.
+    sequences: u64,
+    colons: u64,
     /// The quote that is open.
     quote: Option<u8>,
     /// Whether text without quotes may go on.
@@ -108,8 +120,23 @@ impl Scanner {
         let mut at = indent;
         if is_marker && line[3..].starts_with(char::is_whitespace) {
             (self.plain, self.inside, at) = (false, 0, 3);
+            (self.column, self.counted) = (0, false);
         }
         self.tokens(line, at)
+    }
+
+    /// Counts a value; returns whether it was counted before.
+    fn value(&mut self) -> bool {
+        let counted = std::mem::take(&mut self.counted);
+        self.values += usize::from(!counted);
+        counted
+    }
+
+    /// Counts the value of a key in braces that has no colon.
+    fn end_entry(&mut self) {
+        self.values += usize::from((self.sequences | self.colons) & 1 == 0);
+        self.colons &= !1;
+        self.counted = false;
     }
 
     fn tokens(&mut self, line: &str, mut at: usize) -> Result<(), (Problem, usize)> {
@@ -117,6 +144,8 @@ impl Scanner {
         let is_space = |at: usize| bytes.get(at).is_none_or(u8::is_ascii_whitespace);
         // Where the last token starts, the last key, and the last byte that is not white space.
         let (mut token, mut key, mut last) = (at, "", b'-');
+        // Whether the last value was counted before it came.
+        let mut taken = false;
         while at < bytes.len() {
             let byte = bytes[at];
             let is_text = self.plain || self.quote.is_some();
@@ -151,29 +180,54 @@ impl Scanner {
                     return Ok(());
                 }
                 b'[' | b'{' if in_brackets || starts => {
+                    self.value();
                     (self.depth, self.values, self.plain) =
-                        (self.depth + 1, self.values + 2, false);
+                        (self.depth + 1, self.values + 1, false);
+                    self.sequences = self.sequences << 1 | u64::from(byte == b'[');
+                    self.colons <<= 1;
                     if self.depth > MAX_DEPTH {
                         return Err((Problem::TooDeep(MAX_DEPTH), at));
                     }
                 }
-                b']' | b'}' if in_brackets => (self.depth, self.plain) = (self.depth - 1, false),
-                b',' if in_brackets => self.plain = false,
+                b']' | b'}' if in_brackets => {
+                    self.end_entry();
+                    (self.depth, self.plain) = (self.depth - 1, false);
+                    (self.sequences, self.colons) = (self.sequences >> 1, self.colons >> 1);
+                }
+                b',' if in_brackets => {
+                    self.end_entry();
+                    self.plain = false;
+                }
                 b':' if is_space(at + 1)
                     || in_brackets && (starts || b",[]{}".contains(&bytes[at + 1])) =>
                 {
-                    if !in_brackets {
-                        self.inside = token + 1;
+                    if in_brackets {
+                        // `[a: b]` is a map in a sequence.
+                        self.values += 2 * (self.sequences & 1) as usize;
+                        self.colons |= 1;
+                    } else {
+                        // The first key of a map, or one after an empty value, as which it was
+                        // counted.
+                        self.values += match token + 1 > self.column {
+                            true => 2,
+                            false => usize::from(taken),
+                        };
+                        (self.inside, self.column) = (token + 1, token + 1);
                     }
+                    (self.values, self.counted, taken) = (self.values + 1, true, false);
                     // Without a key before it, the key is an empty value.
                     self.values += usize::from(b"-?:,[{".contains(&last));
                     (self.plain, key) = (false, line.get(token..at).unwrap_or_default());
                 }
                 b'-' | b'?' if starts && is_space(at + 1) => {
-                    (self.inside, self.values) = (at + 1, self.values + 2);
+                    (self.inside, self.values) = (at + 1, self.values + 4);
+                    (self.column, self.counted) = (at + 1, false);
                 }
                 _ if !starts => {}
-                b'"' | b'\'' => (self.quote, self.values) = (Some(byte), self.values + 1),
+                b'"' | b'\'' => {
+                    self.quote = Some(byte);
+                    taken = self.value();
+                }
                 b'|' | b'>' if !in_brackets => {
                     let digit = line[at + 1..].trim_start_matches(['+', '-']).as_bytes();
                     self.block = Some(match digit.first() {
@@ -183,7 +237,7 @@ impl Scanner {
                         ),
                         _ => (self.inside.max(1), true),
                     });
-                    self.values += 1;
+                    self.value();
                     return Ok(());
                 }
                 b'!' | b'&' | b'*' => {
@@ -192,10 +246,13 @@ impl Scanner {
                     if byte == b'!' && !matches!(word, "!!str" | "!!map") {
                         return Err((Problem::Tag(word.into()), at));
                     }
-                    self.values += 1;
+                    self.values += if byte == b'*' { ALIAS } else { 1 };
                     at += word.len() - 1;
                 }
-                _ => (self.plain, self.values) = (true, self.values + 1),
+                _ => {
+                    self.plain = true;
+                    taken = self.value();
+                }
             }
             if !byte.is_ascii_whitespace() {
                 last = byte;
@@ -225,6 +282,26 @@ mod tests {
             }
             _ => 0,
         }
+    }
+
+    /// How many events the parser makes of a value.
+    fn events(value: &Value) -> usize {
+        match value {
+            Value::Sequence(values) => 2 + values.iter().map(events).sum::<usize>(),
+            Value::Mapping(map) => {
+                let entry = |(key, value)| events(key) + events(value);
+                2 + map.iter().map(entry).sum::<usize>()
+            }
+            _ => 1,
+        }
+    }
+
+    fn count(text: &str) -> usize {
+        let mut scanner = Scanner::default();
+        for line in text.split_inclusive(['\n', '\r']) {
+            scanner.line(line).unwrap();
+        }
+        scanner.values
     }
 
     #[test]
@@ -290,14 +367,32 @@ mod tests {
             check(&format!("[{}]", "1, ".repeat(1 << 20))),
             Err((Problem::TooDense, 0))
         );
-        assert_eq!(
-            check(&"/a: {repo: https://github.com/a/b}\n".repeat(1 << 17)),
-            Ok(())
-        );
-        assert_eq!(
-            check(&"\"/a\":{\"repo\":\"https://github.com/a/b\"},\n".repeat(1 << 17)),
-            Ok(())
-        );
+        for module in [
+            "/abcdef: {repo: https://github.com/abcdefg/b}\n",
+            "/abcdef:\n  repo: https://github.com/abcdefg/b\n",
+            "\"/abc\":{\"repo\":\"https://github.com/abcdef/b\"},\n",
+        ] {
+            let text = match module.starts_with('"') {
+                true => format!("{{{}}}", module.repeat(1 << 14)),
+                false => module.repeat(1 << 14),
+            };
+            assert_eq!(check(&text), Ok(()), "{module}");
+            // And the map around them, and a comma at its end.
+            assert!(count(&text) - 5 * (1 << 14) <= 3, "{module}");
+        }
+        // Values that are not written, and maps without brackets.
+        let many = |text: &str| text.repeat(1 << 16);
+        for text in [
+            many("aaaa:\n"),
+            many("aaa:\n a: b\n"),
+            many("- - a\n"),
+            many("a: *a\n"),
+            format!("[{}]", many("aaa, ")),
+            format!("[{}]", many("a: b, ")),
+            format!("{{{}}}", many("aaa, ")),
+        ] {
+            assert_eq!(check(&text), Err((Problem::TooDense, 0)), "{text:.20}");
+        }
     }
 
     /// What changes the meaning of the text after it.
@@ -312,6 +407,21 @@ mod tests {
             failure_persistence: None,
             ..ProptestConfig::default()
         })]
+
+        /// Nothing that the parser keeps goes uncounted.
+        #[test]
+        fn no_value_goes_uncounted(
+            pieces in prop::collection::vec(0..PIECES.len(), 0..24),
+        ) {
+            let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+            if !text.contains('*')
+                && check(&text).is_ok()
+                && let Ok(value) = serde_yaml::from_str::<Value>(&text)
+                && !value.is_null()
+            {
+                prop_assert!(count(&text) >= events(&value), "{text:?}");
+            }
+        }
 
         /// Whatever comes before them, brackets that libyaml takes for brackets are counted.
         #[test]
