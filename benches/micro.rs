@@ -180,3 +180,67 @@ mod load {
             .bench_local_values(|site| app.replace_site(site));
     }
 }
+
+/// Files that make no sense and must be read or rejected in bounded time: a MiB each, of which
+/// the first half is modules.
+mod hostile {
+    use super::*;
+
+    const SIZE: usize = 1 << 20;
+
+    /// Repeats `unit` up to a MiB after many modules; `open` comes before, as it is.
+    fn text(open: &str, unit: &str) -> String {
+        let mut text = file(12_000) + open;
+        text.extend(std::iter::repeat_n(
+            unit,
+            (SIZE - text.len()) / unit.len().max(1),
+        ));
+        text.push('\n');
+        text
+    }
+
+    fn text_of(shape: &str) -> String {
+        match shape {
+            "brackets" => text("/x: ", "["),
+            "braces" => text("/x: ", "{a: "),
+            "list" => text("/x: [", "1, "),
+            "sparse list" => text("/x: [", "aaaaaaaaaaaaa, "),
+            "keys" => text("", "aaaaaaaaaaaaaaaaaa:\n"),
+            "scalar" => text("/x: ", "a"),
+            "quoted scalar" => text("/x: \"", "a"),
+            "block scalar" => text("/x: |\n", "  a line of text\n"),
+            "aliases" => text("/x: &a\n  repo: https://h.example/x\n", "/y: *a\n"),
+            "anchors" => text("/x: [", "&aaaaaaaaa bbbbbb, "),
+            "comments" => text("", "# a comment\n"),
+            "one comment" => text("#", "x"),
+            "indentation" => {
+                let deep: String = (1..1000).map(|n| " ".repeat(n) + "a:\n").collect();
+                text("/x:\n", "") + &deep
+            }
+            _ => text("", "\u{1f600}\n"),
+        }
+    }
+
+    const SHAPES: [&str; 14] = [
+        "brackets",
+        "braces",
+        "list",
+        "sparse list",
+        "keys",
+        "scalar",
+        "quoted scalar",
+        "block scalar",
+        "aliases",
+        "anchors",
+        "comments",
+        "one comment",
+        "indentation",
+        "not YAML",
+    ];
+
+    #[divan::bench(args = SHAPES, sample_count = 10, sample_size = 1)]
+    fn parse(bencher: Bencher<'_, '_>, shape: &str) {
+        let text = text_of(shape);
+        bencher.bench_local(|| Config::parse("vanity.yaml", &text, None));
+    }
+}
