@@ -1,11 +1,12 @@
 //! The pages: askama templates, and what each is given.
 //!
-//! A module's page is rendered once, with holes where a request's subpath (and, for a
-//! pattern, the element that its `*` stands for) go; filling the holes is a copy. Both hold
-//! only characters that HTML and URLs leave alone, which
+//! A page is rendered once, with holes where a request's subpath (and, for a pattern, the
+//! element that its `*` stands for) go; filling the holes is a copy, and a page without any is
+//! shared. Subpath and element hold only characters that HTML and URLs leave alone, which
 //! [`RequestPath`](crate::module::RequestPath) sees to.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
+use std::{iter, mem};
 
 use askama::Template;
 use bytes::Bytes;
@@ -19,8 +20,6 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
 /// A control character cannot come from the file: no value of a module may hold one.
 const SUBPATH: char = '\0';
 const ELEMENT: char = '\u{1}';
-/// Stands before and after what only the page of a subpath says.
-const ONLY_BELOW: char = '\u{2}';
 
 /// A finished page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,14 +33,14 @@ pub struct Page {
 
 impl Page {
     /// A page with the entity tag that `of` is the hash of.
-    fn new<'t>(of: u64, body: impl Iterator<Item = &'t str> + Clone) -> Self {
-        // One text for both: what is sent together is found together. Its exact length: a
-        // String with room to spare moves when it is made Bytes.
-        let length = ETAG_LENGTH + body.clone().map(str::len).sum::<usize>();
-        let mut text = String::with_capacity(length);
-        // A String takes whatever is written.
+    fn new<'t>(of: u64, body: impl Iterator<Item = &'t [u8]> + Clone) -> Self {
+        // One allocation for both, and of the exact length: a Vec with room to spare moves
+        // when it is made Bytes.
+        let length = ETAG_LENGTH + body.clone().map(<[u8]>::len).sum::<usize>();
+        let mut text = Vec::with_capacity(length);
+        // A Vec takes whatever is written.
         let _ = write!(text, "\"{of:016x}\"");
-        text.extend(body);
+        body.for_each(|part| text.extend_from_slice(part));
         let text = Bytes::from(text);
         Self {
             body: text.slice(ETAG_LENGTH..),
@@ -101,37 +100,32 @@ struct PackageTemplate<'a> {
     is_proxy: bool,
     home: &'a str,
     description: Option<&'a str>,
-    only_below: char,
+    below: bool,
 }
 
-/// A module's page with holes in it.
+/// A rendered page, which may have holes.
 #[derive(Debug)]
-pub struct PageForm {
-    text: Box<str>,
-    /// The text in pieces, in order, all but the last.
-    pieces: Box<[Piece]>,
-    etag_seed: u64,
+pub struct CompiledPage {
+    /// Where the body has a [`SUBPATH`] or an [`ELEMENT`].
+    holes: Box<[(usize, char)]>,
+    /// The hash of the body.
+    hash: u64,
+    page: Page,
 }
 
-/// A piece of the text, from the end of the one before, and what follows it.
-#[derive(Debug)]
-struct Piece {
-    end: usize,
-    hole: Hole,
-    /// Whether only the page of a subpath has it.
-    only_below: bool,
-}
+impl CompiledPage {
+    fn new(rendered: &str) -> Self {
+        let hash = fnv1a(FNV_BASIS, rendered.as_bytes());
+        let is_hole = |&(_, c): &(usize, char)| matches!(c, SUBPATH | ELEMENT);
+        Self {
+            holes: rendered.char_indices().filter(is_hole).collect(),
+            hash,
+            page: Page::new(hash, iter::once(rendered.as_bytes())),
+        }
+    }
 
-#[derive(Debug, Clone, Copy)]
-enum Hole {
-    Subpath,
-    Element,
-    None,
-}
-
-impl PageForm {
-    /// Renders a module's page up to what a request adds.
-    pub fn new(page: &PackagePage<'_>) -> Self {
+    /// Renders the page of a module, or the page of the subpaths `below` it.
+    pub fn of_module(page: &PackagePage<'_>, below: bool) -> Self {
         let with_element = |text: &str| {
             if page.pattern {
                 text.replace('*', ELEMENT.encode_utf8(&mut [0; 4]))
@@ -139,16 +133,16 @@ impl PageForm {
                 text.to_owned()
             }
         };
+        let with_subpath = |mut text: String, appended: bool| {
+            text.extend((appended && below).then_some(SUBPATH));
+            text
+        };
         let prefix = with_element(page.prefix);
-        let docs = page.docs.map(|docs| {
-            let mut docs = with_element(docs);
-            if page.docs_by_path {
-                docs.push(SUBPATH);
-            }
-            docs
-        });
-        let rendered = render(&PackageTemplate {
-            import_path: format!("{prefix}{SUBPATH}"),
+        let docs = page
+            .docs
+            .map(|docs| with_subpath(with_element(docs), page.docs_by_path));
+        Self::new(&render(&PackageTemplate {
+            import_path: with_subpath(prefix.clone(), true),
             prefix: &prefix,
             vcs: page.vcs,
             repo: &with_element(page.repo),
@@ -158,63 +152,48 @@ impl PageForm {
             is_proxy: page.vcs == "mod",
             home: &with_element(page.home),
             description: page.description,
-            only_below: ONLY_BELOW,
-        });
-        let mut text = String::with_capacity(rendered.len());
-        let mut pieces = Vec::new();
-        let mut only_below = false;
-        for c in rendered.chars() {
-            let hole = match c {
-                SUBPATH => Hole::Subpath,
-                ELEMENT => Hole::Element,
-                ONLY_BELOW => Hole::None,
-                _ => {
-                    text.push(c);
-                    continue;
-                }
-            };
-            let end = text.len();
-            pieces.push(Piece {
-                end,
-                hole,
-                only_below,
-            });
-            only_below ^= c == ONLY_BELOW;
-        }
-        Self {
-            etag_seed: fnv1a(FNV_BASIS, rendered.as_bytes()),
-            text: text.into(),
-            pieces: pieces.into(),
-        }
+            below,
+        }))
+    }
+
+    /// Renders the list of the modules below `prefix`, of which `left_out` are not among
+    /// `entries`.
+    pub fn of_list(prefix: &str, entries: &[Entry], left_out: usize) -> Self {
+        Self::new(&render(&IndexTemplate {
+            prefix,
+            entries,
+            left_out,
+        }))
     }
 
     /// The page for `subpath`, which is empty or starts with a slash, of the module that
     /// `element` makes of a pattern.
     pub fn fill(&self, element: &str, subpath: &str) -> Page {
-        let value = |hole| match hole {
-            Hole::Subpath => subpath,
-            Hole::Element => element,
-            Hole::None => "",
-        };
+        if self.holes.is_empty() {
+            return self.page.clone();
+        }
+        let body = &self.page.body;
         let mut start = 0;
         let parts = self
-            .pieces
+            .holes
             .iter()
-            .map(move |piece| {
-                let text = &self.text[start..piece.end];
-                start = piece.end;
-                (piece, text)
+            .flat_map(move |&(at, hole)| {
+                let value = if hole == SUBPATH { subpath } else { element };
+                [
+                    &body[mem::replace(&mut start, at + 1)..at],
+                    value.as_bytes(),
+                ]
             })
-            .filter(|(piece, _)| !piece.only_below || !subpath.is_empty())
-            .flat_map(|(piece, text)| [text, value(piece.hole)])
-            .chain([&self.text[self.pieces.last().map_or(0, |piece| piece.end)..]]);
+            .chain([&body[self.holes.last().map_or(0, |&(at, _)| at + 1)..]]);
         // As good as the hash of the body, which is a function of these, and shorter. The element
         // is in front: it has no slash, and the subpath starts with one.
-        let of = fnv1a(
-            fnv1a(self.etag_seed, element.as_bytes()),
-            subpath.as_bytes(),
-        );
+        let of = fnv1a(fnv1a(self.hash, element.as_bytes()), subpath.as_bytes());
         Page::new(of, parts)
+    }
+
+    /// How much memory it takes, in bytes.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.holes) + ETAG_LENGTH + self.page.body.len()
     }
 }
 
@@ -234,19 +213,6 @@ struct IndexTemplate<'a> {
     prefix: &'a str,
     entries: &'a [Entry],
     left_out: usize,
-}
-
-/// The list of the modules below `prefix`, of which `left_out` are not among `entries`.
-pub fn index(prefix: &str, entries: &[Entry], left_out: usize) -> Page {
-    let body = render(&IndexTemplate {
-        prefix,
-        entries,
-        left_out,
-    });
-    Page::new(
-        fnv1a(FNV_BASIS, body.as_bytes()),
-        [body.as_str()].into_iter(),
-    )
 }
 
 /// A module that a person may have meant.
@@ -306,13 +272,17 @@ mod tests {
         }
     }
 
+    fn filled(page: &PackagePage<'_>, element: &str, subpath: &str) -> Page {
+        CompiledPage::of_module(page, !subpath.is_empty()).fill(element, subpath)
+    }
+
     fn text(body: &Bytes) -> &str {
         std::str::from_utf8(body).unwrap()
     }
 
     /// One page or more of each template: with everything that it can show, and with nothing.
     fn pages() -> [(&'static str, Bytes); 6] {
-        let full = PageForm::new(&PackagePage {
+        let full = &PackagePage {
             prefix: "example.com/sdk/go",
             repo: "https://h.example/sdk.git",
             subdir: Some("clients/go"),
@@ -323,14 +293,18 @@ mod tests {
             home: "https://h.example/sdk",
             description: Some("Talks to the services"),
             ..page(false)
-        });
-        let bare = PageForm::new(&PackagePage {
+        };
+        let bare = &PackagePage {
             vcs: "mod",
             repo: "https://proxy.example",
             docs: None,
             description: None,
             ..page(false)
-        });
+        };
+        let list = |entries, left_out| {
+            let page = CompiledPage::of_list("example.com", entries, left_out);
+            page.fill("", "").body
+        };
         let entry = |name: &str, href: Option<&str>, note: Option<&str>| Entry {
             name: format!("example.com{name}"),
             href: href.map(str::to_owned),
@@ -347,10 +321,10 @@ mod tests {
             href: format!("/{name}"),
         });
         [
-            ("package", full.fill("", "/client").body),
-            ("package_bare", bare.fill("", "").body),
-            ("index", index("example.com", &entries[..3], 0).body),
-            ("index_cut", index("example.com", &entries[3..], 12).body),
+            ("package", filled(full, "", "/client").body),
+            ("package_bare", filled(bare, "", "").body),
+            ("index", list(&entries[..3], 0)),
+            ("index_cut", list(&entries[3..], 12)),
             ("not_found", not_found("example.com", &near)),
             ("not_found_bare", not_found("example.com", &[])),
         ]
@@ -399,12 +373,11 @@ mod tests {
     #[test]
     fn the_page_of_a_subpath_names_the_module_root() {
         let root = "<dt>Module root</dt>\n<dd><code>example.com/a</code></dd>\n</dl>";
-        let form = PageForm::new(&page(false));
-        assert!(text(&form.fill("", "/b").body).contains(root));
-        assert!(!text(&form.fill("", "").body).contains("Module root"));
-        let pattern = PageForm::new(&page(true));
-        assert!(text(&pattern.fill("a", "/b").body).contains(root));
-        assert!(!text(&pattern.fill("a", "").body).contains("Module root"));
+        for (pattern, element) in [(false, ""), (true, "a")] {
+            let of = |subpath| filled(&page(pattern), element, subpath).body;
+            assert!(text(&of("/b")).contains(root));
+            assert!(!text(&of("")).contains("Module root"));
+        }
     }
 
     fn head(page: &Page) -> Vec<String> {
@@ -422,7 +395,7 @@ mod tests {
         values.source =
             Some("https://h.example/a https://h.example/a{/dir} https://h.example/a{/dir}/{file}");
         assert_eq!(
-            head(&PageForm::new(&values).fill("", "/mp")),
+            head(&filled(&values, "", "/mp")),
             [
                 r#"<meta charset="utf-8">"#,
                 r#"<meta name="go-import" content="example.com/a git https://h.example/a">"#,
@@ -434,7 +407,7 @@ mod tests {
 
     #[test]
     fn a_pattern_is_filled_in_every_place() {
-        let filled = PageForm::new(&page(true)).fill("tool", "");
+        let filled = filled(&page(true), "tool", "");
         assert_eq!(
             head(&filled)[1],
             r#"<meta name="go-import" content="example.com/tool git https://h.example/tool-go.git">"#
@@ -448,18 +421,20 @@ mod tests {
 
     #[test]
     fn values_are_escaped() {
-        let page = PageForm::new(&page(false)).fill("", "");
+        let page = filled(&page(false), "", "");
         let body = text(&page.body);
         assert!(body.contains("<p>&#60;b&#62;&#38;&#34;&#39;</p>"), "{body}");
     }
 
     #[test]
     fn entity_tags_tell_pages_apart() {
-        let form = PageForm::new(&page(false));
-        let root = form.fill("", "");
-        assert_eq!(root, PageForm::new(&page(false)).fill("", ""));
-        assert_ne!(root.etag, form.fill("", "/mp").etag);
-        assert_ne!(form.fill("a", "").etag, form.fill("", "/a").etag);
+        let root = filled(&page(false), "", "");
+        assert_eq!(root, filled(&page(false), "", ""));
+        assert_ne!(root.etag, filled(&page(false), "", "/mp").etag);
+        let pattern = |element, subpath| filled(&page(true), element, subpath).etag;
+        assert_ne!(pattern("a", "/b"), pattern("b", "/b"));
+        assert_ne!(pattern("a", "/b"), pattern("a", "/c"));
+        assert_ne!(pattern("a", ""), pattern("a", "/a"));
     }
 
     #[test]
@@ -467,12 +442,12 @@ mod tests {
         // The published test vectors of FNV-1a, 64 bits.
         assert_eq!(fnv1a(FNV_BASIS, b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(FNV_BASIS, b"foobar"), 0x8594_4171_f739_67e8);
-        let form = PageForm {
-            text: "a page".into(),
-            pieces: Box::default(),
-            etag_seed: fnv1a(FNV_BASIS, b"a page"),
-        };
-        assert_eq!(form.fill("", "").etag, "\"181bb9eea8a61fdf\"");
-        assert_eq!(form.fill("tool", "/mp").etag, "\"5864a6fc1fc263d7\"");
+        assert_eq!(
+            CompiledPage::new("a page").fill("", "").etag,
+            "\"181bb9eea8a61fdf\""
+        );
+        let below = CompiledPage::new("a \u{1}\0");
+        assert_eq!(below.fill("tool", "/mp").body, "a tool/mp");
+        assert_eq!(below.fill("tool", "/mp").etag, "\"7f685cf346392575\"");
     }
 }

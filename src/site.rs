@@ -3,20 +3,21 @@
 mod by_path;
 mod changes;
 mod list;
+mod pages;
 mod suggest;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
 use bytes::Bytes;
 
 use crate::config::{Config, Index, Module, ModuleDocs};
 use crate::module::{Host, Key, RequestPath, WebUrl, counted, is_path_element};
-use crate::page::{self, Near, PackagePage, Page, PageForm};
+use crate::page::{self, CompiledPage, Near, PackagePage, Page};
 use by_path::ByPath;
 use list::Folders;
+use pages::{PageKey, Pages};
 use suggest::Suggestions;
 
 pub use changes::Changes;
@@ -35,6 +36,7 @@ pub struct Site {
     /// The default host first.
     hosts: Vec<VirtualHost>,
     by_name: HashMap<String, usize>,
+    pages: Pages,
 }
 
 /// What a request is answered with.
@@ -100,6 +102,7 @@ impl Site {
             index: config.index,
             hosts: hosts.collect(),
             by_name,
+            pages: Pages::new(),
         }
     }
 
@@ -137,8 +140,7 @@ impl Site {
     /// The host that a Host header names; any other name gets the default host, so that
     /// nothing of the header ever reaches a page.
     ///
-    /// Answers need no `Vary: Host`: the host is part of the URI that caches file them under
-    /// (RFC 9111, section 2). X-Forwarded-Host is not, and is not looked at.
+    /// X-Forwarded-Host is not looked at: caches do not know that it matters.
     pub fn host(&self, header: Option<&str>) -> &VirtualHost {
         let nth = match header {
             Some(header) if self.hosts.len() > 1 => {
@@ -161,20 +163,26 @@ impl Site {
             return host.not_found(None, go_get);
         };
         if let Some(found) = host.look_up(&path) {
+            let number = host.number(found.nth);
+            let below = !found.subpath.is_empty();
+            let page = self.pages.get(PageKey::Module { number, below }, || {
+                host.module_page(found.module, below)
+            });
             let module = FoundModule {
                 host,
-                module: &found.served.module,
-                number: host.first_number + found.nth as usize,
+                module: found.module,
+                number,
             };
-            return Answer::Module(module, host.page(&found));
+            return Answer::Module(module, page.fill(found.element, found.subpath));
         }
         if !go_get {
             match &self.index {
                 Index::Redirect(url) if path.as_str().is_empty() => return Answer::Redirect(url),
                 Index::None => {}
                 _ => {
-                    if let Some(page) = host.list(path.as_str()) {
-                        return Answer::List(page);
+                    if let Some((key, below)) = host.folder(path.as_str()) {
+                        let page = self.pages.get(key, || host.list(path.as_str(), below));
+                        return Answer::List(page.fill("", ""));
                     }
                 }
             }
@@ -191,7 +199,7 @@ pub struct VirtualHost {
     /// How many modules the hosts before this one have.
     first_number: usize,
     /// In the order of their keys: each is followed by all that is below it.
-    modules: Vec<Served>,
+    modules: Vec<Module>,
     /// Indices of `modules`, by path; for a pattern, the path before `/*`.
     exact: ByPath<u32>,
     patterns: ByPath<u32>,
@@ -200,26 +208,15 @@ pub struct VirtualHost {
     max_depth: usize,
     /// Indices of the modules that may be listed.
     folders: Folders,
-    /// The list of the whole host, once somebody has asked for it: the one list that may
-    /// have many lines to make in a site of any shape.
-    list: OnceLock<Option<Page>>,
     /// The modules that may be suggested: the listed ones, less patterns.
     suggestions: Suggestions,
-}
-
-/// A module, and its page once somebody has asked for it.
-#[derive(Debug)]
-struct Served {
-    module: Module,
-    /// Boxed: most modules of a large site are not asked for until the next reload.
-    page: OnceLock<Box<(PageForm, Page)>>,
 }
 
 /// What a look-up found.
 #[derive(Debug)]
 pub struct Match<'s, 'p> {
     nth: u32,
-    served: &'s Served,
+    module: &'s Module,
     /// What the `*` of a pattern stands for; else empty.
     element: &'p str,
     /// What the request adds to the module's path: empty, or with a slash at its start.
@@ -229,7 +226,7 @@ pub struct Match<'s, 'p> {
 impl<'s, 'p> Match<'s, 'p> {
     /// The module, or the pattern, that answers.
     pub fn module(&self) -> &'s Module {
-        &self.served.module
+        self.module
     }
 
     /// What the `*` of a pattern stands for; empty for a module.
@@ -282,15 +279,8 @@ impl VirtualHost {
             patterns,
             max_depth,
             folders,
-            list: OnceLock::new(),
             suggestions,
-            modules: modules
-                .into_iter()
-                .map(|module| Served {
-                    module,
-                    page: OnceLock::new(),
-                })
-                .collect(),
+            modules,
         }
     }
 
@@ -301,7 +291,7 @@ impl VirtualHost {
 
     /// The modules, each followed by what is below it.
     pub fn modules(&self) -> impl ExactSizeIterator<Item = &Module> {
-        self.modules.iter().map(|served| &served.module)
+        self.modules.iter()
     }
 
     /// The module that answers for a path: the longest match wins, and at equal length an
@@ -317,7 +307,7 @@ impl VirtualHost {
             let prefix = &path[..end];
             let found = |nth: u32, element| Match {
                 nth,
-                served: &self.modules[nth as usize],
+                module: &self.modules[nth as usize],
                 element,
                 subpath: &path[end..],
             };
@@ -337,21 +327,8 @@ impl VirtualHost {
         }
     }
 
-    /// The page of what a look-up found.
-    fn page(&self, found: &Match<'_, '_>) -> Page {
-        let (form, root) = &**found.served.page.get_or_init(|| {
-            let form = self.page_form(&found.served.module);
-            let root = form.fill("", "");
-            Box::new((form, root))
-        });
-        if found.element.is_empty() && found.subpath.is_empty() {
-            root.clone()
-        } else {
-            form.fill(found.element, found.subpath)
-        }
-    }
-
-    fn page_form(&self, module: &Module) -> PageForm {
+    /// Renders the page of a module, or of the subpaths `below` it.
+    fn module_page(&self, module: &Module, below: bool) -> CompiledPage {
         let prefix = self.import_path(module);
         let docs = match (&module.docs, &self.docs) {
             (ModuleDocs::At(url), _) => Some(url.to_string()),
@@ -359,18 +336,20 @@ impl VirtualHost {
             _ => None,
         };
         let home = module.repo.web();
-        PageForm::new(&PackagePage {
+        let source = module.source();
+        let page = PackagePage {
             prefix: &prefix,
             vcs: module.vcs.as_str(),
             repo: module.repo.as_str(),
             subdir: module.subdir.as_deref(),
-            source: module.source().as_deref(),
+            source: source.as_deref(),
             docs: docs.as_deref(),
             docs_by_path: module.docs == ModuleDocs::OnSite,
             home: home.as_str(),
             description: module.description.as_deref(),
             pattern: module.key.pattern,
-        })
+        };
+        CompiledPage::of_module(&page, below)
     }
 
     /// A module's import path; a pattern's ends in `/*`.
@@ -380,7 +359,12 @@ impl VirtualHost {
     }
 
     fn key(&self, nth: u32) -> &Key {
-        &self.modules[nth as usize].module.key
+        &self.modules[nth as usize].key
+    }
+
+    /// The number among the site's modules of the one at an index.
+    fn number(&self, nth: u32) -> usize {
+        self.first_number + nth as usize
     }
 
     /// The answer that nothing is there. `path` is none where it cannot be an import path:
@@ -426,8 +410,8 @@ impl VirtualHost {
         let below = below.map(|b| if b == b'/' { 0 } else { b });
         let at = self
             .modules
-            .partition_point(|served| served.module.key.order().lt(below.clone()));
-        let next = self.modules.get(at).map(|served| served.module.key.order());
+            .partition_point(|module| module.key.order().lt(below.clone()));
+        let next = self.modules.get(at).map(|module| module.key.order());
         next.is_some_and(|next| next.take(path.len() + 1).eq(below))
     }
 }

@@ -1,4 +1,5 @@
-//! What a request costs in allocations: a look-up none, the page of a module's root none.
+//! What requests cost in allocations: a look-up none, the page of a module's root or a list
+//! none once it is rendered, and a crawl of all pages no more than the cache holds.
 
 #![allow(clippy::unwrap_used)]
 
@@ -74,4 +75,48 @@ fn the_page_of_a_subpath_costs_little() {
     assert!(of_answer(&site, "/x/m7/sub/package", true) <= 2);
     // The page is a little smaller than the room that was made for it, and moves.
     assert!(of_answer(&site, "/tools/hammer", true) <= 2);
+}
+
+#[test]
+fn a_list_is_rendered_once() {
+    let site = site();
+    for path in ["/", "/x", "/x/"] {
+        let list = || site.answer(None, path, false);
+        assert!(matches!(list(), Answer::List(_)), "{path}");
+        assert_eq!(measure(|| drop(black_box(list()))).count_total, 0, "{path}");
+    }
+}
+
+#[test]
+fn a_crawl_keeps_no_more_than_the_cache_holds() {
+    const MODULES: usize = 8_000;
+    const FOLDERS: usize = 1_000;
+    let mut text = "host: go.example\n".to_owned();
+    for nth in 0..MODULES {
+        let folder = nth % FOLDERS;
+        text.push_str(&format!(
+            "/x{folder}/m{nth}:\n  repo: https://github.com/o/m{nth}\n"
+        ));
+    }
+    let config = Config::parse("vanity.yaml", &text, None).unwrap();
+    let site = Site::new(config.host.clone().unwrap(), config);
+    let crawl = |subpath: &str| {
+        for nth in 0..MODULES {
+            let path = format!("/x{}/m{nth}{subpath}", nth % FOLDERS);
+            assert!(matches!(site.answer(None, &path, true), Answer::Module(..)));
+        }
+        for folder in 0..FOLDERS {
+            let list = site.answer(None, &format!("/x{folder}"), false);
+            assert!(matches!(list, Answer::List(_)));
+        }
+    };
+    let kept = measure(|| {
+        crawl("");
+        crawl("/sub");
+    });
+    assert!(kept.bytes_total > 64 << 20, "{kept:?}");
+    assert!(
+        (1 << 20..=20 << 20).contains(&kept.bytes_current),
+        "{kept:?}"
+    );
 }

@@ -1,9 +1,9 @@
 //! Lists: what is below a folder, for a person.
 
 use super::by_path::ByPath;
-use super::{VirtualHost, depth, first_elements, key_depth};
+use super::{PageKey, VirtualHost, depth, first_elements, key_depth};
 use crate::module::Key;
-use crate::page::{self, Entry, Page};
+use crate::page::{CompiledPage, Entry};
 
 /// Up to so many modules a list shows each; above, one level with counts.
 const FLAT_LIST: usize = 200;
@@ -11,26 +11,23 @@ const FLAT_LIST: usize = 200;
 pub(super) const LONGEST_LIST: usize = 1000;
 
 impl VirtualHost {
-    /// The list of the modules below `folder`; none where nothing is below it to be listed.
-    pub(super) fn list(&self, folder: &str) -> Option<Page> {
-        if folder.is_empty() {
-            return self.list.get_or_init(|| self.make_list(folder)).clone();
-        }
-        self.make_list(folder)
+    /// The key of a folder's list, and the modules that it lists; none where it lists none.
+    pub(super) fn folder(&self, folder: &str) -> Option<(PageKey, &[u32])> {
+        let below = self.listed_below(folder);
+        let first = self.number(*below.first()?);
+        let length = folder.len() as u32;
+        Some((PageKey::List { first, length }, below))
     }
 
-    fn make_list(&self, folder: &str) -> Option<Page> {
-        let below = self.listed_below(folder);
-        if below.is_empty() {
-            return None;
-        }
+    /// Renders the list of a folder.
+    pub(super) fn list(&self, folder: &str, below: &[u32]) -> CompiledPage {
         let (entries, left_out) = if below.len() <= FLAT_LIST {
             (below.iter().map(|&nth| self.entry(nth)).collect(), 0)
         } else {
             self.one_level(folder, below)
         };
         let prefix = format!("{}{folder}", self.name);
-        Some(page::index(&prefix, &entries, left_out))
+        CompiledPage::of_list(&prefix, &entries, left_out)
     }
 
     /// The lines of one level: each module directly below `folder`, and one line for all that
@@ -65,7 +62,7 @@ impl VirtualHost {
     }
 
     fn entry(&self, nth: u32) -> Entry {
-        let module = &self.modules[nth as usize].module;
+        let module = &self.modules[nth as usize];
         Entry {
             name: self.import_path(module),
             href: (!module.key.pattern).then(|| match module.key.path.as_str() {

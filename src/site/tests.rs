@@ -116,7 +116,7 @@ proptest! {
             if let Some(href) = &entry.href {
                 let folder = href.strip_suffix('/').unwrap_or(href);
                 let is_module = host.exact.find(folder, |&nth| host.key(nth).path.as_str()).is_some();
-                prop_assert!(is_module || host.list(folder).is_some(), "{href} leads nowhere");
+                prop_assert!(is_module || host.folder(folder).is_some(), "{href} leads nowhere");
             }
         }
         prop_assert_eq!(count, below.len());
