@@ -17,7 +17,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HOST, HeaderName, IF_NONE_MATCH, LOCATION, REFERER, REFERRER_POLICY, USER_AGENT,
+    HOST, HeaderName, IF_NONE_MATCH, LOCATION, REFERER, REFERRER_POLICY, USER_AGENT, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
@@ -88,16 +88,22 @@ struct CommonHeaders {
 }
 
 impl CommonHeaders {
-    fn new(cache_control: HeaderValue) -> Self {
+    /// The host is part of the URI that caches file an answer under (RFC 9111, section 2), but
+    /// nginx leaves it out of its default key: where there are `several_hosts` it must hear
+    /// that the answer depends on it.
+    fn new(cache_control: HeaderValue, several_hosts: bool) -> Self {
+        let vary = several_hosts.then_some((VARY, HeaderValue::from_static("Host")));
         let common = |content_type, cache_control| {
-            HeaderMap::from_iter([
+            let mut headers = HeaderMap::from_iter([
                 (CONTENT_LENGTH, HeaderValue::from_static("0")),
                 (CONTENT_TYPE, content_type),
                 (CACHE_CONTROL, cache_control),
                 (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
                 (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
                 (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-            ])
+            ]);
+            headers.extend(vary.clone());
+            headers
         };
         let mut page = HeaderMap::from_iter([(ETAG, HeaderValue::from_static(""))]);
         page.extend(common(HTML, cache_control.clone()));
@@ -297,11 +303,9 @@ fn found(common: &HeaderMap, page: Page, asked: &HeaderMap) -> Response<Body> {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         let headers = response.headers_mut();
         headers.insert(ETAG, tag);
-        headers.extend(
-            common
-                .get(CACHE_CONTROL)
-                .map(|value| (CACHE_CONTROL, value.clone())),
-        );
+        for name in [CACHE_CONTROL, VARY] {
+            headers.extend(common.get(&name).map(|value| (name, value.clone())));
+        }
         return response;
     }
     let mut response = response(StatusCode::OK, common, page.body);
@@ -564,6 +568,35 @@ mod tests {
         }
         for host in ["c.example", "", "[::1]:80"] {
             assert_eq!(tag_of(host), tag_of("a.example"), "{host}");
+        }
+    }
+
+    #[test]
+    fn answers_vary_by_host_where_there_are_several() {
+        const ONE: &str =
+            "host: a.example\nindex: https://h.example/\n/m:\n  repo: https://h.example/a\n";
+        let vary = |serving: &Serving, target: &str, tag: &str| {
+            let request = axum::http::Request::get(target)
+                .header(HOST, "a.example")
+                .header(IF_NONE_MATCH, tag)
+                .body(())
+                .unwrap();
+            let response = respond(serving, &request).response;
+            let vary = response.headers().get(VARY).map(HeaderValue::as_bytes);
+            (response.status().as_u16(), vary.map(<[u8]>::to_owned))
+        };
+        let one = serving(ONE);
+        let several = serving(&format!("{ONE}b.example/m:\n  repo: https://h.example/b\n"));
+        for (target, tag, status) in [
+            ("/m", "", 200),
+            ("/m", "*", 304),
+            ("/", "", 302),
+            ("/none", "", 404),
+            ("/none?go-get=1", "", 404),
+        ] {
+            assert_eq!(vary(&one, target, tag), (status, None), "{target}");
+            let by_host = Some(b"Host".to_vec());
+            assert_eq!(vary(&several, target, tag), (status, by_host), "{target}");
         }
     }
 
