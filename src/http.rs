@@ -63,7 +63,7 @@ impl Serving {
         let cache_control =
             HeaderValue::try_from(max_age).unwrap_or(HeaderValue::from_static("no-cache"));
         Self {
-            headers: CommonHeaders::new(cache_control),
+            headers: CommonHeaders::new(cache_control, site.hosts().len() > 1),
             go_gets: (0..site.module_count()).map(|_| OnceLock::new()).collect(),
             site,
         }
@@ -164,7 +164,10 @@ impl App {
     /// Serves `site` from now on, and returns what was served until now. A request that has
     /// begun is answered from the site that it began with.
     pub fn replace_site(&self, site: Site) -> Arc<Serving> {
-        self.serving.swap(Arc::new(Serving::new(site)))
+        let old = self.serving.swap(Arc::new(Serving::new(site)));
+        let site = &self.serving.load().site;
+        self.metrics.go_gets.retain(|module| site.lists(module));
+        old
     }
 
     /// What is counted.
@@ -206,7 +209,7 @@ fn answer(app: &App, request: &Request) -> Response<Body> {
     } = respond(&serving, request);
     if let (Kind::GoGetHit, Some(module)) = (kind, &module) {
         serving.go_gets[module.number]
-            .get_or_init(|| app.metrics.go_gets.counter(module.import_path()))
+            .get_or_init(|| app.metrics.go_gets.counter(module.listed_name()))
             .inc();
     }
     let took = start.elapsed();

@@ -2,7 +2,9 @@
 
 mod process;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
@@ -18,6 +20,8 @@ use prometheus_client::registry::{Registry, Unit};
 /// every scrape, for ever.
 const MOST_MODULES: usize = 1000;
 const OTHER_MODULES: &str = "(other)";
+/// `/metrics` may be read by more people than know of a hidden module.
+const HIDDEN_MODULES: &str = "(hidden)";
 
 /// Upper bounds of the request duration's buckets, in seconds: an answer takes microseconds;
 /// one that takes a millisecond is worth an alert.
@@ -307,26 +311,33 @@ impl Metrics {
 #[derive(Debug, Default)]
 pub struct GoGets {
     by_module: Family<ModuleLabels, Counter>,
-    modules: AtomicUsize,
+    /// The modules that have a counter of their own.
+    modules: Mutex<HashSet<String>>,
 }
 
 impl GoGets {
-    /// The counter of a module: asked for once, and kept by the caller.
-    pub fn counter(&self, import_path: String) -> Counter {
-        let labels = ModuleLabels {
-            module: import_path,
-        };
-        if let Some(counter) = self.by_module.get(&labels) {
-            return counter.clone();
-        }
-        let labels = if self.modules.fetch_add(1, Ordering::Relaxed) < MOST_MODULES {
-            labels
-        } else {
-            ModuleLabels {
-                module: OTHER_MODULES.to_owned(),
+    /// The counter of a module, or of all whose name is not to be told: asked for once, and kept
+    /// by the caller.
+    pub fn counter(&self, import_path: Option<String>) -> Counter {
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        let module = match import_path {
+            None => HIDDEN_MODULES.to_owned(),
+            Some(module) if modules.contains(&module) => module,
+            Some(module) if modules.len() < MOST_MODULES => {
+                modules.insert(module.clone());
+                module
             }
+            Some(_) => OTHER_MODULES.to_owned(),
         };
-        self.by_module.get_or_create(&labels).clone()
+        self.by_module.get_or_create_owned(&ModuleLabels { module })
+    }
+
+    /// Drops the counters of modules other than those to keep, so that others can have them.
+    pub fn retain(&self, keep: impl Fn(&str) -> bool) {
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        for module in modules.extract_if(|module| !keep(module)) {
+            self.by_module.remove(&ModuleLabels { module });
+        }
     }
 }
 

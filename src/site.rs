@@ -73,6 +73,11 @@ impl FoundModule<'_> {
     pub fn import_path(&self) -> String {
         self.host.import_path(self.module)
     }
+
+    /// The same, unless the module is hidden.
+    pub fn listed_name(&self) -> Option<String> {
+        (!self.module.hidden).then(|| self.import_path())
+    }
 }
 
 impl Site {
@@ -119,6 +124,22 @@ impl Site {
     /// How many modules (and patterns) there are on all hosts.
     pub fn module_count(&self) -> usize {
         self.hosts.iter().map(|host| host.modules.len()).sum()
+    }
+
+    /// Whether a module with this import path is there and not hidden; a pattern's ends in `/*`.
+    pub fn lists(&self, import_path: &str) -> bool {
+        let (host, path) = import_path.split_at(import_path.find('/').unwrap_or(import_path.len()));
+        let Some(&host) = self.by_name.get(host) else {
+            return false;
+        };
+        let host = &self.hosts[host];
+        let (table, path) = match path.strip_suffix("/*") {
+            Some(parent) => (&host.patterns, parent),
+            None => (&host.exact, path),
+        };
+        table
+            .find(path, |&nth| host.key(nth).path.as_str())
+            .is_some_and(|&nth| !host.modules[nth as usize].hidden)
     }
 
     /// Returns how many modules are on which hosts, in words.

@@ -473,17 +473,68 @@ fn a_thousand_modules_are_counted_apart_and_the_rest_together() {
     writer.join().unwrap();
 
     let samples = samples(&admin);
-    let modules: Vec<_> = samples
-        .iter()
-        .filter(|(name, _)| name.starts_with("go_gets_total"))
-        .collect();
+    let modules = by_module(&admin);
     assert_eq!(modules.len(), 1001);
     assert_eq!(samples[r#"go_gets_total{module="(other)"}"#], 100.0);
-    assert_eq!(
-        modules.iter().map(|(_, count)| **count).sum::<f64>(),
-        1100.0
-    );
+    assert_eq!(modules.iter().map(|(_, count)| *count).sum::<f64>(), 1100.0);
     assert_eq!(samples["modules"], 1100.0);
+}
+
+/// The series that count requests by module.
+fn by_module(admin: &str) -> Vec<(String, f64)> {
+    let is_by_module = |(name, _): &(String, f64)| name.starts_with("go_gets_total");
+    samples(admin).into_iter().filter(is_by_module).collect()
+}
+
+#[test]
+fn a_module_that_is_gone_or_hidden_is_counted_no_more() {
+    const ALL: &str = "/a:\n  repo: https://git.example/a\n\
+        /b/*:\n  repo: https://git.example/b/*\n\
+        /c:\n  repo: https://git.example/c\n";
+    let (mut server, admin) = start(ALL);
+    for path in ["/a", "/b/x", "/c", "/c"] {
+        server.get(&format!("{path}?go-get=1"));
+    }
+    let series = |module: &str, count| (format!("go_gets_total{{module=\"{module}\"}}"), count);
+    let expected = [
+        series("tonybai.com/a", 1.0),
+        series("tonybai.com/b/*", 1.0),
+        series("tonybai.com/c", 2.0),
+    ];
+    assert_eq!(by_module(&admin), expected);
+
+    let less = ALL.replace("/a:", "/new:") + "  hidden: true\n";
+    std::fs::write(server.config(), less).unwrap();
+    server.signal("HUP");
+    server.wait_for_line("reloaded");
+    assert_eq!(by_module(&admin), [series("tonybai.com/b/*", 1.0)]);
+    server.get("/c?go-get=1");
+    server.get("/b/y?go-get=1");
+    let expected = [series("(hidden)", 1.0), series("tonybai.com/b/*", 2.0)];
+    assert_eq!(by_module(&admin), expected);
+}
+
+#[test]
+fn a_reload_makes_room_for_the_counters_of_new_modules() {
+    let modules = |prefix: &str| {
+        let lines = (0..1001).map(|n| format!("/{prefix}{n}:\n  repo: https://git.example/m\n"));
+        lines.collect::<String>()
+    };
+    let (mut server, admin) = start(&modules("old"));
+    let ask_for_all = |server: &Server, prefix: &str| {
+        for n in 0..1001 {
+            server.get(&format!("/{prefix}{n}?go-get=1"));
+        }
+    };
+    ask_for_all(&server, "old");
+    std::fs::write(server.config(), modules("new")).unwrap();
+    server.signal("HUP");
+    server.wait_for_line("reloaded");
+    ask_for_all(&server, "new");
+    let series = by_module(&admin);
+    let is_new = |(name, _): &&(String, f64)| name.contains("/new");
+    assert_eq!(series.iter().filter(is_new).count(), 1000);
+    assert_eq!(series.len(), 1001);
 }
 
 #[test]
