@@ -220,6 +220,15 @@ fn notes_what_does_not_work_for_everybody() {
         ),
         ("/x: {repo: https://h.example/r, forge: gitea}", None),
         (
+            "/x: {repo: 'https://gіthub.com/h/r'}",
+            Some("`gіthub.com` (for DNS xn--gthub-n2e.com) mixes Latin and Cyrillic letters"),
+        ),
+        (
+            "xn--pple-43d.com/x: {repo: https://h.example/r}",
+            Some("mixes Cyrillic and Latin letters"),
+        ),
+        ("xn--e1afmkfd.com/x: {repo: https://h.example/r}", None),
+        (
             "/x: {repo: https://h.example/r, forge: gitea, branch: release-1.x}",
             Some("pkg.go.dev"),
         ),

@@ -310,7 +310,7 @@ fn bad_files() -> Vec<(String, String)> {
 
 /// What no schema can tell: tags and comments, of which it sees nothing; one path in two
 /// spellings; the default host; capitals in a host; and how a number is spelt.
-const BEYOND_A_SCHEMA: [&str; 20] = [
+const BEYOND_A_SCHEMA: [&str; 21] = [
     "an unquoted exclamation mark",
     "a tag on a value",
     "a tag on a module",
@@ -329,6 +329,7 @@ const BEYOND_A_SCHEMA: [&str; 20] = [
     "its own address by http",
     "a description that a comment empties",
     "https://GoProxy.io/example/a",
+    "description: \"a\\U000E0041b\"",
     "cache_max_age: 1e3",
     "cache_max_age: 0x10",
 ];

@@ -1,5 +1,6 @@
 //! `govanityurls check`: validates configurations.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::{Failure, print};
 use crate::cli::{Check, CheckFormat, Common};
 use crate::config::{self, Config, ConfigError, Module};
-use crate::module::{Forge, Vcs, counted, escaped};
+use crate::module::{Forge, Host, Vcs, counted, escaped, mixed_scripts, quoted, to_ascii};
 use crate::site::Site;
 use crate::terminal::print_coloured;
 
@@ -122,6 +123,26 @@ fn accepted(path: &Path, config: Config) -> String {
             .count();
         if count > 0 {
             let _ = writeln!(notes, "{file}: note: {} with {note}", counted(count));
+        }
+    }
+    let own = config
+        .modules
+        .iter()
+        .filter_map(|module| module.key.host.as_ref());
+    let own = config.host.iter().chain(own).map(Host::as_str);
+    let hosts = config
+        .modules
+        .iter()
+        .map(|module| module.repo.host())
+        .chain(own);
+    for host in hosts.collect::<BTreeSet<_>>() {
+        if let Some((one, other)) = mixed_scripts(host) {
+            let (shown, ascii) = (quoted(host), to_ascii(host));
+            let _ = writeln!(
+                notes,
+                "{file}: note: {shown} (for DNS {ascii}) mixes {one} and {other} letters, which \
+                 look alike: make sure that it is the host you mean"
+            );
         }
     }
     let modules = match config.host.clone() {

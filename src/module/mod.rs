@@ -17,6 +17,7 @@ pub use problem::{
     quoted_char,
 };
 pub(crate) use problem::{credentials, is_invisible};
+pub(crate) use punycode::{mixed_scripts, to_ascii};
 pub use repo::{RepoUrl, WebUrl};
 pub use source::{Forge, go_source};
 pub use vcs::Vcs;

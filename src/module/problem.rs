@@ -226,7 +226,7 @@ pub fn quoted_char(c: char) -> String {
     match c {
         '!'..='~' => shown,
         ' ' => "a space".to_owned(),
-        _ if c.is_alphanumeric() => shown,
+        _ if c.is_alphanumeric() && !is_invisible(c) => shown,
         _ => format!(
             "U+{:04X}{}",
             u32::from(c),
@@ -245,7 +245,7 @@ fn name_of(c: char) -> Option<&'static str> {
         '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => "a space of Unicode",
         '\u{feff}' => "a byte order mark",
         '\u{200b}'..='\u{200d}' | '\u{2060}' => "a zero-width character",
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             "a control of text direction"
         }
         '\u{2028}' | '\u{2029}' => "a line break of Unicode",
@@ -254,6 +254,9 @@ fn name_of(c: char) -> Option<&'static str> {
         '\u{ff0f}' => "a full-width slash",
         '\u{ff01}'..='\u{ff5e}' => "a full-width character",
         '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' | '\u{201e}' => "a typographic quote",
+        '\u{e0000}'..='\u{e007f}' => "a tag character",
+        '\u{fff9}'..='\u{ffff}' => return None,
+        _ if is_invisible(c) => "an invisible character",
         _ => return None,
     })
 }
@@ -271,13 +274,16 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// Whether a character has no width of its own and can reorder or hide its neighbours
-/// (bidirectional controls, zero-width characters, line and paragraph separators, tags), or is
-/// not a character at all, which no XML or HTML may have.
+/// Whether a character has no width of its own and can reorder, hide or imitate its neighbours
+/// (what Unicode calls default-ignorable, less variation selectors; line and paragraph
+/// separators), or is not a character at all, which no XML or HTML may have.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}'
+        | '\u{e01f0}'..='\u{e0fff}')
 }
 
 /// Returns `text` without the credentials in its URLs.
@@ -356,6 +362,9 @@ mod tests {
     fn quoted_values_cannot_drive_a_terminal() {
         assert_eq!(quoted("a\x1b[31m\n"), "`a\\u{1b}[31m\\n`");
         assert_eq!(quoted("a\u{202e}b"), "`a\\u{202e}b`");
+        assert_eq!(quoted("a\u{61c}\u{3164}b"), "`a\\u{61c}\\u{3164}b`");
+        assert_eq!(quoted_char('\u{3164}'), "U+3164 (an invisible character)");
+        assert_eq!(quoted_char('\u{e0041}'), "U+E0041 (a tag character)");
         assert_eq!(quoted(&"é".repeat(200)).chars().count(), 83);
         assert_eq!(quoted("`a`"), "\"`a`\"");
     }

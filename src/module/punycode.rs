@@ -1,9 +1,9 @@
-//! The ASCII form of internationalised host names, for a hint.
+//! Internationalised host names: their ASCII form, for a hint, and what letters they have.
 
 /// Returns a host name as DNS has it: `bücher.example` as `xn--bcher-kva.example`.
 ///
 /// Lower case is all the preparation; RFC 5891 asks for more, which a hint can leave out.
-pub(super) fn to_ascii(host: &str) -> String {
+pub(crate) fn to_ascii(host: &str) -> String {
     let host = host.to_lowercase();
     let labels = host.split('.').map(|label| match label.is_ascii() {
         true => label.to_owned(),
@@ -48,6 +48,64 @@ fn encode(label: &str) -> String {
     output
 }
 
+/// Returns two scripts whose letters one label of a host mixes: one can be taken for the other,
+/// as in `gіthub.com` with a Cyrillic `і`.
+pub(crate) fn mixed_scripts(host: &str) -> Option<(&'static str, &'static str)> {
+    host.split('.').find_map(|label| {
+        let decoded = label.strip_prefix("xn--").and_then(decode);
+        let mut scripts = decoded
+            .as_deref()
+            .unwrap_or(label)
+            .chars()
+            .filter_map(script);
+        let first = scripts.next()?;
+        Some((first, scripts.find(|&script| script != first)?))
+    })
+}
+
+/// Names the script of a letter, for those with letters that look like Latin ones.
+fn script(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => "Latin",
+        '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => "Greek",
+        '\u{400}'..='\u{52f}' | '\u{1c80}'..='\u{1c8f}' | '\u{a640}'..='\u{a69f}' => "Cyrillic",
+        '\u{530}'..='\u{58f}' => "Armenian",
+        '\u{13a0}'..='\u{13ff}' | '\u{ab70}'..='\u{abbf}' => "Cherokee",
+        _ => return None,
+    })
+}
+
+/// Decodes what follows `xn--`, by RFC 3492, section 6.2.
+fn decode(label: &str) -> Option<String> {
+    let (basic, digits) = label.rsplit_once('-').unwrap_or(("", label));
+    let mut output: Vec<char> = basic.chars().collect();
+    let (mut n, mut i, mut bias) = (128_u64, 0_u64, 72);
+    let mut digits = digits.chars().peekable();
+    while digits.peek().is_some() {
+        let (old, mut weight) = (i, 1_u64);
+        for k in (36_u64..).step_by(36) {
+            let value = match digits.next()? {
+                c @ '0'..='9' => u64::from(c) - u64::from('0') + 26,
+                c => u64::from(c.to_digit(36)?) - 10,
+            };
+            i = i.checked_add(value.checked_mul(weight)?)?;
+            let t = k.saturating_sub(bias).clamp(1, 26);
+            if value < t {
+                break;
+            }
+            weight = weight.checked_mul(36 - t)?;
+        }
+        let points = output.len() as u64 + 1;
+        bias = adapt(i - old, points, old == 0);
+        n += i / points;
+        i %= points;
+        let c = u32::try_from(n).ok().and_then(char::from_u32)?;
+        output.insert(i as usize, c);
+        i += 1;
+    }
+    Some(output.into_iter().collect())
+}
+
 fn digit(value: u64) -> char {
     char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[value as usize % 36])
 }
@@ -78,6 +136,31 @@ mod tests {
             ("🦀.example", "xn--zs9h.example"),
         ] {
             assert_eq!(to_ascii(host), ascii);
+            let decoded = ascii
+                .split('.')
+                .map(|label| match label.strip_prefix("xn--") {
+                    Some(label) => decode(label).unwrap(),
+                    None => label.to_owned(),
+                });
+            let decoded: Vec<_> = decoded.collect();
+            assert_eq!(decoded.join("."), host.to_lowercase());
+        }
+    }
+
+    #[test]
+    fn a_label_that_mixes_scripts_is_found() {
+        for (host, mixed) in [
+            ("gіthub.com", Some(("Latin", "Cyrillic"))),
+            ("git.xn--pple-43d.com", Some(("Cyrillic", "Latin"))),
+            ("xn--gogle-sce.com", Some(("Latin", "Greek"))),
+            ("пример.com", None),
+            ("xn--bcher-kva.example", None),
+            ("日本go.example", None),
+            ("xn--", None),
+            ("xn--99999999999999999999", None),
+            ("xn--\u{e9}-", None),
+        ] {
+            assert_eq!(mixed_scripts(host), mixed, "{host}");
         }
     }
 }
