@@ -1,7 +1,7 @@
 //! Log lines, on standard error, written by a thread of their own: a journal that stalls, or a
 //! pipe that nobody empties, must not hold up requests.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::LogFormat;
 use crate::http::{ACCESS_LINE, ACCESS_LOG};
-use crate::module::{nearest, quoted};
+use crate::module::{is_invisible, nearest, quoted};
 use crate::terminal::{ErrorStream, with_priority};
 
 /// How many lines may wait to be written; more are lost, and counted.
@@ -231,6 +231,9 @@ impl Write for EventWriter<'_> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let line = match self.priority {
             Some(level) => with_priority(level, &String::from_utf8_lossy(text)).into_bytes(),
+            None if self.lines.style == Style::Json => {
+                escape_json(&String::from_utf8_lossy(text)).into_bytes()
+            }
             None => text.to_vec(),
         };
         if self.lines.sender.try_send(Waiting::Line(line)).is_err() {
@@ -242,6 +245,21 @@ impl Write for EventWriter<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Escapes what JSON allows in its strings and no terminal should get.
+fn escape_json(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for c in line.chars() {
+        if c != '\n' && c.is_control() || is_invisible(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Writes lines for as long as there is someone to send them, several at a time where several
