@@ -234,7 +234,7 @@ fn what_no_export_has_made_is_not_touched() {
     symlink("site", place.path("link")).unwrap();
     symlink("none", place.path("dangling")).unwrap();
     for (out, why) in [
-        ("file", "it is no directory"),
+        ("file", "it is not a directory"),
         ("mine", "no export has made folder in it"),
         ("link", "symbolic link"),
         ("link/", "symbolic link"),
@@ -284,21 +284,125 @@ fn a_failure_changes_nothing() {
 }
 
 #[test]
-fn ctrl_c_changes_nothing() {
-    let place = Place::new(SEED);
-    place.export("site");
-    let before = files(&place.path("site"));
-    let many: String = (0..30_000)
+fn paths_that_differ_in_case_only_are_noted() {
+    let of = |path: &str| format!("{path}:\n  repo: https://h.example/a\n");
+    let place = Place::new(&["/gokit", "/GoKit", "/X/a", "/x/b"].map(of).concat());
+    let said = place.export("site");
+    for files in [
+        "GoKit/index.html and gokit/index.html",
+        "X/index.html and x/index.html",
+    ] {
+        assert!(
+            said.contains(&format!("note: {files} differ in case only")),
+            "{said}"
+        );
+    }
+    assert!(!said.contains("a/index.html"), "{said}");
+    place.config(&["/a/Index.HTML/b", "/404.HTML"].map(of).concat());
+    let said = place.export("site");
+    assert_eq!(said.matches("left out").count(), 2, "{said}");
+}
+
+/// A run that is interrupted while it writes `site`; what it says.
+fn interrupted(place: &Place, signal: &str, meanwhile: impl FnOnce()) -> (Option<i32>, String) {
+    let many: String = (0..5_000)
         .map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"))
         .collect();
     place.config(&many);
     let mut command = place.command("site");
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    wait_until("it writes", || (place.names().len() > 2).then_some(()));
-    lab::run(Command::new("kill").args(["-s", "INT", &child.id().to_string()]));
+    let first = place.path(".site.export/new/index.html");
+    wait_until("it writes", || first.exists().then_some(()));
+    place.config(SEED);
+    meanwhile();
+    lab::run(Command::new("kill").args(["-s", signal, &child.id().to_string()]));
     let status = wait_until("it ends", || child.try_wait().unwrap());
-    assert_eq!(status.code(), Some(1));
     let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    (status.code(), said)
+}
+
+#[test]
+fn only_one_export_writes_a_directory() {
+    let place = Place::new(SEED);
+    let (status, said) = interrupted(&place, "INT", || {
+        let output = place.command("site").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(output.stderr);
+        assert!(
+            said.contains("-out `site`: another export is writing it"),
+            "{said}"
+        );
+        place.export("other");
+    });
+    assert!(said.contains("nothing has changed"), "{said}");
+    assert_eq!(status, Some(1));
+    place.export("site");
+    assert_eq!(place.names(), ["other", "site", "vanity.yaml"]);
+}
+
+#[test]
+fn the_next_export_clears_up_after_one_that_was_killed() {
+    let place = Place::new(SEED);
+    interrupted(&place, "KILL", || ());
+    assert_eq!(place.names(), [".site.export", "vanity.yaml"]);
+    place.export("site");
+    assert_eq!(place.names(), ["site", "vanity.yaml"]);
+
+    // Killed between the two renames, and while it removed the old files.
+    let before = files(&place.path("site"));
+    let work = place.path(".site.export");
+    fs::create_dir(&work).unwrap();
+    fs::rename(place.path("site"), work.join("old")).unwrap();
+    place.config("/a:\n");
+    assert_eq!(
+        place.command("site").output().unwrap().status.code(),
+        Some(1)
+    );
+    place.config(SEED);
+    fs::write(work.join("old/CNAME"), "mine").unwrap();
+    let output = place.command("site").output().unwrap();
+    let said = text(output.stderr);
+    assert!(said.contains("has made CNAME in it"), "{said}");
+    fs::remove_file(place.path("site/CNAME")).unwrap();
+    assert_eq!(files(&place.path("site")), before);
+
+    fs::create_dir(&work).unwrap();
+    fs::rename(place.path("site"), work.join("old")).unwrap();
+    fs::remove_file(work.join("old/gowechat/index.html")).unwrap();
+    fs::create_dir(place.path("site")).unwrap();
+    place.export("site");
+    assert_eq!(files(&place.path("site")), before);
+    assert_eq!(place.names(), ["site", "vanity.yaml"]);
+}
+
+#[test]
+fn what_is_added_meanwhile_stays() {
+    let place = Place::new(SEED);
+    place.export("site");
+    let modules = (0..1000).map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"));
+    place.config(&modules.collect::<String>());
+    let mut command = place.command("site");
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let first = place.path(".site.export/new/index.html");
+    wait_until("it writes", || first.exists().then_some(()));
+    fs::write(place.path("site/CNAME"), "mine").unwrap();
+    assert!(first.exists(), "it was too fast");
+    let output = child.wait_with_output().unwrap();
+    let said = text(output.stderr);
+    assert!(said.contains("no export has made CNAME in it"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(place.path("site/CNAME").exists());
+    assert!(place.path("site/gowechat/index.html").exists());
+    assert_eq!(place.names(), ["site", "vanity.yaml"]);
+}
+
+#[test]
+fn ctrl_c_changes_nothing() {
+    let place = Place::new(SEED);
+    place.export("site");
+    let before = files(&place.path("site"));
+    let (status, said) = interrupted(&place, "INT", || ());
+    assert_eq!(status, Some(1));
     assert!(said.contains("nothing has changed"), "{said}");
     assert_eq!(place.names(), ["site", "vanity.yaml"]);
     assert_eq!(files(&place.path("site")), before);

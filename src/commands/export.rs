@@ -2,11 +2,15 @@
 //!
 //! They are the server's own answers. A directory is only replaced where an export made it,
 //! and nobody has put anything into it since: what is not ours is never removed.
+//!
+//! An export writes into a directory beside the target, which it locks, and swaps the two at
+//! the end. A run that was killed leaves that directory to the next.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,8 +56,7 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
         told.store(true, Ordering::Relaxed);
     });
 
-    let target = Target::new(&flags.out)?;
-    let mut export = Staging::beside(&target)?;
+    let mut export = Staging::beside(&flags.out)?;
     // One a line.
     let mut notes = String::new();
     let hosts = || site.hosts().iter().filter(|host| host.modules().len() > 0);
@@ -69,7 +72,8 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
         }
     }
     let count = export.files.len();
-    export.replace(&target)?;
+    notes.push_str(&same_but_for_case(&export.files));
+    export.replace_target()?;
 
     let example = hosts().flat_map(VirtualHost::modules).find_map(|module| {
         let path = module.key.path.as_str();
@@ -138,75 +142,46 @@ fn files<'s>(
     pages.chain(not_found)
 }
 
-/// Whether a path would need a directory in the place of a file of ours.
+/// Whether a path would need a directory in the place of a file of ours. Many file systems, and
+/// hosts of files, ignore case.
 fn is_taken(path: &str) -> bool {
-    path.split('/').any(|element| element == INDEX) || path.split('/').nth(1) == Some(NOT_FOUND)
+    let mut elements = path.split('/');
+    elements
+        .clone()
+        .any(|element| element.eq_ignore_ascii_case(INDEX))
+        || elements
+            .nth(1)
+            .is_some_and(|first| first.eq_ignore_ascii_case(NOT_FOUND))
 }
 
-/// The directory to be written: one that an export made, an empty one, or none yet.
-struct Target {
-    parent: PathBuf,
-    name: String,
-    path: PathBuf,
-    permissions: Option<fs::Permissions>,
-}
-
-impl Target {
-    fn new(out: &Path) -> io::Result<Self> {
-        let refused = |why: &str| {
-            let out = quoted(&out.to_string_lossy());
-            io::Error::other(format!("-out {out}: {why}"))
-        };
-        // Not of a path that ends in `..`, nor of the root.
-        let Some(name) = out.file_name() else {
-            return Err(refused("name a directory, which is replaced as a whole"));
-        };
-        let name = name.to_string_lossy().into_owned();
-        let parent = match out.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        // Without a slash at the end, behind which a symbolic link is a directory.
-        let path = parent.join(out.file_name().unwrap_or_default());
-        let permissions = match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_symlink() => {
-                return Err(refused("it is a symbolic link; name the directory itself"));
-            }
-            Ok(found) if !found.is_dir() => return Err(refused("it is no directory")),
-            Ok(found) => Some(found.permissions()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                if !parent.is_dir() {
-                    return Err(refused("the directory above it is not there; make that"));
-                }
-                None
-            }
-            Err(error) => return Err(refused(&error.to_string())),
-        };
-        if permissions.is_some()
-            && let Some(foreign) = foreign_file(&path).map_err(named(&path))?
-        {
-            let foreign = escaped(&foreign.to_string_lossy());
-            return Err(refused(&format!(
-                "no export has made {foreign} in it, and none removes it; \
-                 move that, or name another directory"
-            )));
+/// Notes for files of which a file system that ignores case can only hold one.
+fn same_but_for_case(files: &[PathBuf]) -> String {
+    let mut notes = String::new();
+    let mut seen = HashMap::new();
+    for file in files {
+        if let Some(other) = seen.insert(file.as_os_str().to_ascii_lowercase(), file) {
+            let (other, file) = (other.display(), file.display());
+            let _ = writeln!(
+                notes,
+                "{other} and {file} differ in case only: where that is ignored, as on macOS and \
+                 Windows, one takes the other's place"
+            );
         }
-        Ok(Self {
-            parent,
-            name,
-            path,
-            permissions,
-        })
+    }
+    notes
+}
+
+/// The files of the export that made `dir`; none where no export did.
+fn files_of_export(dir: &Path) -> io::Result<HashSet<PathBuf>> {
+    match fs::read_to_string(dir.join(MARKER)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashSet::new()),
+        marker => Ok(marker?.lines().skip(1).map(PathBuf::from).collect()),
     }
 }
 
 /// A file in `dir` that no export put there.
 fn foreign_file(dir: &Path) -> io::Result<Option<PathBuf>> {
-    let marker = match fs::read_to_string(dir.join(MARKER)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        read => read?,
-    };
-    let ours: HashSet<&Path> = marker.lines().skip(1).map(Path::new).collect();
+    let ours = files_of_export(dir)?;
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
@@ -215,7 +190,7 @@ fn foreign_file(dir: &Path) -> io::Result<Option<PathBuf>> {
             let relative = path.strip_prefix(dir).unwrap_or(&path);
             if entry.file_type()?.is_dir() {
                 // Without a marker nothing is ours, not even an empty folder.
-                if marker.is_empty() {
+                if ours.is_empty() {
                     return Ok(Some(relative.to_owned()));
                 }
                 folders.push(path);
@@ -227,69 +202,202 @@ fn foreign_file(dir: &Path) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// The new directory while it is written. Dropped, it is gone.
+/// Removes an export. A file that is not of it makes that fail, and stays.
+fn remove_export(dir: &Path) -> io::Result<()> {
+    let mut ours = files_of_export(dir)?;
+    // Last, so that the rest of an interrupted removal is known to be ours.
+    ours.remove(Path::new(MARKER));
+    remove_files(dir, dir, &ours)?;
+    match fs::remove_file(dir.join(MARKER)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::remove_dir(dir)
+}
+
+fn remove_files(folder: &Path, dir: &Path, ours: &HashSet<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            remove_files(&path, dir, ours)?;
+            fs::remove_dir(path)?;
+        } else if path.strip_prefix(dir).is_ok_and(|file| ours.contains(file)) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A new export while it is written. Dropped, it is gone.
 struct Staging {
+    /// As the user names it.
+    out: PathBuf,
+    /// The directory to be written: one that an export made, an empty one, or none yet.
+    target: PathBuf,
+    /// Beside the target, and so on its file system: renames can swap them.
     dir: PathBuf,
+    /// Of `dir`, which only one process works in.
+    _lock: File,
     files: Vec<PathBuf>,
     /// The folder that was made last: most files have one of their own.
     folder: PathBuf,
 }
 
 impl Staging {
-    /// On the same file system, so that a rename can put it in place.
-    fn beside(target: &Target) -> io::Result<Self> {
-        let name = format!(".{}.new-{}", target.name, std::process::id());
-        let dir = target.parent.join(name);
-        fs::create_dir(&dir).map_err(named(&dir))?;
-        Ok(Self {
-            folder: dir.clone(),
+    /// Starts an export to `out`.
+    fn beside(out: &Path) -> io::Result<Self> {
+        // Not of a path that ends in `..`, nor of the root.
+        let Some(name) = out.file_name() else {
+            return Err(refused(
+                out,
+                "name a directory, which is replaced as a whole",
+            ));
+        };
+        let parent = match out.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        if !parent.is_dir() {
+            let why = "the directory above it is not there; make that";
+            return Err(refused(out, why));
+        }
+        let dir = parent.join(format!(".{}.export", name.to_string_lossy()));
+        let lock = lock(&dir)
+            .map_err(named(&dir))?
+            .ok_or_else(|| refused(out, "another export is writing it; wait for its end"))?;
+        let staging = Self {
+            out: out.to_owned(),
+            // Without a slash at the end, behind which a symbolic link is a directory.
+            target: parent.join(name),
+            folder: dir.join("new"),
             dir,
+            _lock: lock,
             files: Vec::new(),
-        })
+        };
+        staging.tidy_up()?;
+        fs::create_dir(staging.new_dir()).map_err(named(&staging.dir))?;
+        Ok(staging)
+    }
+
+    fn new_dir(&self) -> PathBuf {
+        self.dir.join("new")
+    }
+
+    fn old_dir(&self) -> PathBuf {
+        self.dir.join("old")
+    }
+
+    /// Clears away what a run that was killed has left, and checks the target.
+    fn tidy_up(&self) -> io::Result<()> {
+        let (target, old) = (&self.target, self.old_dir());
+        let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+        // It was killed between its two renames.
+        if is_there(&old) && !is_there(target) {
+            fs::rename(&old, target).map_err(named(target))?;
+        }
+        let refused = |why| Err(refused(&self.out, why));
+        match fs::symlink_metadata(target) {
+            Ok(found) if found.is_symlink() => {
+                return refused("it is a symbolic link; name the directory itself");
+            }
+            Ok(found) if !found.is_dir() => return refused("it is not a directory"),
+            Ok(_) => self.check_files(target)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return refused(&error.to_string()),
+        }
+        if is_there(&old) {
+            remove_export(&old).map_err(named(&old))?;
+        }
+        match fs::remove_dir_all(self.new_dir()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(named(&self.dir)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a directory with files that no export put there. `dir` is or was the target.
+    fn check_files(&self, dir: &Path) -> io::Result<()> {
+        match foreign_file(dir).map_err(named(dir))? {
+            None => Ok(()),
+            Some(foreign) => {
+                let foreign = escaped(&foreign.to_string_lossy());
+                let why = format!(
+                    "no export has made {foreign} in it, and none removes it; \
+                     move that, or name another directory"
+                );
+                Err(refused(&self.out, &why))
+            }
+        }
     }
 
     fn write(&mut self, path: PathBuf, body: &[u8]) -> io::Result<()> {
-        let file = self.dir.join(&path);
+        let file = self.new_dir().join(&path);
         if let Some(folder) = file.parent()
             && folder != self.folder
         {
             fs::create_dir_all(folder).map_err(named(folder))?;
             self.folder = folder.to_owned();
         }
-        fs::write(&file, body).map_err(named(&file))?;
+        File::create_new(&file)
+            .and_then(|mut file| file.write_all(body))
+            .map_err(named(&file))?;
         self.files.push(path);
         Ok(())
     }
 
-    /// Puts the directory in the place of the target. For a moment between two renames there
-    /// is none: no single one replaces a directory that has files in it.
-    fn replace(mut self, target: &Target) -> io::Result<()> {
+    /// Puts the new directory in the place of the target. For a moment between two renames
+    /// there is none: no single one replaces a directory that has files in it.
+    fn replace_target(mut self) -> io::Result<()> {
         let mut marker = format!("{ABOUT_MARKER}\n{MARKER}\n");
         for file in &self.files {
             let _ = writeln!(marker, "{}", file.display());
         }
         self.write(MARKER.into(), marker.as_bytes())?;
-        let to = &target.path;
-        let Some(permissions) = &target.permissions else {
-            return fs::rename(&self.dir, to).map_err(named(to));
+        let (target, new, old) = (&self.target, self.new_dir(), self.old_dir());
+        let Ok(found) = fs::symlink_metadata(target) else {
+            return fs::rename(&new, target).map_err(named(target));
         };
-        fs::set_permissions(&self.dir, permissions.clone()).map_err(named(&self.dir))?;
-        let old = format!(".{}.old-{}", target.name, std::process::id());
-        let old = target.parent.join(old);
-        fs::rename(to, &old).map_err(named(to))?;
-        if let Err(error) = fs::rename(&self.dir, to) {
-            fs::rename(&old, to).map_err(named(&old))?;
-            return Err(named(to)(error));
+        fs::set_permissions(&new, found.permissions()).map_err(named(&new))?;
+        fs::rename(target, &old).map_err(named(target))?;
+        // Here, nobody finds it to put more into it.
+        let swapped = self
+            .check_files(&old)
+            .and_then(|()| fs::rename(&new, target).map_err(named(target)));
+        if swapped.is_err() {
+            fs::rename(&old, target).map_err(named(&old))?;
+            return swapped;
         }
-        fs::remove_dir_all(&old).map_err(named(&old))
+        remove_export(&old).map_err(named(&old))
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // Nothing is there any more where the rename worked.
-        let _ = fs::remove_dir_all(&self.dir);
+        let _ = fs::remove_dir_all(self.new_dir());
+        let _ = fs::remove_dir(&self.dir);
     }
+}
+
+/// Makes a directory and locks it until the result is dropped; none where another has.
+fn lock(dir: &Path) -> io::Result<Option<File>> {
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let file = File::open(dir)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+        Ok(()) => {}
+    }
+    // The other may have removed it before it was locked here.
+    let inode = |found: io::Result<fs::Metadata>| found.map(|found| found.ino()).ok();
+    Ok((inode(fs::symlink_metadata(dir)) == inode(file.metadata())).then_some(file))
+}
+
+fn refused(out: &Path, why: &str) -> io::Error {
+    let out = quoted(&out.to_string_lossy());
+    io::Error::other(format!("-out {out}: {why}"))
 }
 
 /// An error that says which file it is about.
