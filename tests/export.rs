@@ -303,6 +303,27 @@ fn paths_that_differ_in_case_only_are_noted() {
     assert_eq!(said.matches("left out").count(), 2, "{said}");
 }
 
+#[test]
+fn the_longest_path_and_element_are_files() {
+    let path = format!("/{}/{}", "a".repeat(200), "b".repeat(53));
+    let place = Place::new(&format!("{path}:\n  repo: https://h.example/a\n"));
+    place.export("site");
+    assert!(
+        place
+            .path("site")
+            .join(&path[1..])
+            .join("index.html")
+            .is_file()
+    );
+    for (path, why) in [
+        (format!("{path}b"), "it is longer than 255 bytes"),
+        (format!("/{}", "a".repeat(201)), "is longer than 200 bytes"),
+    ] {
+        place.config(&format!("{path}:\n  repo: https://h.example/a\n"));
+        assert!(place.refused("site").contains(why), "{why}");
+    }
+}
+
 /// A run that is interrupted while it writes `site`; what it says.
 fn interrupted(place: &Place, signal: &str, meanwhile: impl FnOnce()) -> (Option<i32>, String) {
     let many: String = (0..5_000)
