@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use tracing_subscriber::filter::Targets;
 
 use crate::commands::Upstream;
@@ -85,6 +86,13 @@ pub enum Command {
     },
     /// Print a JSON Schema of vanity.yaml, for editors
     Schema,
+    /// Print the manual page, for man
+    Man,
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
     /// Print the version
     Version,
 }

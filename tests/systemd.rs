@@ -330,7 +330,7 @@ fn units(directory: &Path) -> [PathBuf; 2] {
         let path = directory.join(name);
         fs::write(
             &path,
-            unit(name).replace("/usr/local/bin/govanityurls", program),
+            unit(name).replace("=govanityurls ", &format!("={program} ")),
         )
         .unwrap();
         path

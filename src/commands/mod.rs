@@ -1,8 +1,10 @@
 //! What the program does: one file a command.
 
 mod check;
+mod completions;
 mod convert;
 mod export;
+mod man;
 mod nginx;
 mod schema;
 mod serve;
@@ -77,6 +79,8 @@ pub fn run(cli: &Cli, handlers: Option<io::Result<Handlers>>) -> Result<(), Fail
         Some(Command::Nginx(flags)) => nginx::run(&cli.common, flags),
         Some(Command::Convert { file }) => convert::run(file),
         Some(Command::Schema) => schema::run(),
+        Some(Command::Man) => man::run(),
+        Some(Command::Completions { shell }) => completions::run(*shell),
         Some(Command::Version) => print(concat!("govanityurls ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }

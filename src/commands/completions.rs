@@ -1,0 +1,16 @@
+//! `govanityurls completions SHELL`: prints what a shell needs to complete the command line.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::{Failure, print};
+use crate::cli::Cli;
+
+/// Prints the completions, which are made from the command line's own definition.
+pub fn run(shell: Shell) -> Result<(), Failure> {
+    let mut command = Cli::command();
+    let name = command.get_name().to_owned();
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
