@@ -1,0 +1,70 @@
+# What the scenarios share. They are sourced from /vm/in, as root, in a guest.
+set -euo pipefail
+set -E
+trap 'printf "FAILED in line %s: %s\n" "$LINENO" "$BASH_COMMAND"' ERR
+
+deb=$(echo /vm/in/dist/govanityurls_*_amd64.deb)
+file=/etc/govanityurls/vanity.yaml
+
+step() { printf '==> %s\n' "$*"; }
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    systemctl status --no-pager --full govanityurls.service govanityurls.socket nginx || :
+    exit 1
+}
+
+# Waits until a command succeeds; a minute is long even for an emulated machine.
+wait_until() {
+    local end=$((SECONDS + 60))
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || fail "after a minute still not: $*"
+        sleep 0.2
+    done
+}
+
+equal() { [ "$1" = "$2" ] || fail "expected '$2', not '$1'"; }
+fails() { ! "$@" || fail "succeeded: $*"; }
+
+# The states of the service and of the socket.
+states() { (systemctl is-active govanityurls.service govanityurls.socket || :) | paste -sd ' '; }
+states_are() { [ "$(states)" = "$1" ]; }
+
+# The status of a response; 000 if there is none.
+get() { curl -sS -o /dev/null -m 50 -w '%{http_code}' "$@" || :; }
+
+# Whether that is the status.
+gives() { # STATUS CURL_ARGUMENT...
+    [ "$(get "${@:2}")" = "$1" ]
+}
+
+install_package() { apt-get install -q -y --no-install-recommends "$deb" >/dev/null; }
+
+# The indented commands below a heading of a file in Markdown.
+commands() { # FILE HEADING
+    awk -v heading="$2" '/^#/ { found = ($0 == heading) } found && /^    / { print substr($0, 5) }' "$1"
+}
+
+# Types them, word for word.
+type_commands() { # FILE HEADING
+    local typed
+    typed=$(commands "$@")
+    [ -n "$typed" ] || fail "no commands below '$2' in $1"
+    step "typing: $2"
+    bash -euxc "$typed"
+}
+
+# Requests all the time, each on a connection of its own, until `stop_load`, which fails if
+# one of them was not answered with 200.
+start_load() { # CURL_ARGUMENT...
+    rm -f /tmp/load.stop /tmp/load.log
+    (while [ ! -e /tmp/load.stop ]; do get "$@" 2>&1; echo; done >/tmp/load.log) &
+    load=$!
+    wait_until grep -q 200 /tmp/load.log
+}
+stop_load() {
+    touch /tmp/load.stop
+    wait "$load"
+    fails grep -v '^200$' /tmp/load.log
+    echo "$(wc -l </tmp/load.log) requests, each answered"
+}

@@ -1,0 +1,99 @@
+# README's commands, typed word for word on a fresh machine, up to a `go get` over TLS, and then
+# both kinds of renewal of the certificate.
+. tests/vm/guest/lib.sh
+
+# The world outside: names, Let's Encrypt, and a git server.
+echo '127.0.0.1 example.com git.example.com' >>/etc/hosts
+ca=/usr/local/share/ca-certificates
+certificate() { # NAME FILE: a certificate that everybody here trusts
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$2.key" -out "$2.pem" -days 30 \
+        -subj "/CN=$1" -addext "subjectAltName=DNS:$1" 2>/dev/null
+    cp "$2.pem" "$ca/$1.crt"
+}
+mkdir /srv/world
+certificate localhost /srv/world/acme
+certificate git.example.com /srv/world/git
+cat >/srv/world/pebble.json <<'J'
+{"pebble": {"listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
+"certificate": "/srv/world/acme.pem", "privateKey": "/srv/world/acme.key",
+"httpPort": 80, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false}}
+J
+# It asks for each name anew: a renewal proves that the challenge still gets through.
+PEBBLE_VA_NOSLEEP=1 PEBBLE_AUTHZREUSE=0 PEBBLE_WFE_NONCEREJECT=0 \
+    pebble -config /srv/world/pebble.json >/vm/out/pebble.txt 2>&1 &
+wait_until curl -skf -o $ca/acme-root.crt https://localhost:15000/roots/0
+update-ca-certificates >/dev/null 2>&1
+mkdir -p /etc/letsencrypt
+printf 'server = https://localhost:14000/dir\nemail = me@example.com\nagree-tos = true\nnon-interactive = true\n' \
+    >/etc/letsencrypt/cli.ini
+# certbot trusts its own list.
+export REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
+
+(
+    export GIT_CONFIG_GLOBAL=/srv/world/gitconfig
+    git config --global user.email a@example.com
+    git config --global user.name a
+    git config --global init.defaultBranch main
+    git init -q /srv/world/gowechat
+    cd /srv/world/gowechat
+    printf 'module example.com/gowechat\n\ngo 1.18\n' >go.mod
+    printf 'package gowechat\n' >a.go
+    git add .
+    git commit -qm one
+    git tag v1.0.0
+    git clone -q --bare . /srv/git/gowechat.git
+    chown -R www-data: /srv/git
+)
+cat >/etc/nginx/conf.d/git.conf <<'N'
+server {
+    listen 443 ssl;
+    server_name git.example.com;
+    ssl_certificate /srv/world/git.pem;
+    ssl_certificate_key /srv/world/git.key;
+    location / {
+        include fastcgi_params;
+        fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
+        fastcgi_param GIT_PROJECT_ROOT /srv/git;
+        fastcgi_param GIT_HTTP_EXPORT_ALL "";
+        fastcgi_param PATH_INFO $uri;
+        fastcgi_pass unix:/run/fcgiwrap.socket;
+    }
+}
+N
+nginx -t -q
+systemctl reload nginx
+
+# The user's `go get`, straight from the repositories: there is no module proxy here.
+go_get() {
+    local home
+    home=$(mktemp -d)
+    (
+        cd "$home"
+        export HOME=$home GOPROXY=direct GOSUMDB=off GOTOOLCHAIN=local GOFLAGS=-modcacherw
+        go mod init test.example/t
+        go get example.com/gowechat
+        grep 'example.com/gowechat v1.0.0' go.mod
+    )
+}
+serial() { openssl s_client -connect 127.0.0.1:443 -servername example.com </dev/null 2>/dev/null | openssl x509 -noout -serial; }
+
+heading="## Install it on Debian"
+edits=$(commands README.md "$heading" | grep -c '^nano ' || :)
+typed=$(commands README.md "$heading" | grep -vc '^nano ' || :)
+equal "$edits" 1
+[ "$typed" -le 6 ] || fail "$typed commands"
+# The edit: the domain is that of the file, the repository is this world's.
+edit='sed -i s,https://github.com/bigwhite,https://git.example.com, /etc/govanityurls/vanity.yaml #'
+cd /vm/in/dist
+commands ../README.md "$heading" | sed "s,^nano ,$edit ," >/tmp/typed
+cat /tmp/typed
+bash -euxc "$(cat /tmp/typed)"
+go_get
+
+step "a renewal by the timer's command; nginx serves the new certificate"
+old=$(serial)
+certbot renew --quiet --force-renewal --no-random-sleep-on-renew
+renewed() { [ "$(serial)" != "$old" ]; }
+wait_until renewed
+go_get
+systemctl --failed --no-legend
