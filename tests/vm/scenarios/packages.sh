@@ -91,7 +91,7 @@ gives 200 http://127.0.0.1:8080/gowechat
 
 step "removed, it is stopped, and the file stays; installed again, it is as it was"
 apt-get remove -q -y govanityurls >/dev/null
-fails get http://127.0.0.1:8080/gowechat | grep 200
+fails gives 200 http://127.0.0.1:8080/gowechat
 grep -qx '# mine' $file
 install_package
 systemctl is-enabled govanityurls
@@ -101,6 +101,6 @@ gives 200 http://127.0.0.1:8080/gowechat
 step "purged, nothing is left"
 apt-get purge -q -y govanityurls >/dev/null
 systemctl daemon-reload
-remains && fail "something is left" || :
+equal "$(remains || :)" ""
 equal "$(systemctl --failed --no-legend)" ""
 states

@@ -110,4 +110,4 @@ step "restarts under load, over a Unix socket"
 type_commands docs/operations.md "## nginx over a Unix socket"
 rules -upstream unix:/run/govanityurls.sock
 restarts_refuse_nobody
-fails get http://127.0.0.1:8080/gowechat | grep 200
+fails gives 200 http://127.0.0.1:8080/gowechat

@@ -8,7 +8,6 @@ good_environment() { rm -f /etc/govanityurls/env; }
 # The command line is wrong then, which no restart repairs.
 bad_environment() { echo GOVANITYURLS_LOG_LEVEL=nonsense >/etc/govanityurls/env; }
 answers() { [ "$(get http://127.0.0.1:8080/gowechat)" = 200 ]; }
-pid() { systemctl show -p MainPID --value govanityurls; }
 
 # No job runs, and neither has the state that the other has not.
 settled() {
@@ -95,8 +94,8 @@ if [ "$VM_BOOT" = 1 ]; then
         "systemctl restart govanityurls.socket" "systemctl reload govanityurls"
         "systemctl kill -s KILL govanityurls" "get -m 1 http://127.0.0.1:8080/gowechat"
         bad bad good good bad_environment good_environment good_environment)
-    step "forty turns by chance"
-    for i in $(seq 40); do
+    step "thirty turns by chance"
+    for i in $(seq 30); do
         turn=${all[RANDOM % ${#all[@]}]}
         # Any of them may be refused in the state that they find.
         $turn >/dev/null 2>&1 || :
