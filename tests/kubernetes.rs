@@ -58,12 +58,11 @@ fn the_deployments_program_answers_its_probes_and_the_ingress_requests() {
             .replace("0.0.0.0:9090", "127.0.0.1:0");
         command.arg(argument);
     }
-    let mut server = Server::spawn(command);
+    let server = Server::spawn(command);
     let addr = |log: &[String], text: &str| {
         let line = log.iter().find(|line| line.contains(text)).unwrap();
         line.rsplit(' ').next().unwrap().parse().unwrap()
     };
-    server.wait_for_line("serving ");
     let admin = addr(&server.log, "admin endpoints on");
     for probe in ["readinessProbe", "livenessProbe"] {
         let path = container[probe]["httpGet"]["path"].as_str().unwrap();
