@@ -95,6 +95,12 @@ pub enum Command {
     },
     /// Print the version
     Version,
+    /// Try the live site as the go command does, and explain what fails
+    ///
+    /// Each step has a line: PASS, WARN, FAIL or SKIP; under a FAIL are the go command's words
+    /// and what to type. Exits 1 if anything fails. The codes are in docs/verify.md.
+    #[cfg(feature = "verify")]
+    Verify(Verify),
 }
 
 /// Flags of `check`.
@@ -120,6 +126,30 @@ pub enum CheckFormat {
     Text,
     /// For editors and CI.
     Json,
+}
+
+/// Flags of `verify`.
+#[cfg(feature = "verify")]
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// What to check: /PATH or HOST/PATH [default: every module of the file]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Print JSON, as docs/verify.schema.json describes it
+    #[arg(long)]
+    pub json: bool,
+    /// How many checks run at a time
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: u16,
+    /// Seconds that one step may take
+    #[arg(long, value_name = "S", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub timeout: u16,
+    /// Where the site is, instead of what DNS says: IP or IP:PORT
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub connect: Option<SocketAddr>,
+    /// Ask the public mirror and pkg.go.dev too
+    #[arg(long)]
+    pub public: bool,
 }
 
 /// Flags of `export`.
@@ -375,6 +405,15 @@ fn access_log(text: &str) -> Result<AccessLog, String> {
         Err(_) if text.eq_ignore_ascii_case(COMBINED) => Ok(AccessLog::Combined),
         Err(hint) => Err(format!("{hint}, or {COMBINED} for nginx's format")),
     }
+}
+
+#[cfg(feature = "verify")]
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let ip = text.trim_matches(['[', ']']).parse::<IpAddr>();
+    let of_ip = ip.map(|ip| SocketAddr::new(ip, 443));
+    of_ip
+        .or_else(|_| text.parse())
+        .map_err(|_| "write an address such as 203.0.113.7 or [2001:db8::7]:443".to_owned())
 }
 
 fn host(text: &str) -> Result<Host, String> {

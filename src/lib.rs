@@ -10,6 +10,7 @@
 //! - [`metrics`], [`combined`] and [`http`]: what is counted and logged; requests and responses
 //! - [`server`]: sockets, signals and limits
 //! - [`terminal`], [`cli`], [`logging`] and [`commands`]: the program
+//! - `verify`: the go command's steps against the live site (a cargo feature, on by default)
 //!
 //! An embedder needs [`config::Config`], [`site::Site`], [`http::App`] and [`http::router`].
 
@@ -26,3 +27,5 @@ pub mod page;
 pub mod server;
 pub mod site;
 pub mod terminal;
+#[cfg(feature = "verify")]
+pub mod verify;

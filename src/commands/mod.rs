@@ -8,6 +8,8 @@ mod man;
 mod nginx;
 mod schema;
 mod serve;
+#[cfg(feature = "verify")]
+mod verify;
 
 use std::fs;
 use std::io;
@@ -43,6 +45,9 @@ pub enum Failure {
     /// Any of these, after the log has told the user.
     #[error("{0}")]
     Logged(Box<Failure>),
+    /// Something failed, and standard output says what.
+    #[error("")]
+    Reported,
 }
 
 impl Failure {
@@ -58,7 +63,7 @@ impl Failure {
     /// Whether the user has read it in the log.
     pub fn is_logged(&self) -> bool {
         match self {
-            Self::Logged(_) => true,
+            Self::Logged(_) | Self::Reported => true,
             // Printed as JSON.
             Self::Check(errors) => errors.is_empty(),
             _ => false,
@@ -82,6 +87,8 @@ pub fn run(cli: &Cli, handlers: Option<io::Result<Handlers>>) -> Result<(), Fail
         Some(Command::Man) => man::run(),
         Some(Command::Completions { shell }) => completions::run(*shell),
         Some(Command::Version) => print(concat!("govanityurls ", env!("CARGO_PKG_VERSION"), "\n")),
+        #[cfg(feature = "verify")]
+        Some(Command::Verify(flags)) => verify::run(&cli.common, flags),
     }
 }
 

@@ -99,7 +99,8 @@ impl Go {
         run(self.command().args(["run", "."]))
     }
 
-    fn command(&self) -> Command {
+    /// A go command in its module, to be completed.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
             .current_dir(self.home.join("app"))

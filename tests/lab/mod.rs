@@ -254,7 +254,7 @@ impl Lab {
         let mut command = Command::new("openssl");
         command
             .current_dir(self.dir.join("certs"))
-            .args(["req", "-x509", "-nodes", "-days", "2", "-newkey", "ec"])
+            .args(["req", "-x509", "-nodes", "-days", "90", "-newkey", "ec"])
             .args(["-pkeyopt", "ec_paramgen_curve:P-256"])
             .args(["-subj", &format!("/CN={name}")])
             .args(["-keyout", &format!("{name}.key")])

@@ -1,0 +1,140 @@
+//! `govanityurls verify`: tries the live site as the go command does.
+
+use std::io::{IsTerminal as _, stderr, stdout};
+use std::time::Duration;
+
+use super::Failure;
+use crate::cli::{Common, Verify};
+use crate::config::{Config, Module};
+use crate::module::{Host, RequestPath, quoted};
+use crate::site::Site;
+use crate::verify::{Options, Target, walk};
+
+/// Verifies the modules that the arguments name, or all.
+pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
+    let config = Config::read(&common.config, common.host.as_ref())?;
+    let usage = |why: String| Failure::Usage(format!("govanityurls: {why}"));
+    let Some(host) = config.host.clone() else {
+        let file = common.config.display();
+        return Err(usage(format!("{file} names no host; add -host HOST")));
+    };
+    let targets = match &flags.paths[..] {
+        [] => config
+            .modules
+            .iter()
+            .map(|module| target(&host, module, "", ""))
+            .collect(),
+        paths => named(paths, host, config.clone()).map_err(usage)?,
+    };
+    let targets = covered(targets, &config);
+    let options = Options {
+        jobs: usize::from(flags.jobs),
+        timeout: Duration::from_secs(flags.timeout.into()),
+        connect: flags.connect.iter().copied().collect(),
+        public: flags.public,
+        progress: stderr().is_terminal(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(walk(targets, &options, stopped()));
+    // A name that is still being looked up is not waited for.
+    runtime.shutdown_background();
+    let colour =
+        stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    super::print(&match flags.json {
+        true => report.json(),
+        false => report.text(colour),
+    })?;
+    match report.is_ok() {
+        true => Ok(()),
+        false => Err(Failure::Reported),
+    }
+}
+
+/// Ctrl-C, or systemd.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// The modules that answer for the paths that were named.
+fn named(paths: &[String], default: Host, config: Config) -> Result<Vec<Target>, String> {
+    let site = Site::new(default.clone(), config);
+    let mut targets = Vec::new();
+    for name in paths {
+        let not_found = || format!("no module of the file answers for {}", quoted(name));
+        let (host, path) = match name.strip_prefix("https://").unwrap_or(name) {
+            path if path.starts_with('/') => (default.as_str(), path),
+            path => path.split_at(path.find('/').unwrap_or(path.len())),
+        };
+        let virtual_host = site.host(Some(host));
+        if virtual_host.name().as_str() != host {
+            return Err(format!(
+                "{}; write /PATH, or HOST/PATH with a host of the file",
+                not_found()
+            ));
+        }
+        let path = if path.is_empty() { "/" } else { path };
+        let request = RequestPath::parse(path).ok_or_else(not_found)?;
+        let found = virtual_host.look_up(&request).ok_or_else(not_found)?;
+        targets.push(target(
+            virtual_host.name(),
+            found.module(),
+            found.element(),
+            found.subpath(),
+        ));
+    }
+    Ok(targets)
+}
+
+/// A module, or the one that a pattern stands for where `element` is its `*`.
+fn target(default: &Host, module: &Module, element: &str, below: &str) -> Target {
+    let host = module.key.host.as_ref().unwrap_or(default).to_string();
+    let path = module.key.path.as_str();
+    let pattern = module.key.pattern && element.is_empty();
+    let path = match (module.key.pattern, element) {
+        (false, _) => format!("{host}{path}"),
+        (true, "") => format!("{host}{path}/*"),
+        (true, element) => format!("{host}{path}/{element}"),
+    };
+    Target {
+        host,
+        path,
+        pattern,
+        below: below.to_owned(),
+        owns_subpackages: true,
+        vcs: module.vcs,
+        repo: match pattern {
+            true => module.repo.to_string(),
+            false => module.repo.as_str().replace('*', element),
+        },
+        subdir: module.subdir.as_deref().unwrap_or_default().to_owned(),
+    }
+}
+
+/// Marks the modules at whose path there is a pattern too, which takes what is below.
+fn covered(mut targets: Vec<Target>, config: &Config) -> Vec<Target> {
+    let patterns: std::collections::HashSet<String> = config
+        .modules
+        .iter()
+        .filter(|module| module.key.pattern)
+        .filter_map(|module| {
+            let host = module.key.host.as_ref().or(config.host.as_ref())?;
+            Some(format!("{host}{}", module.key.path))
+        })
+        .collect();
+    for target in &mut targets {
+        target.owns_subpackages = !patterns.contains(&target.path);
+    }
+    targets
+}

@@ -1,0 +1,96 @@
+//! What the public mirror and the documentation site know of a module. They are asked only
+//! where the user wants that.
+
+use super::answer::Response;
+use super::{Code, Finding, Step, Target};
+
+/// The mirror that the go command asks unless GOPROXY says otherwise.
+pub(super) const MIRROR: &str = "https://proxy.golang.org";
+/// Where people read the documentation.
+pub(super) const DOCUMENTATION: &str = "https://pkg.go.dev";
+
+/// Returns where the mirror tells the latest version.
+pub(super) fn mirror_url(path: &str) -> String {
+    // `module.EscapePath`: upper-case letters would be lost on some file systems.
+    let mut escaped = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c.is_ascii_uppercase() {
+            escaped.push('!');
+        }
+        escaped.push(c.to_ascii_lowercase());
+    }
+    format!("{MIRROR}/{escaped}/@latest")
+}
+
+/// Judges the mirror's answer. `latest` is the version that the repository has.
+pub(super) fn judge_mirror(target: &Target, latest: Option<&str>, response: &Response) -> Finding {
+    let path = &target.path;
+    let body = String::from_utf8_lossy(&response.body);
+    if response.status != 200 {
+        let first = body.lines().next().unwrap_or_default();
+        let message = format!("{MIRROR} says {} for {path}: {first}", response.status);
+        return Finding::warn(Step::Public, Code::MirrorError, message).fix(format!(
+            "GOPROXY={MIRROR} go list -m {path}@latest    # asks it again"
+        ));
+    }
+    let json: Option<serde_json::Value> = serde_json::from_slice(&response.body).ok();
+    let version = json.as_ref().and_then(|json| json["Version"].as_str());
+    let Some(version) = version else {
+        let message = format!("{MIRROR} has no version of {path}");
+        return Finding::warn(Step::Public, Code::MirrorError, message);
+    };
+    match latest {
+        Some(latest) if latest != version => Finding::warn(
+            Step::Public,
+            Code::MirrorStale,
+            format!("{MIRROR} has {version}, the repository {latest}: wait 30 minutes"),
+        )
+        .fix(format!(
+            "GOPROXY={MIRROR} go get {path}@{latest}    # fetches it at once"
+        )),
+        _ => Finding::pass(Step::Public, format!("{MIRROR} has {version}")),
+    }
+}
+
+/// Judges the documentation site's answer.
+pub(super) fn judge_documentation(target: &Target, response: &Response) -> Finding {
+    let path = &target.path;
+    match response.status {
+        200 => Finding::pass(Step::Public, format!("{DOCUMENTATION}/{path}")),
+        status => Finding::warn(
+            Step::Public,
+            Code::MirrorError,
+            format!("{DOCUMENTATION} says {status} for {path}: it knows a module once somebody has asked for it"),
+        )
+        .fix(format!("{DOCUMENTATION}/{path}    # open it, and press Request")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::tests::target;
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_compared_with_the_repository() {
+        let code = |status, body: &str| {
+            let response = Response {
+                status,
+                body: body.into(),
+                ..Response::default()
+            };
+            judge_mirror(&target(), Some("v1.1.0"), &response).code
+        };
+        assert_eq!(code(200, r#"{"Version":"v1.1.0"}"#), None);
+        assert_eq!(
+            code(200, r#"{"Version":"v1.0.0"}"#),
+            Some(Code::MirrorStale)
+        );
+        assert_eq!(code(200, "<html>"), Some(Code::MirrorError));
+        assert_eq!(code(404, "not found"), Some(Code::MirrorError));
+        assert_eq!(
+            mirror_url("a.example/Go"),
+            "https://proxy.golang.org/a.example/!go/@latest"
+        );
+    }
+}

@@ -1,0 +1,289 @@
+//! Which redirects the go command follows: `checkRedirect` and `securityPreservingHTTPClient`
+//! of cmd/go/internal/web.
+
+use std::fmt;
+
+use super::{Code, Finding, Step, plural};
+
+/// Go follows this many.
+const MAX_REDIRECTS: usize = 10;
+
+/// An http or https URL, in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Url {
+    pub(super) https: bool,
+    /// The host and, where it is not the scheme's, the port.
+    pub(super) authority: String,
+    /// The path and the query; begins with a slash.
+    pub(super) target: String,
+}
+
+impl Url {
+    /// Returns the URL at which the go command asks for an import path.
+    pub(super) fn go_get(path: &str) -> Self {
+        let (host, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+        let slash = if rest.is_empty() { "/" } else { "" };
+        Self {
+            https: true,
+            authority: host.to_owned(),
+            target: format!("{slash}{rest}?go-get=1"),
+        }
+    }
+
+    /// Parses an absolute URL; the fragment is dropped.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let text = text.split('#').next().unwrap_or_default();
+        let (scheme, rest) = text.split_once("://")?;
+        let https = match &*scheme.to_ascii_lowercase() {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let authority = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host);
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        let url = Self {
+            https,
+            authority: authority.to_ascii_lowercase(),
+            target: format!("{slash}{target}"),
+        };
+        (!url.host().is_empty() && url.target.bytes().all(|b| b.is_ascii_graphic())).then_some(url)
+    }
+
+    /// Resolves a `Location`.
+    fn join(&self, location: &str) -> Option<Self> {
+        let scheme = if self.https { "https" } else { "http" };
+        let location = location.trim();
+        let path = self.target.split('?').next().unwrap_or_default();
+        if location.contains("://") && !location.starts_with(['/', '?', '.']) {
+            return Self::parse(location);
+        }
+        if location.starts_with("//") {
+            return Self::parse(&format!("{scheme}:{location}"));
+        }
+        let target = match location.chars().next() {
+            Some('/') => location.to_owned(),
+            Some('?') => format!("{path}{location}"),
+            _ => {
+                let folder = &path[..=path.rfind('/')?];
+                format!("{folder}{location}")
+            }
+        };
+        Self::parse(&format!("{scheme}://{}{target}", self.authority))
+    }
+
+    /// Returns the host, without the port.
+    pub(super) fn host(&self) -> &str {
+        let port = self
+            .authority
+            .rsplit_once(':')
+            .filter(|(_, port)| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+        port.map_or(&*self.authority, |(host, _)| host)
+    }
+
+    /// Returns the port, written or not.
+    pub(super) fn port(&self) -> u16 {
+        let written = self.authority[self.host().len()..].strip_prefix(':');
+        written
+            .and_then(|port| port.parse().ok())
+            .unwrap_or(if self.https { 443 } else { 80 })
+    }
+
+    /// Returns whether the answer may depend on who asks: the query that Go sends is still there.
+    pub(super) fn has_query(&self) -> bool {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        query.split('&').any(|part| part == "go-get=1")
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority, self.target)
+    }
+}
+
+/// What the go command does with a response.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Reads it.
+    Read,
+    /// Follows it there.
+    Follow(Url),
+    /// Gives up.
+    Stop(Finding),
+}
+
+/// Decides about a response. `hops` are the URLs requested so far, of which the last one has
+/// given it.
+pub(super) fn next(hops: &[Url], status: u16, location: Option<&str>) -> Next {
+    let (Some(first), Some(last), Some(location)) = (hops.first(), hops.last(), location) else {
+        return Next::Read;
+    };
+    if !matches!(status, 301 | 302 | 303 | 307 | 308) || location.is_empty() {
+        return Next::Read;
+    }
+    let Some(url) = last.join(location) else {
+        return Next::Stop(Finding::fail(
+            Step::Redirects,
+            Code::HttpStatus,
+            format!("{last} redirects to {location}, which is not a URL that Go can follow"),
+        ));
+    };
+    if first.https && !url.https {
+        let host = last.host();
+        return Next::Stop(
+            Finding::fail(
+                Step::Redirects,
+                Code::RedirectInsecure,
+                format!("{last} redirects to {url}: the go command never goes from https to http"),
+            )
+            .go(format!(
+                "redirected from secure URL {last} to insecure URL {url}"
+            ))
+            .fix(format!(
+                "return 301 https://{host}$request_uri;    # in nginx, in place of http://"
+            )),
+        );
+    }
+    if hops.len() > MAX_REDIRECTS || hops.contains(&url) {
+        return Next::Stop(
+            Finding::fail(
+                Step::Redirects,
+                Code::RedirectLoop,
+                match hops.contains(&url) {
+                    true => format!("{url} redirects back to itself, by way of {last}"),
+                    false => format!("more than {MAX_REDIRECTS} redirects, the last to {url}"),
+                },
+            )
+            .go(format!("stopped after {MAX_REDIRECTS} redirects"))
+            .fix(format!(
+                "curl -sIL '{first}'    # shows each; remove one of the rules"
+            )),
+        );
+    }
+    Next::Follow(url)
+}
+
+/// Reports the redirects on the way to an answer that is right. None where there was none.
+pub(super) fn followed(hops: &[Url]) -> Option<Finding> {
+    let last = hops.last().filter(|_| hops.len() > 1)?;
+    Some(match last.has_query() {
+        true => {
+            let count = plural(hops.len() - 1, "redirect");
+            Finding::pass(Step::Redirects, format!("{count}, to {last}"))
+        }
+        false => dropped(last, false),
+    })
+}
+
+/// Reports a redirect that loses `?go-get=1`; `fails`: because of that the answer is wrong.
+pub(super) fn dropped(last: &Url, fails: bool) -> Finding {
+    let fix = format!(
+        "return 301 https://{}$request_uri;    # in nginx: $request_uri has the query, $uri does not",
+        last.host()
+    );
+    let message = format!("the redirect to {last} drops ?go-get=1");
+    match fails {
+        true => Finding::fail(
+            Step::Redirects,
+            Code::RedirectDropsQuery,
+            format!("{message}, so that a page without the tag answers"),
+        ),
+        false => Finding::warn(Step::Redirects, Code::RedirectDropsQuery, message),
+    }
+    .fix(fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn urls_are_those_that_go_asks_for() {
+        for (path, asked) in [
+            ("a.example", "https://a.example/?go-get=1"),
+            ("a.example/x/y", "https://a.example/x/y?go-get=1"),
+        ] {
+            assert_eq!(Url::go_get(path).to_string(), asked);
+        }
+        for bad in [
+            "",
+            "a.example",
+            "ftp://a/",
+            "https:///x",
+            "https://a/é",
+            "https://a/ b",
+        ] {
+            assert_eq!(Url::parse(bad), None, "{bad}");
+        }
+        let parsed = url("HTTPS://bob:pw@A.example:8443?x#y");
+        assert_eq!(parsed.to_string(), "https://a.example:8443/?x");
+        assert_eq!((parsed.host(), parsed.port()), ("a.example", 8443));
+    }
+
+    #[test]
+    fn locations_are_resolved() {
+        let base = url("https://a.example/x/y?go-get=1");
+        for (location, to) in [
+            ("https://b.example", "https://b.example/"),
+            ("//b.example/z", "https://b.example/z"),
+            ("/z?q", "https://a.example/z?q"),
+            ("?q", "https://a.example/x/y?q"),
+            ("z", "https://a.example/x/z"),
+            (
+                "/login?next=https://a.example/",
+                "https://a.example/login?next=https://a.example/",
+            ),
+        ] {
+            assert_eq!(base.join(location).unwrap().to_string(), to, "{location}");
+        }
+    }
+
+    #[test]
+    fn go_never_leaves_https_and_stops_after_ten() {
+        let code = |next| match next {
+            Next::Stop(finding) => finding.code,
+            _ => None,
+        };
+        let start = url("https://a.example/x?go-get=1");
+        let hops = [start.clone()];
+        let insecure = next(&hops, 301, Some("http://a.example/x?go-get=1"));
+        assert_eq!(code(insecure), Some(Code::RedirectInsecure));
+        let itself = next(&hops, 302, Some("/x?go-get=1"));
+        assert_eq!(code(itself), Some(Code::RedirectLoop));
+        let many: Vec<_> = (0..11)
+            .map(|n| url(&format!("https://a.example/{n}")))
+            .collect();
+        assert_eq!(code(next(&many, 302, Some("/x"))), Some(Code::RedirectLoop));
+        assert!(matches!(
+            next(&many[..10], 302, Some("/x")),
+            Next::Follow(_)
+        ));
+        assert_eq!(next(&hops, 200, Some("/y")), Next::Read);
+        assert_eq!(next(&hops, 302, None), Next::Read);
+        assert_eq!(next(&hops, 304, Some("/y")), Next::Read);
+    }
+
+    #[test]
+    fn a_lost_query_is_a_warning_where_the_answer_is_right() {
+        let start = url("https://a.example/x?go-get=1");
+        let code = |to: &str| followed(&[start.clone(), url(to)]).unwrap().code;
+        assert_eq!(code("https://www.a.example/x?go-get=1"), None);
+        assert_eq!(
+            code("https://www.a.example/x"),
+            Some(Code::RedirectDropsQuery)
+        );
+        assert_eq!(
+            code("https://www.a.example/x?q=go-get=1"),
+            Some(Code::RedirectDropsQuery)
+        );
+        assert_eq!(followed(&[start]), None);
+    }
+}

@@ -1,0 +1,243 @@
+//! What git says of a repository.
+
+use std::collections::BTreeMap;
+
+use super::{Code, Finding, Step, Target, plural};
+use crate::module::Vcs;
+
+/// What came of `git ls-remote`, or of `git fetch`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum GitError {
+    /// There is no git.
+    Missing,
+    /// It did not end in time.
+    TimedOut(u64),
+    /// It failed, and said this.
+    Failed(String),
+    /// Nothing answers at the repository's host.
+    Unreachable(String),
+}
+
+/// The refs of a repository that count for Go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Refs {
+    /// Whether there is any commit.
+    pub(super) has_head: bool,
+    pub(super) tags: Vec<String>,
+}
+
+impl Refs {
+    /// Parses what `git ls-remote` prints.
+    pub(super) fn parse(output: &str) -> Self {
+        let names = output
+            .lines()
+            .filter_map(|line| Some(line.split_once('\t')?.1));
+        let mut refs = Self::default();
+        for name in names {
+            match name.strip_prefix("refs/tags/") {
+                // With `^{}` it is what an annotated tag points to.
+                Some(tag) if !tag.ends_with("^{}") => refs.tags.push(tag.to_owned()),
+                Some(_) => {}
+                None => refs.has_head |= name == "HEAD",
+            }
+        }
+        refs
+    }
+}
+
+/// Returns why a repository is not looked at.
+pub(super) fn skipped(target: &Target) -> Option<Finding> {
+    let scheme = target.repo.split("://").next().unwrap_or_default();
+    let repo = &target.repo;
+    let why = match target.vcs {
+        Vcs::Mod => format!(
+            "{repo} is a module proxy: try GOPROXY={repo} go list -m {}@latest",
+            target.path
+        ),
+        Vcs::Git if scheme.contains("ssh") => {
+            format!("{repo} is over ssh, whose keys are each user's own: try git ls-remote {repo}")
+        }
+        Vcs::Git => return None,
+        vcs => format!("{repo} is fetched by {vcs}, which is not tried here"),
+    };
+    Some(Finding::skip(Step::Repository, why))
+}
+
+/// Reports a repository that answers.
+pub(super) fn found(refs: &Refs) -> Finding {
+    let message = match (refs.has_head, refs.tags.len()) {
+        (false, 0) => "it answers, but is empty".to_owned(),
+        (_, count) => format!("it answers, {}", plural(count, "tag")),
+    };
+    Finding::pass(Step::Repository, message)
+}
+
+/// Reports a repository that git cannot read.
+pub(super) fn failed(repo: &str, error: &GitError) -> Finding {
+    let said = match error {
+        GitError::Missing => {
+            let missing = "there is no git on this machine, so no repository was looked at";
+            let mut finding = Finding::skip(Step::Repository, missing);
+            finding.code = Some(Code::GitMissing);
+            return finding.fix("apt-get install git");
+        }
+        GitError::TimedOut(seconds) => {
+            return Finding::fail(
+                Step::Repository,
+                Code::RepoUnreachable,
+                format!("git has no answer from {repo} in {seconds} s"),
+            )
+            .fix(format!("git ls-remote {repo}"));
+        }
+        GitError::Unreachable(why) => {
+            return Finding::fail(Step::Repository, Code::RepoUnreachable, why)
+                .fix(format!("git ls-remote {repo}"));
+        }
+        GitError::Failed(said) => said,
+    };
+    // The line that tells, among progress and hints.
+    let mut lines = said.lines().filter(|line| line.starts_with("fatal: "));
+    let fatal = lines
+        .next()
+        .unwrap_or(said.lines().next().unwrap_or_default());
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let (code, message, fix) = if has(&[
+        "could not read Username",
+        "Authentication failed",
+        "error: 401",
+        "error: 403",
+    ]) {
+        let also = match repo.contains("github.com/") || repo.contains("gitlab.com/") {
+            true => " (or does not exist: this host asks for a password in both cases)",
+            false => "",
+        };
+        (
+            Code::RepoAuth,
+            format!("{repo} is private{also}: only who has a password for it can fetch it"),
+            format!(
+                "go env -w GOPRIVATE={}    # on each machine that may; and see https://go.dev/doc/faq#git_https",
+                host_of(repo)
+            ),
+        )
+    } else if has(&[
+        "not found",
+        "does not exist",
+        "error: 404",
+        "does not appear to be a git repository",
+    ]) {
+        (
+            Code::RepoNotFound,
+            format!("there is no repository at {repo}: it was moved, renamed or made private"),
+            "repo: https://…    # in vanity.yaml, its new address; then systemctl reload govanityurls".to_owned(),
+        )
+    } else {
+        (
+            Code::RepoUnreachable,
+            format!("git cannot read {repo}"),
+            format!("git ls-remote {repo}"),
+        )
+    };
+    Finding::fail(Step::Repository, code, message)
+        .go(fatal)
+        .fix(fix)
+}
+
+fn host_of(repo: &str) -> &str {
+    let rest = repo.split_once("://").map_or(repo, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
+}
+
+/// Modules by the repository they are in, so that each is fetched once.
+pub(super) fn by_repository<'a>(
+    targets: impl Iterator<Item = (usize, &'a Target)>,
+) -> Vec<(String, Vec<usize>)> {
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, target) in targets {
+        groups.entry(&target.repo).or_default().push(index);
+    }
+    let groups = groups.into_iter();
+    groups
+        .map(|(repo, indices)| (repo.to_owned(), indices))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Status;
+    use super::super::answer::tests::target;
+    use super::*;
+
+    #[test]
+    fn refs_are_those_that_go_reads() {
+        let output = "1\tHEAD\n2\trefs/heads/main\n3\trefs/tags/v1.0.0\n4\trefs/tags/v1.0.0^{}\n\
+                      5\trefs/pull/1/head\n6\trefs/tags/sub/v1.0.0\n";
+        let refs = Refs::parse(output);
+        assert!(refs.has_head);
+        assert_eq!(refs.tags, ["v1.0.0", "sub/v1.0.0"]);
+        assert_eq!(Refs::parse(""), Refs::default());
+    }
+
+    #[test]
+    fn gits_words_tell_the_fault() {
+        let code = |said: &str| {
+            failed("https://h.example/a", &GitError::Failed(said.into()))
+                .code
+                .unwrap()
+        };
+        for (said, expected) in [
+            (
+                "fatal: could not read Username for 'https://h.example': terminal prompts disabled",
+                Code::RepoAuth,
+            ),
+            (
+                "fatal: unable to access 'https://h.example/a/': The requested URL returned error: 403",
+                Code::RepoAuth,
+            ),
+            (
+                "remote: Repository not found.\nfatal: repository 'https://h.example/a/' not found",
+                Code::RepoNotFound,
+            ),
+            (
+                "fatal: unable to access 'https://h.example/a/': Could not resolve host: h.example",
+                Code::RepoUnreachable,
+            ),
+            ("", Code::RepoUnreachable),
+        ] {
+            assert_eq!(code(said), expected, "{said}");
+        }
+        let missing = failed("https://h.example/a", &GitError::Missing);
+        assert_eq!(
+            (missing.status, missing.code),
+            (Status::Skip, Some(Code::GitMissing))
+        );
+    }
+
+    #[test]
+    fn no_password_is_printed() {
+        let said = "fatal: unable to access 'https://bob:hunter2@h.example/a/': no";
+        let finding = failed(
+            "https://bob:hunter2@h.example/a",
+            &GitError::Failed(said.into()),
+        );
+        assert!(!format!("{finding:?}").contains("hunter2"), "{finding:?}");
+    }
+
+    #[test]
+    fn what_git_does_not_fetch_anonymously_is_skipped() {
+        for (vcs, repo, is_skipped) in [
+            (Vcs::Git, "https://h.example/a", false),
+            (Vcs::Git, "git://h.example/a", false),
+            (Vcs::Git, "ssh://git@h.example/a", true),
+            (Vcs::Git, "git+ssh://git@h.example/a", true),
+            (Vcs::Hg, "https://h.example/a", true),
+            (Vcs::Mod, "https://h.example/a", true),
+        ] {
+            let target = Target {
+                vcs,
+                repo: repo.into(),
+                ..target()
+            };
+            assert_eq!(skipped(&target).is_some(), is_skipped, "{repo}");
+        }
+    }
+}

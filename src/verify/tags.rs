@@ -1,0 +1,660 @@
+//! The meta tags of a page, as the go command reads them.
+//!
+//! `parseMetaGoImports` (cmd/go/internal/vcs) takes raw tokens from encoding/xml with `Strict`
+//! off, and stops at `</head>` or `<body>`. This is that tokenizer, less what it returns for
+//! other tokens; a page that it cannot read is one that the go command cannot read either.
+
+use std::fmt;
+
+/// One `<meta name="…" content="…">`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// The name, as written.
+    pub name: String,
+    /// The content.
+    pub content: String,
+}
+
+/// The fields of a go-import tag.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GoImport {
+    /// The import path that corresponds to the root of the repository.
+    pub prefix: String,
+    /// The version control system.
+    pub vcs: String,
+    /// The repository's URL.
+    pub repo: String,
+    /// The directory in the repository; empty for its root.
+    pub subdir: String,
+}
+
+impl GoImport {
+    /// Parses the content of a tag; none unless it has three fields or four.
+    pub fn parse(content: &str) -> Option<Self> {
+        let mut fields = content.split_whitespace().map(str::to_owned);
+        let tag = Self {
+            prefix: fields.next()?,
+            vcs: fields.next()?,
+            repo: fields.next()?,
+            subdir: fields.next().unwrap_or_default(),
+        };
+        fields.next().is_none().then_some(tag)
+    }
+}
+
+impl fmt::Display for GoImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.prefix, self.vcs, self.repo)?;
+        if self.subdir.is_empty() {
+            return Ok(());
+        }
+        write!(f, " {}", self.subdir)
+    }
+}
+
+/// What a page has in its head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The meta tags with a name, in their order.
+    pub metas: Vec<Meta>,
+    /// Why reading ended early, in Go's words; the tags before that place count.
+    pub error: Option<String>,
+}
+
+impl Head {
+    /// Reads a page up to `</head>` or `<body>`.
+    pub fn parse(html: &[u8]) -> Self {
+        let mut tokens = Tokenizer {
+            html,
+            at: 0,
+            line: 1,
+        };
+        let mut metas = Vec::new();
+        loop {
+            match tokens.next() {
+                Ok(Token::Start(name, _)) if local(&name).eq_ignore_ascii_case("body") => break,
+                Ok(Token::End(name)) if local(&name).eq_ignore_ascii_case("head") => break,
+                Ok(Token::Start(name, attributes)) if local(&name).eq_ignore_ascii_case("meta") => {
+                    let value = |key| {
+                        let mut all = attributes.iter();
+                        let found = all.find(|(name, _)| local(name).eq_ignore_ascii_case(key));
+                        found.map_or(String::new(), |(_, value)| value.clone())
+                    };
+                    metas.push(Meta {
+                        name: value("name"),
+                        content: value("content"),
+                    });
+                }
+                Ok(Token::Eof) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    return Self {
+                        metas,
+                        error: Some(error),
+                    };
+                }
+            }
+        }
+        Self { metas, error: None }
+    }
+
+    /// Returns the go-import tags, in the order of the page.
+    pub fn go_imports(&self) -> Vec<GoImport> {
+        let metas = self.metas.iter().filter(|meta| meta.name == "go-import");
+        metas
+            .filter_map(|meta| GoImport::parse(&meta.content))
+            .collect()
+    }
+}
+
+/// The name without its name space.
+fn local(name: &str) -> &str {
+    match name.split_once(':') {
+        Some((space, local)) if !space.is_empty() && !local.is_empty() => local,
+        _ => name,
+    }
+}
+
+enum Token {
+    Start(String, Vec<(String, String)>),
+    End(String),
+    /// Text, a comment, a directive, an instruction.
+    Other,
+    Eof,
+}
+
+/// `rawToken` of encoding/xml and what it calls, by the same names.
+struct Tokenizer<'a> {
+    html: &'a [u8],
+    at: usize,
+    line: usize,
+}
+
+type Parsed<T> = Result<T, String>;
+
+impl Tokenizer<'_> {
+    fn next(&mut self) -> Parsed<Token> {
+        match self.getc() {
+            None => return Ok(Token::Eof),
+            Some(b'<') => {}
+            Some(b) => {
+                self.ungetc(b);
+                self.text(None, false)?;
+                return Ok(Token::Other);
+            }
+        }
+        match self.mustgetc()? {
+            b'/' => {
+                let name = self.nsname("expected element name after </")?;
+                self.space();
+                if self.mustgetc()? != b'>' {
+                    let why = format!("invalid characters between </{} and >", local(&name));
+                    return Err(self.error(&why));
+                }
+                Ok(Token::End(name))
+            }
+            b'?' => self.instruction(),
+            b'!' => self.comment_or_directive(),
+            b => {
+                self.ungetc(b);
+                self.start()
+            }
+        }
+    }
+
+    fn start(&mut self) -> Parsed<Token> {
+        let name = self.nsname("expected element name after <")?;
+        let mut attributes = Vec::new();
+        loop {
+            self.space();
+            match self.mustgetc()? {
+                b'/' => {
+                    return match self.mustgetc()? {
+                        b'>' => Ok(Token::Start(name, attributes)),
+                        _ => Err(self.error("expected /> in element")),
+                    };
+                }
+                b'>' => return Ok(Token::Start(name, attributes)),
+                b => self.ungetc(b),
+            }
+            let key = self.nsname("expected attribute name in element")?;
+            self.space();
+            let value = match self.mustgetc()? {
+                b'=' => {
+                    self.space();
+                    self.attrval()?
+                }
+                b => {
+                    self.ungetc(b);
+                    local(&key).to_owned()
+                }
+            };
+            attributes.push((key, value));
+        }
+    }
+
+    fn attrval(&mut self) -> Parsed<String> {
+        let b = self.mustgetc()?;
+        if b == b'"' || b == b'\'' {
+            return self.text(Some(b), false);
+        }
+        self.ungetc(b);
+        let mut value = String::new();
+        loop {
+            let b = self.mustgetc()?;
+            if !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'-')) {
+                self.ungetc(b);
+                return Ok(value);
+            }
+            value.push(b.into());
+        }
+    }
+
+    fn instruction(&mut self) -> Parsed<Token> {
+        let target = self.name("expected target name after <?")?;
+        self.space();
+        let data = self.until(b"?>")?;
+        if target == "xml" {
+            let version = proc_inst("version", &data);
+            if !matches!(version, "" | "1.0") {
+                return Err(format!(
+                    "xml: unsupported version {version:?}; only version 1.0 is supported"
+                ));
+            }
+            // Only these two are known to the go command (`charsetReader`).
+            let encoding = proc_inst("encoding", &data);
+            let known = ["", "utf-8", "ascii"];
+            if !known.iter().any(|name| encoding.eq_ignore_ascii_case(name)) {
+                return Err(format!(
+                    "xml: opening charset {encoding:?}: can't decode XML document using charset \
+                     {encoding:?}"
+                ));
+            }
+        }
+        Ok(Token::Other)
+    }
+
+    fn comment_or_directive(&mut self) -> Parsed<Token> {
+        let first = self.mustgetc()?;
+        match first {
+            b'-' => {
+                if self.mustgetc()? != b'-' {
+                    return Err(self.error("invalid sequence <!- not part of <!--"));
+                }
+                self.until(b"--")?;
+                match self.mustgetc()? {
+                    b'>' => Ok(Token::Other),
+                    _ => Err(self.error("invalid sequence \"--\" not allowed in comments")),
+                }
+            }
+            b'[' => {
+                for expected in b"CDATA[" {
+                    if self.mustgetc()? != *expected {
+                        return Err(self.error("invalid <![ sequence"));
+                    }
+                }
+                self.text(None, true)?;
+                Ok(Token::Other)
+            }
+            _ => self.directive(),
+        }
+    }
+
+    /// `<!DOCTYPE …>` and the like. Quoted brackets do not count for nesting; the character
+    /// after the `!` is not looked at.
+    fn directive(&mut self) -> Parsed<Token> {
+        let mut quote = None;
+        let mut depth = 0usize;
+        loop {
+            let mut b = self.mustgetc()?;
+            if quote.is_none() && b == b'>' && depth == 0 {
+                return Ok(Token::Other);
+            }
+            // A `<` that opens no comment is followed by a byte that is looked at in its turn.
+            loop {
+                match (quote, b) {
+                    (Some(open), _) if b == open => quote = None,
+                    (Some(_), _) => {}
+                    (None, b'\'' | b'"') => quote = Some(b),
+                    (None, b'>') => depth = depth.saturating_sub(1),
+                    (None, b'<') => match self.not_comment()? {
+                        Some(next) => {
+                            depth += 1;
+                            b = next;
+                            continue;
+                        }
+                        None => _ = self.until(b"-->")?,
+                    },
+                    _ => {}
+                }
+                break;
+            }
+        }
+    }
+
+    /// Reads `!--`, or returns the byte that is none of it.
+    fn not_comment(&mut self) -> Parsed<Option<u8>> {
+        for expected in b"!--" {
+            let b = self.mustgetc()?;
+            if b != *expected {
+                return Ok(Some(b));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads up to and including `end`; returns what was before it.
+    fn until(&mut self, end: &[u8]) -> Parsed<String> {
+        let start = self.at;
+        loop {
+            self.mustgetc()?;
+            let read = self.html.get(start..self.at).unwrap_or_default();
+            if let Some(data) = read.strip_suffix(end) {
+                return Ok(String::from_utf8_lossy(data).into_owned());
+            }
+        }
+    }
+
+    fn text(&mut self, quote: Option<u8>, cdata: bool) -> Parsed<String> {
+        let mut out: Vec<u8> = Vec::new();
+        // The bytes before this one, which count only where they are literal.
+        let (mut b0, mut b1) = (0, 0);
+        loop {
+            let Some(b) = self.getc() else {
+                if cdata {
+                    return Err(self.error("unexpected EOF in CDATA section"));
+                }
+                break;
+            };
+            if quote.is_none() && (b0, b1, b) == (b']', b']', b'>') {
+                if cdata {
+                    out.truncate(out.len().saturating_sub(2));
+                    break;
+                }
+                return Err(self.error("unescaped ]]> not in CDATA section"));
+            }
+            if b == b'<' && !cdata {
+                if quote.is_some() {
+                    return Err(self.error("unescaped < inside quoted string"));
+                }
+                self.ungetc(b);
+                break;
+            }
+            if quote == Some(b) {
+                break;
+            }
+            if b == b'&' && !cdata {
+                self.entity(&mut out)?;
+                (b0, b1) = (0, 0);
+                continue;
+            }
+            match b {
+                b'\r' => out.push(b'\n'),
+                // The carriage return before it has become one already.
+                b'\n' if b1 == b'\r' => {}
+                _ => out.push(b),
+            }
+            (b0, b1) = (b1, b);
+        }
+        for chunk in out.utf8_chunks() {
+            let mut chars = chunk.valid().chars();
+            if let Some(bad) = chars.find(|&c| !is_in_character_range(c)) {
+                let why = format!("illegal character code U+{:04X}", u32::from(bad));
+                return Err(self.error(&why));
+            }
+            if !chunk.invalid().is_empty() {
+                return Err(self.error("invalid UTF-8"));
+            }
+        }
+        Ok(String::from_utf8_lossy(&out).into_owned())
+    }
+
+    /// What follows an `&`: a character, or the text as it stands where it names none.
+    fn entity(&mut self, out: &mut Vec<u8>) -> Parsed<()> {
+        let before = out.len();
+        out.push(b'&');
+        let mut b = self.mustgetc()?;
+        let mut character = None;
+        if b == b'#' {
+            out.push(b);
+            b = self.mustgetc()?;
+            let mut base = 10;
+            if b == b'x' {
+                base = 16;
+                out.push(b);
+                b = self.mustgetc()?;
+            }
+            let start = out.len();
+            while char::from(b).is_digit(base) {
+                out.push(b);
+                b = self.mustgetc()?;
+            }
+            if b == b';' {
+                let digits = String::from_utf8_lossy(&out[start..]).into_owned();
+                out.push(b);
+                if let Ok(code) = u64::from_str_radix(&digits, base)
+                    && code <= 0x10_ffff
+                {
+                    // As Go converts a surrogate.
+                    let code = u32::try_from(code).ok().and_then(char::from_u32);
+                    character = Some(code.unwrap_or('\u{fffd}'));
+                }
+            } else {
+                self.ungetc(b);
+            }
+        } else {
+            self.ungetc(b);
+            self.read_name(out)?;
+            b = self.mustgetc()?;
+            if b == b';' {
+                character = match &out[before + 1..] {
+                    b"lt" => Some('<'),
+                    b"gt" => Some('>'),
+                    b"amp" => Some('&'),
+                    b"apos" => Some('\''),
+                    b"quot" => Some('"'),
+                    _ => None,
+                };
+                out.push(b);
+            } else {
+                self.ungetc(b);
+            }
+        }
+        if let Some(character) = character {
+            out.truncate(before);
+            out.extend(character.encode_utf8(&mut [0; 4]).bytes());
+        }
+        Ok(())
+    }
+
+    /// A name with at most one colon; `missing` is the error where none is there.
+    fn nsname(&mut self, missing: &str) -> Parsed<String> {
+        let name = self.name(missing)?;
+        match name.matches(':').count() {
+            0 | 1 => Ok(name),
+            _ => Err(self.error(missing)),
+        }
+    }
+
+    fn name(&mut self, missing: &str) -> Parsed<String> {
+        let mut bytes = Vec::new();
+        if !self.read_name(&mut bytes)? {
+            return Err(self.error(missing));
+        }
+        let name = String::from_utf8_lossy(&bytes).into_owned();
+        match is_name(&name) {
+            true => Ok(name),
+            false => Err(self.error(&format!("invalid XML name: {name}"))),
+        }
+    }
+
+    fn read_name(&mut self, out: &mut Vec<u8>) -> Parsed<bool> {
+        let start = out.len();
+        loop {
+            let b = self.mustgetc()?;
+            if b.is_ascii() && !(b.is_ascii_alphanumeric() || b"_:.-".contains(&b)) {
+                self.ungetc(b);
+                return Ok(out.len() > start);
+            }
+            out.push(b);
+        }
+    }
+
+    fn space(&mut self) {
+        while let Some(b) = self.getc() {
+            if !matches!(b, b' ' | b'\r' | b'\n' | b'\t') {
+                self.ungetc(b);
+                return;
+            }
+        }
+    }
+
+    fn getc(&mut self) -> Option<u8> {
+        let b = *self.html.get(self.at)?;
+        self.at += 1;
+        self.line += usize::from(b == b'\n');
+        Some(b)
+    }
+
+    fn mustgetc(&mut self) -> Parsed<u8> {
+        self.getc().ok_or_else(|| self.error("unexpected EOF"))
+    }
+
+    /// Goes back by the byte that was read last.
+    fn ungetc(&mut self, b: u8) {
+        self.at -= 1;
+        self.line -= usize::from(b == b'\n');
+    }
+
+    fn error(&self, why: &str) -> String {
+        format!("XML syntax error on line {}: {why}", self.line)
+    }
+}
+
+/// `isInCharacterRange` of encoding/xml, less the surrogates, which no `char` is.
+fn is_in_character_range(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// `isName` of encoding/xml. Its tables for letters other than ASCII are those of XML 1.0, of
+/// 1998; no tag or attribute of HTML has any.
+fn is_name(name: &str) -> bool {
+    let is_first = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');
+    let mut chars = name.chars();
+    chars.next().is_some_and(is_first)
+        && chars.all(|c| is_first(c) || c.is_numeric() || matches!(c, '-' | '.' | '·'))
+}
+
+/// `procInst` of encoding/xml: the value of a parameter of `<?xml …?>`.
+fn proc_inst<'a>(parameter: &str, text: &'a str) -> &'a str {
+    let key = format!("{parameter}=");
+    let values = text.match_indices(&key).filter_map(|(at, _)| {
+        let rest = &text[at + key.len()..];
+        let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        rest[1..].split_once(quote).map(|(value, _)| value)
+    });
+    values.into_iter().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: &str = r#"<meta name="go-import" content="a.b/c git https://h/c">"#;
+
+    fn tags(html: &str) -> (String, Option<String>) {
+        let head = Head::parse(html.as_bytes());
+        let tags = head.go_imports();
+        let tags: Vec<_> = tags.iter().map(GoImport::to_string).collect();
+        (tags.join(", "), head.error)
+    }
+
+    #[test]
+    fn tags_are_found_wherever_go_finds_them() {
+        for html in [
+            TAG.to_owned(),
+            format!("<!DOCTYPE html><html><head><title>A & B</title>{TAG}</head>"),
+            format!("<!DOCTYPE html [<!ENTITY a '>'><!-- > -->]>{TAG}"),
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>{TAG}"),
+            format!("<script async src=x></script><!-- <body> -->{TAG}"),
+            format!("<script><![CDATA[ a < b ]]></script>{TAG}"),
+            TAG.replace("meta", "META").replace("name", "NAME"),
+            TAG.replace('"', "'"),
+            TAG.replace(">", "/>"),
+            TAG.replace("a.b/c", "&#97;.b/c").replace("git", "g&#x69;t"),
+            TAG.replace(' ', "\r\n"),
+            TAG.replace("content", "x:content"),
+            format!("{TAG}<script>if (a < b) {{}}</script>"),
+            format!("&nbsp; &x &; {TAG}"),
+        ] {
+            assert_eq!(tags(&html).0, "a.b/c git https://h/c", "{html}");
+        }
+        let with_subdir = TAG.replace("/c\"", "/c sub/dir\"");
+        assert_eq!(tags(&with_subdir).0, "a.b/c git https://h/c sub/dir");
+    }
+
+    #[test]
+    fn tags_are_missed_wherever_go_misses_them() {
+        for html in [
+            String::new(),
+            format!("<body>{TAG}"),
+            format!("</head>{TAG}"),
+            format!("<!-- {TAG} -->"),
+            TAG.replace("go-import", "Go-Import"),
+            TAG.replace(" git", ""),
+            TAG.replace("/c\"", "/c sub dir\""),
+            TAG.replace("\"go-import\"", "go-import")
+                .replace("content=\"", "content="),
+        ] {
+            assert_eq!(tags(&html).0, "", "{html}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_page_panics(
+            pieces in proptest::collection::vec(proptest::sample::select(vec![
+                "<", ">", "/", "\"", "'", "=", " ", "\n", "&", "&#x", ";", "<!", "<!--", "--", "<![CDATA[",
+                "]]>", "<?xml", "?>", "meta", "name", "go-import", "content", ":", "é", "\u{1}", TAG,
+            ]), 0..12),
+            cut in 0..40usize,
+        ) {
+            let page = pieces.concat().into_bytes();
+            // Cut where it may be in the middle of a character.
+            Head::parse(&page[..page.len().saturating_sub(cut)]);
+        }
+    }
+
+    #[test]
+    fn errors_are_gos_words() {
+        for (before, error) in [
+            (
+                "<script>\nif (a < b)",
+                "XML syntax error on line 2: expected element name after <",
+            ),
+            (
+                "<a b=\"<\">",
+                "XML syntax error on line 1: unescaped < inside quoted string",
+            ),
+            (
+                "<a \">",
+                "XML syntax error on line 1: expected attribute name in element",
+            ),
+            (
+                "</>",
+                "XML syntax error on line 1: expected element name after </",
+            ),
+            (
+                "</a b>",
+                "XML syntax error on line 1: invalid characters between </a and >",
+            ),
+            (
+                "]]>",
+                "XML syntax error on line 1: unescaped ]]> not in CDATA section",
+            ),
+            (
+                "<!- >",
+                "XML syntax error on line 1: invalid sequence <!- not part of <!--",
+            ),
+            (
+                "<!-- a -- b -->",
+                "XML syntax error on line 1: invalid sequence \"--\" not allowed in comments",
+            ),
+            ("<![x", "XML syntax error on line 1: invalid <![ sequence"),
+            ("<1>", "XML syntax error on line 1: invalid XML name: 1"),
+            (
+                "a\u{1}",
+                "XML syntax error on line 1: illegal character code U+0001",
+            ),
+            (
+                "<a b / c>",
+                "XML syntax error on line 1: expected /> in element",
+            ),
+            (
+                "<?xml version='1.0' encoding='latin1'?>",
+                "xml: opening charset \"latin1\": can't decode XML document using charset \"latin1\"",
+            ),
+            (
+                "<?xml version='1.1'?>",
+                "xml: unsupported version \"1.1\"; only version 1.0 is supported",
+            ),
+        ] {
+            let (found, why) = tags(&format!("{before}{TAG}"));
+            assert_eq!(
+                (found.as_str(), why.as_deref()),
+                ("", Some(error)),
+                "{before}"
+            );
+        }
+        assert!(
+            Head::parse(b"\xff")
+                .error
+                .unwrap()
+                .contains("invalid UTF-8")
+        );
+        for cut in ["<a", "<!--", "<!DOCTYPE", "&", "<a b", "<?xml", "<a b='&#x"] {
+            let error = Head::parse(cut.as_bytes()).error.unwrap();
+            assert_eq!(error, "XML syntax error on line 1: unexpected EOF", "{cut}");
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! Whether the go command trusts a certificate: the rules of `Verify` in crypto/x509, in their
+//! order, so that the fault that is named is the one that Go names.
+
+use rustls::AlertDescription;
+use rustls::pki_types::CertificateDer;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::oid_registry::OID_PKCS1_SHA1WITHRSA;
+use x509_parser::parse_x509_certificate;
+use x509_parser::time::ASN1Time;
+
+use super::roots::Roots;
+use super::{Code, Finding, Step, plural};
+
+/// Days before the end of a certificate at which a warning begins: certbot renews at 30.
+const SOON: i64 = 14;
+const DAY: i64 = 86_400;
+/// No chain that is worth trusting takes more.
+const MAX_CHECKS: usize = 100;
+
+/// Public authorities, by the organization in their certificates: from these, what is missing
+/// is the intermediate certificate.
+const KNOWN_ISSUERS: [&str; 12] = [
+    "Let's Encrypt",
+    "Google Trust Services",
+    "DigiCert Inc",
+    "Sectigo Limited",
+    "ZeroSSL",
+    "GlobalSign nv-sa",
+    "Amazon",
+    "GoDaddy.com, Inc.",
+    "Entrust, Inc.",
+    "SSL Corporation",
+    "Actalis S.p.A.",
+    "Buypass AS-983163327",
+];
+
+/// A certificate that Go trusts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trusted {
+    /// Who issued it: `Let's Encrypt R11`.
+    issuer: String,
+    /// Its end, in seconds since 1970.
+    not_after: i64,
+}
+
+/// Why Go does not trust a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The first certificate cannot be read.
+    Unreadable,
+    /// Its time has not begun, or is over.
+    Expired { not_before: i64, not_after: i64 },
+    /// It is for other names.
+    WrongName { names: Vec<String> },
+    /// It is its own issuer, and not trusted.
+    SelfSigned,
+    /// Nothing that is trusted has issued it, as far as what was sent goes.
+    UnknownAuthority {
+        issuer: String,
+        /// Where its issuer's certificate is to be had.
+        aia: Vec<String>,
+        /// Whether the issuer is a public authority.
+        known: bool,
+        /// Whether there is no root at all on this machine.
+        no_roots: bool,
+    },
+    /// It may not be used for a server.
+    KeyUsage,
+}
+
+/// Judges the certificates that a server has sent, its own first.
+pub(super) fn judge(
+    chain: &[CertificateDer<'_>],
+    roots: &Roots,
+    host: &str,
+    now: i64,
+) -> Result<Trusted, Fault> {
+    let Some((leaf_der, intermediates)) = chain.split_first() else {
+        return Err(Fault::Unreadable);
+    };
+    let (_, leaf) = parse_x509_certificate(leaf_der).map_err(|_| Fault::Unreadable)?;
+    let (not_before, not_after) = validity(&leaf);
+    if now < not_before || now > not_after {
+        return Err(Fault::Expired {
+            not_before,
+            not_after,
+        });
+    }
+    let names = names(&leaf);
+    if !names.iter().any(|name| matches(name, host)) {
+        return Err(Fault::WrongName { names });
+    }
+    let parsed: Vec<_> = intermediates
+        .iter()
+        .filter_map(|der| Some(parse_x509_certificate(der).ok()?.1))
+        .collect();
+    let mut search = Search {
+        intermediates: &parsed,
+        roots,
+        now,
+        checks: 0,
+        last: None,
+    };
+    let is_root = roots.by_subject(leaf.subject().as_raw()).contains(leaf_der);
+    if !is_root && !search.reaches_root(&leaf, &mut Vec::new()) {
+        let (issuer, aia, known) = search.last.take().unwrap_or_default();
+        return Err(match leaf.subject() == leaf.issuer() {
+            true => Fault::SelfSigned,
+            false => Fault::UnknownAuthority {
+                issuer,
+                aia,
+                known,
+                no_roots: roots.is_empty(),
+            },
+        });
+    }
+    match leaf.extended_key_usage() {
+        Ok(Some(usage)) if !usage.value.server_auth && !usage.value.any => Err(Fault::KeyUsage),
+        _ => Ok(Trusted {
+            issuer: display(leaf.issuer()),
+            not_after,
+        }),
+    }
+}
+
+/// `buildChains` of crypto/x509.
+struct Search<'a> {
+    intermediates: &'a [X509Certificate<'a>],
+    roots: &'a Roots,
+    now: i64,
+    checks: usize,
+    /// The issuer that was not found, of the certificate that is furthest from the leaf.
+    last: Option<(String, Vec<String>, bool)>,
+}
+
+impl Search<'_> {
+    /// `seen` has the indices of the intermediates on the way here.
+    fn reaches_root(&mut self, child: &X509Certificate<'_>, seen: &mut Vec<usize>) -> bool {
+        let issuer = child.issuer().as_raw();
+        for der in self.roots.by_subject(issuer) {
+            if let Ok((_, root)) = parse_x509_certificate(der)
+                && self.has_signed(&root, child)
+            {
+                return true;
+            }
+        }
+        let mut found = false;
+        for (index, candidate) in self.intermediates.iter().enumerate() {
+            if candidate.subject().as_raw() == issuer
+                && !seen.contains(&index)
+                && candidate.is_ca()
+                && self.has_signed(candidate, child)
+            {
+                found = true;
+                seen.push(index);
+                if self.reaches_root(candidate, seen) {
+                    return true;
+                }
+                seen.pop();
+            }
+        }
+        if !found {
+            let organizations = child.issuer().iter_organization();
+            let known = organizations
+                .filter_map(|name| name.as_str().ok())
+                .any(|name| KNOWN_ISSUERS.contains(&name));
+            self.last = Some((display(child.issuer()), issuer_urls(child), known));
+        }
+        false
+    }
+
+    fn has_signed(&mut self, parent: &X509Certificate<'_>, child: &X509Certificate<'_>) -> bool {
+        self.checks += 1;
+        let (not_before, not_after) = validity(parent);
+        // Go no longer accepts SHA-1.
+        let insecure = child.signature_algorithm.algorithm == OID_PKCS1_SHA1WITHRSA;
+        self.checks <= MAX_CHECKS
+            && !insecure
+            && (not_before..=not_after).contains(&self.now)
+            && child.verify_signature(Some(parent.public_key())).is_ok()
+    }
+}
+
+fn validity(certificate: &X509Certificate<'_>) -> (i64, i64) {
+    let validity = certificate.validity();
+    (
+        validity.not_before.timestamp(),
+        validity.not_after.timestamp(),
+    )
+}
+
+/// The DNS names that a certificate is for.
+fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else {
+        return Vec::new();
+    };
+    let names = extension.value.general_names.iter();
+    names
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// `matchHostnames` of crypto/x509: a star stands for the whole first label.
+fn matches(pattern: &str, host: &str) -> bool {
+    let pattern = pattern.strip_suffix('.').unwrap_or(pattern);
+    if pattern.eq_ignore_ascii_case(host) {
+        return true;
+    }
+    let below = |name: &str| {
+        name.split_once('.')
+            .map(|(_, rest)| rest.to_ascii_lowercase())
+    };
+    pattern.starts_with("*.") && below(pattern) == below(host)
+}
+
+/// The URLs of the issuer's certificate (`caIssuers` of Authority Information Access).
+fn issuer_urls(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let mut urls = Vec::new();
+    for extension in certificate.extensions() {
+        if let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() {
+            for description in access.iter() {
+                // 1.3.6.1.5.5.7.48.2
+                if description.access_method.to_id_string().ends_with(".48.2")
+                    && let GeneralName::URI(url) = &description.access_location
+                {
+                    urls.push((*url).to_owned());
+                }
+            }
+        }
+    }
+    urls
+}
+
+/// An issuer as people know it: its organization and its name.
+fn display(name: &x509_parser::x509::X509Name<'_>) -> String {
+    let organization = name.iter_organization().next();
+    let common_name = name.iter_common_name().next();
+    let parts = [organization, common_name];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .flatten()
+        .filter_map(|part| part.as_str().ok())
+        .collect();
+    match parts[..] {
+        [] => "an issuer without a name".to_owned(),
+        [organization, name] if name.starts_with(organization) => name.to_owned(),
+        _ => parts.join(" "),
+    }
+}
+
+/// The day of a time, as people write it.
+fn day(seconds: i64) -> String {
+    let Ok(time) = ASN1Time::from_timestamp(seconds) else {
+        return "an unknown day".to_owned();
+    };
+    let time = time.to_datetime();
+    let month: u8 = time.month().into();
+    format!("{}-{month:02}-{:02}", time.year(), time.day())
+}
+
+/// The command for a new certificate.
+fn certbot(host: &str) -> String {
+    format!(
+        "certbot certonly --webroot -w /var/www/html -d {host} \
+         --deploy-hook 'systemctl reload nginx'"
+    )
+}
+
+/// Reports a certificate that Go trusts.
+pub(super) fn trusted(certificate: &Trusted, host: &str, now: i64) -> Finding {
+    let days = (certificate.not_after - now) / DAY;
+    let message = format!(
+        "{}, {}",
+        certificate.issuer,
+        plural(usize::try_from(days).unwrap_or(0), "day")
+    );
+    if days >= SOON {
+        return Finding::pass(Step::Tls, message);
+    }
+    let message = format!(
+        "{message}: it ends on {}, and was not renewed",
+        day(certificate.not_after)
+    );
+    Finding::warn(Step::Tls, Code::TlsExpiresSoon, message).fix(format!(
+        "certbot renew --cert-name {host} && systemctl reload nginx"
+    ))
+}
+
+/// Reports why Go does not trust a certificate. `issuer_fetched`: with the issuer's certificate,
+/// which the server does not send, it would.
+pub(super) fn distrusted(fault: &Fault, host: &str, now: i64, issuer_fetched: bool) -> Finding {
+    let fail = |code, message: String| Finding::fail(Step::Tls, code, message);
+    match fault {
+        Fault::Unreadable => fail(Code::TlsFailed, "the certificate cannot be read".to_owned())
+            .go("tls: failed to parse certificate from server"),
+        Fault::Expired {
+            not_before,
+            not_after,
+        } => {
+            let message = match now < *not_before {
+                true => format!(
+                    "the certificate is valid from {} on; is the clock of one of the machines wrong?",
+                    day(*not_before)
+                ),
+                false => format!(
+                    "the certificate has expired on {}, {} ago; nginx also keeps an old one until \
+                     it is reloaded",
+                    day(*not_after),
+                    plural(usize::try_from((now - not_after) / DAY).unwrap_or(0), "day")
+                ),
+            };
+            fail(Code::TlsExpired, message)
+                .go("x509: certificate has expired or is not yet valid")
+                .fix(format!("certbot renew --cert-name {host} && systemctl reload nginx"))
+        }
+        Fault::WrongName { names } => {
+            let (message, go) = match &names[..] {
+                [] => (
+                    "the certificate names no host at all".to_owned(),
+                    format!("x509: certificate is not valid for any names, but wanted to match {host}"),
+                ),
+                names => (
+                    format!(
+                        "the certificate is for {}, not {host}: nginx has no server block for \
+                         {host} on port 443, or that block names another certificate",
+                        names[..names.len().min(5)].join(", ")
+                    ),
+                    format!("x509: certificate is valid for {}, not {host}", names.join(", ")),
+                ),
+            };
+            fail(Code::TlsWrongName, message).go(go).fix(certbot(host))
+        }
+        Fault::SelfSigned => fail(
+            Code::TlsUnknownAuthority,
+            "the certificate is self-signed".to_owned(),
+        )
+        .go("x509: certificate signed by unknown authority")
+        .fix(certbot(host)),
+        Fault::UnknownAuthority { issuer, known, .. } if issuer_fetched || *known => fail(
+            Code::TlsIncompleteChain,
+            format!("the server does not send the certificate of {issuer}; browsers may have it already"),
+        )
+        .go("x509: certificate signed by unknown authority")
+        .fix(format!(
+            "ssl_certificate /etc/letsencrypt/live/{host}/fullchain.pem;    # in nginx, not cert.pem"
+        )),
+        Fault::UnknownAuthority { no_roots: true, .. } => fail(
+            Code::TlsUnknownAuthority,
+            "this machine has no certificates to trust: neither SSL_CERT_FILE and SSL_CERT_DIR nor \
+             the usual files have any"
+                .to_owned(),
+        )
+        .go("x509: certificate signed by unknown authority")
+        .fix("apt-get install ca-certificates"),
+        Fault::UnknownAuthority { issuer, .. } => fail(
+            Code::TlsUnknownAuthority,
+            format!("the certificate is issued by {issuer}, which this machine does not trust"),
+        )
+        .go("x509: certificate signed by unknown authority")
+        .fix(certbot(host)),
+        Fault::KeyUsage => fail(
+            Code::TlsFailed,
+            "the certificate is not for servers (its extended key usage)".to_owned(),
+        )
+        .go("x509: certificate specifies an incompatible key usage")
+        .fix(certbot(host)),
+    }
+}
+
+/// Reports a handshake that failed before any certificate was judged.
+pub(super) fn handshake_failed(error: Option<&rustls::Error>, text: &str, host: &str) -> Finding {
+    use rustls::{Error, PeerIncompatible};
+    let fail = |message: &str| Finding::fail(Step::Tls, Code::TlsFailed, message);
+    let old = || {
+        fail("the server speaks only versions of TLS that Go no longer accepts (1.1 and older)")
+            .fix("ssl_protocols TLSv1.2 TLSv1.3;    # in nginx")
+    };
+    match error {
+        Some(Error::AlertReceived(AlertDescription::ProtocolVersion)) => {
+            old().go("tls: protocol version not supported")
+        }
+        Some(Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)) => {
+            old().go("tls: server selected unsupported protocol version")
+        }
+        Some(Error::AlertReceived(AlertDescription::UnrecognisedName)) => fail(&format!(
+            "nginx has no server block for {host} on port 443 (ssl_reject_handshake)"
+        ))
+        .go("tls: unrecognized name")
+        .fix("govanityurls nginx -server"),
+        Some(Error::AlertReceived(AlertDescription::HandshakeFailure)) => {
+            fail("the server and Go have no cipher in common").go("tls: handshake failure")
+        }
+        Some(Error::InvalidMessage(_)) => {
+            fail("port 443 does not speak TLS: the listen line of nginx lacks `ssl`")
+                .go("http: server gave HTTP response to HTTPS client")
+                .fix("listen 443 ssl;    # in nginx")
+        }
+        _ => fail(&format!("the TLS handshake failed: {text}")),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use rustls::pki_types::pem::PemObject as _;
+
+    use super::*;
+
+    /// A certificate of tests/verify/certs.
+    pub(in crate::verify) fn pem(name: &str) -> Vec<u8> {
+        let path = format!(
+            "{}/tests/verify/certs/{name}.pem",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        std::fs::read(&path).unwrap()
+    }
+
+    fn der(name: &str) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(&pem(name)).unwrap()
+    }
+
+    /// Within the hundred years of the certificates: the middle of the first one's.
+    fn now() -> i64 {
+        let leaf = der("leaf");
+        let (_, leaf) = parse_x509_certificate(&leaf).unwrap();
+        let (start, end) = validity(&leaf);
+        i64::midpoint(start, end)
+    }
+
+    fn judged_at(names: &[&str], host: &str, now: i64) -> Result<Trusted, Code> {
+        let chain: Vec<_> = names.iter().map(|name| der(name)).collect();
+        let mut roots = Roots::default();
+        roots.add(&pem("root"));
+        let fault = match judge(&chain, &roots, host, now) {
+            Ok(trusted) => return Ok(trusted),
+            Err(fault) => fault,
+        };
+        Err(distrusted(&fault, host, now, false).code.unwrap())
+    }
+
+    fn judged(names: &[&str], host: &str) -> Result<Trusted, Code> {
+        judged_at(names, host, now())
+    }
+
+    #[test]
+    fn every_fault_has_its_code() {
+        let a = "a.example";
+        assert!(judged(&["leaf"], a).is_ok());
+        assert!(judged(&["leaf"], "x.b.example").is_ok());
+        assert!(judged(&["leaf-of-intermediate", "intermediate"], a).is_ok());
+        let extra = ["leaf-of-intermediate", "root", "other-root", "intermediate"];
+        assert!(judged(&extra, a).is_ok());
+        for (chain, host, code) in [
+            (&["leaf"] as &[_], "b.example", Code::TlsWrongName),
+            (&["leaf"], "y.x.b.example", Code::TlsWrongName),
+            (&["no-names"], a, Code::TlsWrongName),
+            (&["leaf-of-intermediate"], a, Code::TlsUnknownAuthority),
+            (
+                &["leaf-of-intermediate", "other-root"],
+                a,
+                Code::TlsUnknownAuthority,
+            ),
+            (&["leaf-of-known"], a, Code::TlsIncompleteChain),
+            (&["self-signed"], a, Code::TlsUnknownAuthority),
+            (&["client-only"], a, Code::TlsFailed),
+            (&[], a, Code::TlsFailed),
+        ] {
+            assert_eq!(judged(chain, host), Err(code), "{chain:?} {host}");
+        }
+        for time in [0, i64::MAX / 4] {
+            assert_eq!(judged_at(&["leaf"], a, time), Err(Code::TlsExpired));
+        }
+    }
+
+    #[test]
+    fn the_issuer_that_is_missing_is_named_with_where_it_is() {
+        let leaf = [der("leaf-of-intermediate")];
+        let mut roots = Roots::default();
+        roots.add(&pem("root"));
+        let fault = judge(&leaf, &roots, "a.example", now()).unwrap_err();
+        let Fault::UnknownAuthority { issuer, aia, .. } = &fault else {
+            panic!("{fault:?}");
+        };
+        assert_eq!(issuer, "Lab R1");
+        assert_eq!(aia, &["http://aia.example/i.der"]);
+        let finding = distrusted(&fault, "a.example", now(), true);
+        assert_eq!(finding.code, Some(Code::TlsIncompleteChain));
+    }
+
+    #[test]
+    fn a_warning_begins_two_weeks_before_the_end() {
+        let trusted_until = judged(&["leaf"], "a.example").unwrap();
+        let at = |days| {
+            let now = trusted_until.not_after - days * DAY;
+            trusted(&trusted_until, "a.example", now).code
+        };
+        assert_eq!(at(14), None);
+        assert_eq!(at(13), Some(Code::TlsExpiresSoon));
+    }
+}

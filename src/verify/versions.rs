@@ -1,0 +1,586 @@
+//! Which version a user gets, and whether its go.mod agrees: `Versions` and `findDir` of
+//! cmd/go/internal/modfetch.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use super::repository::Refs;
+use super::{Code, Finding, Step, Target, plural};
+
+/// What `go get` says where even the last commit is no version.
+const NO_VERSION: &str = "no matching versions for query \"upgrade\"";
+
+/// A tag that Go takes for a version: canonical, without `+build`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version {
+    numbers: [u64; 3],
+    pre: String,
+}
+
+impl Version {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_prefix('v')?;
+        let (release, pre) = text
+            .split_once('-')
+            .map_or((text, None), |(a, b)| (a, Some(b)));
+        let mut numbers = [0; 3];
+        let mut parts = release.split('.');
+        for number in &mut numbers {
+            let part = parts.next()?;
+            let canonical = part == "0" || !part.starts_with('0');
+            let digits = part.bytes().all(|b| b.is_ascii_digit());
+            *number = part.parse().ok().filter(|_| canonical && digits)?;
+        }
+        let is_identifier = |part: &str| {
+            let number = part.bytes().all(|b| b.is_ascii_digit());
+            !part.is_empty()
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !(number && part.len() > 1 && part.starts_with('0'))
+        };
+        let is_valid =
+            parts.next().is_none() && pre.is_none_or(|pre| pre.split('.').all(is_identifier));
+        is_valid.then(|| Self {
+            numbers,
+            pre: pre.unwrap_or_default().to_owned(),
+        })
+    }
+
+    fn major(&self) -> u64 {
+        self.numbers[0]
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // A number is lower than a word, and fewer parts are lower than more.
+        let identifiers = |pre: &str| -> Vec<(bool, u64, String)> {
+            let parts = pre.split('.').map(|part| match part.parse() {
+                Ok(number) => (false, number, String::new()),
+                Err(_) => (true, 0, part.to_owned()),
+            });
+            parts.collect()
+        };
+        let by_pre = || match (self.pre.is_empty(), other.pre.is_empty()) {
+            (false, false) => identifiers(&self.pre).cmp(&identifiers(&other.pre)),
+            (a, b) => a.cmp(&b),
+        };
+        self.numbers.cmp(&other.numbers).then_with(by_pre)
+    }
+}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Splits the major version from the end of a module path: `/v2`, or `.v2` on gopkg.in.
+fn split_major(path: &str) -> (&str, Option<u64>) {
+    let stem = path.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = path[stem.len()..].parse().ok();
+    let prefix = if path.starts_with("gopkg.in/") {
+        stem.strip_suffix(".v")
+    } else {
+        stem.strip_suffix("/v")
+    };
+    match (prefix, number) {
+        (Some(prefix), Some(number)) => (prefix, Some(number)),
+        _ => (path, None),
+    }
+}
+
+/// Which tags of a repository are a module's versions.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// The tag of the version that `go get` takes, or HEAD.
+    pub(super) chosen: String,
+    /// The highest tag of a major version that the module path does not name.
+    pub(super) higher: Option<(String, u64)>,
+    /// How many versions there are.
+    count: usize,
+}
+
+impl Plan {
+    /// Chooses as the go command does for `@latest`: the highest release, else the highest
+    /// pre-release, else HEAD.
+    pub(super) fn new(target: &Target, refs: &Refs) -> Self {
+        let prefix = match &*target.subdir {
+            "" => String::new(),
+            subdir => format!("{}/", subdir.trim_end_matches('/')),
+        };
+        let major = split_major(&target.path).1;
+        let mut versions: Vec<(Version, &str)> = refs
+            .tags
+            .iter()
+            .filter_map(|tag| Some((Version::parse(tag.strip_prefix(&prefix)?)?, tag.as_str())))
+            .collect();
+        versions.sort();
+        let is_own = |version: &Version| match major {
+            Some(major) => version.major() == major,
+            None => version.major() < 2,
+        };
+        let own = || versions.iter().filter(|(version, _)| is_own(version));
+        let mut releases = own().filter(|(version, _)| version.pre.is_empty());
+        let chosen = releases.next_back().or_else(|| own().next_back());
+        let higher = versions
+            .last()
+            .filter(|(version, _)| major.is_none() && version.major() > 1);
+        Self {
+            chosen: chosen.map_or("HEAD", |(_, tag)| tag).to_owned(),
+            higher: higher.map(|(version, tag)| ((*tag).to_owned(), version.major())),
+            count: own().count(),
+        }
+    }
+
+    /// Returns the version that the module has; none where there is only HEAD.
+    pub(super) fn latest(&self, target: &Target) -> Option<String> {
+        let prefix = target.subdir.trim_end_matches('/');
+        let tag = self.chosen.strip_prefix(prefix)?.trim_start_matches('/');
+        (tag != "HEAD").then(|| tag.to_owned())
+    }
+
+    /// Returns the refs that are to be fetched.
+    pub(super) fn refs(&self) -> Vec<String> {
+        let of = |tag: &str| match tag {
+            "HEAD" => "HEAD".to_owned(),
+            tag => format!("refs/tags/{tag}"),
+        };
+        let higher = self.higher.iter().map(|(tag, _)| of(tag));
+        [of(&self.chosen)].into_iter().chain(higher).collect()
+    }
+
+    /// Returns the objects that are to be read then.
+    pub(super) fn objects(&self, target: &Target) -> Vec<String> {
+        let own = object(&self.chosen, target, "go.mod");
+        let mut objects = vec![own];
+        if !target.subdir.is_empty() {
+            objects.push(format!("{}:{}", at(&self.chosen), target.subdir));
+        }
+        if let Some((tag, major)) = &self.higher {
+            objects.push(object(tag, target, "go.mod"));
+            objects.push(object(tag, target, &format!("v{major}/go.mod")));
+        }
+        objects
+    }
+}
+
+/// A revision, by the name that it is fetched to.
+fn at(tag: &str) -> String {
+    match tag {
+        "HEAD" => "refs/fetched/HEAD".to_owned(),
+        tag => format!("refs/fetched/refs/tags/{tag}"),
+    }
+}
+
+fn object(tag: &str, target: &Target, file: &str) -> String {
+    let slash = if target.subdir.is_empty() { "" } else { "/" };
+    let subdir = target.subdir.trim_end_matches('/');
+    format!("{}:{subdir}{slash}{file}", at(tag))
+}
+
+/// What git has under a name: the text of a file, or a directory. Nothing is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Object {
+    File(String),
+    Directory,
+}
+
+/// Judges the tags and go.mod of a module. The commits that count have been read.
+pub(super) fn judge(
+    target: &Target,
+    refs: &Refs,
+    objects: &HashMap<String, Object>,
+) -> Vec<Finding> {
+    let path = &target.path;
+    if !refs.has_head && refs.tags.is_empty() {
+        let message = format!("{} has no commits: there is nothing to get", target.repo);
+        return vec![
+            Finding::fail(Step::Versions, Code::NoVersions, message)
+                .go(NO_VERSION)
+                .fix("git push origin HEAD"),
+        ];
+    }
+    let plan = Plan::new(target, refs);
+    let file = |name: String| match objects.get(&name) {
+        Some(Object::File(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let go_mod = file(object(&plan.chosen, target, "go.mod"));
+    let has_subdir = || objects.contains_key(&format!("{}:{}", at(&plan.chosen), target.subdir));
+    let mut findings = Vec::new();
+
+    // What a higher major version calls itself.
+    let higher = plan.higher.as_ref().and_then(|(tag, major)| {
+        let files = [format!("v{major}/go.mod"), "go.mod".to_owned()];
+        let paths = files.map(|name| file(object(tag, target, &name)).map(module_path));
+        let expected = format!("{path}/v{major}");
+        let is_right = paths.iter().flatten().any(|path| *path == expected);
+        let any = paths.into_iter().flatten().next();
+        Some((tag, major, is_right, any?))
+    });
+    if let Some((tag, major, false, own)) = &higher
+        && own == path
+    {
+        findings.push(
+            Finding::warn(
+                Step::Versions,
+                Code::MajorVersionMismatch,
+                format!(
+                    "{tag} is ignored: its go.mod says module {path}, and the path of major version \
+                     {major} ends in /v{major}"
+                ),
+            )
+            .go(format!(
+                "module contains a go.mod file, so module path must match major version \
+                 (\"{path}/v{major}\")"
+            ))
+            .fix(format!("module {path}/v{major}    # the first line of go.mod, before the next tag")),
+        );
+    }
+    // A repository that has only v2 and later is right as it is, under that path.
+    if let Some((tag, major, true, _)) = &higher
+        && plan.count == 0
+    {
+        let message = format!("{tag}, as {path}/v{major}");
+        findings.push(Finding::pass(Step::Versions, message));
+        return findings;
+    }
+
+    let revision = &plan.chosen;
+    match go_mod.map(module_path) {
+        None if !target.subdir.is_empty() => {
+            let subdir = &target.subdir;
+            let (message, fix) = match has_subdir() {
+                true => (
+                    format!("{subdir} has no go.mod at {revision}"),
+                    format!("cd {subdir} && go mod init {path}"),
+                ),
+                false => (
+                    format!("the repository has no directory {subdir} at {revision}"),
+                    "subdir: …    # in vanity.yaml, the directory of go.mod; none for the root"
+                        .to_owned(),
+                ),
+            };
+            let missing = Finding::fail(Step::Versions, Code::SubdirMissing, message);
+            findings.push(missing.go(NO_VERSION).fix(fix));
+            return findings;
+        }
+        None if split_major(path)
+            .1
+            .is_none_or(|_| path.starts_with("gopkg.in/")) =>
+        {
+            findings.push(
+                Finding::warn(
+                    Step::Versions,
+                    Code::ModulePathMismatch,
+                    format!(
+                        "there is no go.mod at {revision}: Go makes one up, without requirements"
+                    ),
+                )
+                .fix(format!("go mod init {path} && go mod tidy")),
+            )
+        }
+        None => {
+            let message = format!("there is no go.mod at {revision}, and {path} needs one");
+            findings.push(
+                Finding::fail(Step::Versions, Code::ModulePathMismatch, message)
+                    .fix(format!("go mod init {path} && go mod tidy")),
+            );
+            return findings;
+        }
+        Some(own) if own != *path => {
+            findings.push(mismatch(target, revision, &own, go_mod.unwrap_or_default()));
+            return findings;
+        }
+        Some(_) => {}
+    }
+    if plan.count > 0 {
+        let shown = format!("{revision}, {}", plural(plan.count, "version"));
+        findings.push(Finding::pass(Step::Versions, shown));
+    } else if findings
+        .iter()
+        .all(|finding| finding.code != Some(Code::MajorVersionMismatch))
+    {
+        findings.push(no_versions(target, refs));
+    }
+    findings
+}
+
+/// Reports a go.mod that has another path.
+fn mismatch(target: &Target, revision: &str, own: &str, go_mod: &str) -> Finding {
+    let path = &target.path;
+    let (own_stem, own_major) = split_major(own);
+    let fail = |message: String| {
+        Finding::fail(Step::Versions, Code::ModulePathMismatch, message).fix(format!(
+            "module {path}    # the first line of go.mod; then a new tag"
+        ))
+    };
+    if own.is_empty() {
+        let start: String = go_mod.chars().take(40).collect();
+        return fail(format!("go.mod at {revision} has no module line: {start}"))
+            .go("is missing module path");
+    }
+    // Go compares the major version first.
+    if own_major.unwrap_or(1).max(1) != split_major(path).1.unwrap_or(1).max(1) {
+        let message = format!("go.mod at {revision} says module {own}");
+        return match own_stem == path {
+            true => fail(format!(
+                "{message}, but there is no tag of that major version"
+            ))
+            .fix(format!(
+                "git tag v{0}.0.0 && git push origin v{0}.0.0",
+                own_major.unwrap_or(2)
+            )),
+            false => fail(message),
+        };
+    }
+    fail(format!(
+        "go.mod at {revision} says module {own}: the go command refuses it as {path}"
+    ))
+    .go(format!("module declares its path as: {own}"))
+}
+
+/// Reports a module without versions.
+fn no_versions(target: &Target, refs: &Refs) -> Finding {
+    let major = split_major(&target.path).1.unwrap_or(0);
+    let subdir = target.subdir.trim_end_matches('/');
+    let others = refs
+        .tags
+        .iter()
+        .filter(|tag| Version::parse(tag).is_some())
+        .count();
+    let (tag, why) = match subdir {
+        "" if !refs.tags.is_empty() => {
+            let mut tags = refs.tags.iter();
+            let example = tags.find(|tag| !tag.contains('/')).or(refs.tags.first());
+            let example = example.map_or("", String::as_str);
+            (
+                format!("v{major}.1.0"),
+                format!("no tag is a version such as v1.2.3 (there is {example})"),
+            )
+        }
+        "" => (
+            format!("v{major}.1.0"),
+            "the repository has no tags".to_owned(),
+        ),
+        _ if others > 0 => (
+            format!("{subdir}/v{major}.1.0"),
+            format!(
+                "{} without {subdir}/ before the version, which are those of the root",
+                plural(others, "tag")
+            ),
+        ),
+        _ => (
+            format!("{subdir}/v{major}.1.0"),
+            format!("no tag begins with {subdir}/"),
+        ),
+    };
+    Finding::warn(
+        Step::Versions,
+        Code::NoVersions,
+        format!("{why}: users get a pseudo-version of the last commit"),
+    )
+    .fix(format!("git tag {tag} && git push origin {tag}"))
+}
+
+/// `ModulePath` of golang.org/x/mod/modfile: the path in the first module line; empty for none.
+fn module_path(go_mod: &str) -> String {
+    for line in go_mod.lines() {
+        let line = line.split("//").next().unwrap_or_default().trim();
+        let Some(rest) = line.strip_prefix("module") else {
+            continue;
+        };
+        let path = rest.trim();
+        if path.is_empty() || path.len() == rest.len() {
+            continue;
+        }
+        let unquote = |quote| path.strip_prefix(quote)?.strip_suffix(quote);
+        return unquote('"')
+            .or_else(|| unquote('`'))
+            .unwrap_or(path)
+            .to_owned();
+    }
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Status;
+    use super::super::answer::tests::target;
+    use super::*;
+
+    fn refs(tags: &[&str]) -> Refs {
+        Refs {
+            has_head: true,
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        }
+    }
+
+    /// The status and code of each finding; `files` are `REV:PATH` and text.
+    fn judged(
+        target: &Target,
+        tags: &[&str],
+        files: &[(&str, &str)],
+    ) -> Vec<(Status, Option<Code>)> {
+        let objects = files.iter().map(|(name, text)| {
+            let (tag, path) = name.split_once(':').unwrap();
+            let object = match *text {
+                "/" => Object::Directory,
+                text => Object::File(text.to_owned()),
+            };
+            (format!("{}:{path}", at(tag)), object)
+        });
+        let findings = judge(target, &refs(tags), &objects.collect());
+        findings.iter().map(|f| (f.status, f.code)).collect()
+    }
+
+    const PASS: (Status, Option<Code>) = (Status::Pass, None);
+    const OWN: &str = "module a.example/m\n";
+
+    fn warn(code: Code) -> (Status, Option<Code>) {
+        (Status::Warn, Some(code))
+    }
+
+    fn fail(code: Code) -> (Status, Option<Code>) {
+        (Status::Fail, Some(code))
+    }
+
+    #[test]
+    fn versions_are_ordered_as_semver_says() {
+        let ordered = [
+            "v0.0.1",
+            "v1.0.0-1",
+            "v1.0.0-2",
+            "v1.0.0-10",
+            "v1.0.0-alpha",
+            "v1.0.0-alpha.1",
+            "v1.0.0-beta",
+            "v1.0.0",
+            "v1.2.0",
+            "v1.10.0",
+            "v2.0.0",
+        ];
+        let versions: Vec<_> = ordered
+            .iter()
+            .map(|text| Version::parse(text).unwrap())
+            .collect();
+        assert!(versions.is_sorted());
+        for bad in [
+            "",
+            "v1",
+            "v1.2",
+            "1.2.3",
+            "v1.2.3.4",
+            "v01.0.0",
+            "v1.0.0+x",
+            "v1.0.0-",
+            "v1.0.0-01",
+            "v+1.0.0",
+            "vx.0.0",
+        ] {
+            assert_eq!(Version::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn go_get_takes_the_highest_release() {
+        let chosen = |path: &str, subdir: &str, tags: &[&str]| {
+            let target = Target {
+                path: path.into(),
+                subdir: subdir.into(),
+                ..target()
+            };
+            Plan::new(&target, &refs(tags)).chosen
+        };
+        let m = "a.example/m";
+        assert_eq!(
+            chosen(m, "", &["v1.2.0", "v1.10.0", "v1.11.0-rc.1", "v2.0.0"]),
+            "v1.10.0"
+        );
+        assert_eq!(chosen(m, "", &["v1.0.0-rc.1", "x"]), "v1.0.0-rc.1");
+        assert_eq!(chosen(m, "", &["v2.0.0"]), "HEAD");
+        assert_eq!(
+            chosen("a.example/m/v2", "", &["v1.0.0", "v2.0.0", "v3.0.0"]),
+            "v2.0.0"
+        );
+        assert_eq!(chosen(m, "sub", &["v1.0.0", "sub/v0.1.0"]), "sub/v0.1.0");
+        assert_eq!(chosen("gopkg.in/m.v3", "", &["v2.0.0", "v3.0.0"]), "v3.0.0");
+    }
+
+    #[test]
+    fn every_fault_has_its_code() {
+        let at_root = target();
+        let of = |tags: &[&str], files: &[(&str, &str)]| judged(&at_root, tags, files);
+        assert_eq!(of(&["v1.0.0"], &[("v1.0.0:go.mod", OWN)]), [PASS]);
+        assert_eq!(of(&[], &[("HEAD:go.mod", OWN)]), [warn(Code::NoVersions)]);
+        assert_eq!(
+            of(&["1.0"], &[("HEAD:go.mod", OWN)]),
+            [warn(Code::NoVersions)]
+        );
+        assert_eq!(of(&["v1.0.0"], &[]), [warn(Code::ModulePathMismatch), PASS]);
+        let other = ("v1.0.0:go.mod", "module b.example/m\n");
+        assert_eq!(of(&["v1.0.0"], &[other]), [fail(Code::ModulePathMismatch)]);
+        assert_eq!(
+            of(&["v1.0.0"], &[("v1.0.0:go.mod", "go 1.20\n")]),
+            [fail(Code::ModulePathMismatch)]
+        );
+        let second = ("HEAD:go.mod", "module a.example/m/v2\n");
+        assert_eq!(of(&[], &[second]), [fail(Code::ModulePathMismatch)]);
+        let empty = judge(&at_root, &Refs::default(), &HashMap::new());
+        assert_eq!(empty[0].code, Some(Code::NoVersions));
+    }
+
+    #[test]
+    fn a_major_version_needs_its_suffix() {
+        let at_root = target();
+        let of = |tags: &[&str], files: &[(&str, &str)]| judged(&at_root, tags, files);
+        let mismatch = warn(Code::MajorVersionMismatch);
+        let (first, wrong) = (("v1.0.0:go.mod", OWN), ("v2.0.0:go.mod", OWN));
+        assert_eq!(of(&["v1.0.0", "v2.0.0"], &[first, wrong]), [mismatch, PASS]);
+        assert_eq!(of(&["v2.0.0"], &[("HEAD:go.mod", OWN), wrong]), [mismatch]);
+        let second = "module a.example/m/v2\n";
+        assert_eq!(
+            of(&["v1.0.0", "v2.0.0"], &[first, ("v2.0.0:go.mod", second)]),
+            [PASS]
+        );
+        let below = [first, wrong, ("v2.0.0:v2/go.mod", second)];
+        assert_eq!(of(&["v1.0.0", "v2.0.0"], &below), [PASS]);
+        assert_eq!(of(&["v2.0.0"], &[("v2.0.0:go.mod", second)]), [PASS]);
+    }
+
+    #[test]
+    fn a_subdir_has_its_own_go_mod_and_tags() {
+        let target = Target {
+            subdir: "sub/dir".into(),
+            ..target()
+        };
+        let of = |tags: &[&str], files: &[(&str, &str)]| judged(&target, tags, files);
+        let tag = "sub/dir/v1.0.0";
+        assert_eq!(
+            of(&[tag], &[("sub/dir/v1.0.0:sub/dir/go.mod", OWN)]),
+            [PASS]
+        );
+        assert_eq!(
+            of(&["v1.0.0"], &[("HEAD:sub/dir/go.mod", OWN)]),
+            [warn(Code::NoVersions)]
+        );
+        assert_eq!(
+            of(&[], &[("HEAD:sub/dir", "/")]),
+            [fail(Code::SubdirMissing)]
+        );
+        assert_eq!(of(&[], &[]), [fail(Code::SubdirMissing)]);
+    }
+
+    #[test]
+    fn the_module_line_is_read_as_go_reads_it() {
+        for (text, path) in [
+            ("module a.example/m\n", "a.example/m"),
+            ("// x\n\nmodule \"a.example/m\" // y\n", "a.example/m"),
+            ("module\ta\n", "a"),
+            ("modules a\n", ""),
+            ("go 1.20\n", ""),
+        ] {
+            assert_eq!(module_path(text), path, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Takes each host, module and repository through its steps, so many at a time.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
+
+use super::answer::{self, Response};
+use super::client::{Client, NEW_AGENT, OLD_AGENT, lock};
+use super::git::Git;
+use super::progress::Progress;
+use super::redirects::Url;
+use super::report::{HostReport, ModuleReport};
+use super::repository::{self, GitError, Refs};
+use super::versions::{self, Plan};
+use super::{Code, Finding, Options, Report, Status, Step, Target, public};
+
+/// A package that no module has.
+const NO_PACKAGE: &str = "/no-such-package-govanityurls-verify";
+/// After so many modules of a host without an answer in time, the others are not tried.
+const MAX_TIMEOUTS: usize = 3;
+
+/// Verifies the targets until all is done, or `stop` is.
+pub async fn walk(targets: Vec<Target>, options: &Options, stop: impl Future) -> Report {
+    let mut hosts: Vec<String> = Vec::new();
+    let mut host_of = Vec::with_capacity(targets.len());
+    let mut known = HashMap::new();
+    for target in &targets {
+        let index = *known.entry(target.host.clone()).or_insert_with(|| {
+            hosts.push(target.host.clone());
+            hosts.len() - 1
+        });
+        host_of.push(index);
+    }
+    let walk = Arc::new(Walk {
+        client: Client::new(hosts.clone(), options.connect.clone(), options.timeout),
+        options: options.clone(),
+        by_host: Mutex::new(vec![Vec::new(); hosts.len()]),
+        timeouts: hosts.iter().map(|_| AtomicUsize::new(0)).collect(),
+        by_module: Mutex::new(vec![Vec::new(); targets.len()]),
+        latest: Mutex::new(vec![None; targets.len()]),
+        reached: Mutex::default(),
+        progress: Progress::new(options.progress, hosts.len() + targets.len()),
+        hosts,
+        host_of,
+        targets,
+    });
+    let interrupted = tokio::select! {
+        () = walk.clone().run() => false,
+        _ = stop => true,
+    };
+    walk.progress.clear();
+    let by_host = std::mem::take(&mut *lock(&walk.by_host));
+    let by_module = std::mem::take(&mut *lock(&walk.by_module));
+    let hosts = walk.hosts.iter().zip(by_host);
+    let modules = walk.targets.iter().zip(&walk.host_of).zip(by_module);
+    Report::new(
+        hosts
+            .map(|(name, findings)| HostReport {
+                name: name.clone(),
+                findings,
+            })
+            .collect(),
+        modules
+            .map(|((target, &host), findings)| ModuleReport {
+                host,
+                path: target.path.clone(),
+                findings,
+            })
+            .collect(),
+        interrupted,
+    )
+}
+
+/// Why a host takes no connection, once that was tried.
+type Reached = Arc<OnceCell<Result<(), String>>>;
+
+struct Walk {
+    client: Client,
+    options: Options,
+    targets: Vec<Target>,
+    hosts: Vec<String>,
+    /// The host of each target.
+    host_of: Vec<usize>,
+    by_host: Mutex<Vec<Vec<Finding>>>,
+    by_module: Mutex<Vec<Vec<Finding>>>,
+    /// Modules of each host that had no answer in time.
+    timeouts: Vec<AtomicUsize>,
+    /// The version that each repository has for a module.
+    latest: Mutex<Vec<Option<String>>>,
+    /// Whether the hosts of repositories take connections.
+    reached: Mutex<HashMap<(String, u16), Reached>>,
+    progress: Progress,
+}
+
+impl Walk {
+    async fn run(self: Arc<Self>) {
+        let jobs = self.options.jobs;
+        let this = &self;
+        each(jobs, this.hosts.len(), |index| this.clone().host(index)).await;
+        // Once more, where the certificates of other hosts may have the issuer's.
+        let is_unknown = |finding: &Finding| finding.code == Some(Code::TlsUnknownAuthority);
+        let again: Vec<_> = (0..this.hosts.len())
+            .filter(|&index| lock(&this.by_host)[index].iter().any(is_unknown))
+            .collect();
+        this.progress.add(again.len());
+        each(jobs, again.len(), |nth| this.clone().host(again[nth])).await;
+        each(jobs, this.targets.len(), |index| this.clone().module(index)).await;
+        let answered = |index: &usize| self.has_answered(*index);
+        let answered: Vec<_> = (0..self.targets.len()).filter(answered).collect();
+        let mut to_fetch = Vec::new();
+        for &index in &answered {
+            match repository::skipped(&self.targets[index]) {
+                Some(finding) => self.add(index, [finding]),
+                None => to_fetch.push((index, &self.targets[index])),
+            }
+        }
+        let groups = Arc::new(repository::by_repository(to_fetch.into_iter()));
+        this.progress.add(groups.len());
+        each(jobs, groups.len(), |nth| {
+            let (this, groups) = (this.clone(), groups.clone());
+            async move {
+                let (repo, members) = &groups[nth];
+                this.repository(repo, members).await;
+                this.progress.done();
+            }
+        })
+        .await;
+        if self.options.public {
+            each(jobs, answered.len(), |nth| {
+                this.clone().public(answered[nth])
+            })
+            .await;
+        }
+    }
+
+    fn add(&self, module: usize, findings: impl IntoIterator<Item = Finding>) {
+        lock(&self.by_module)[module].extend(findings);
+    }
+
+    async fn host(self: Arc<Self>, index: usize) {
+        let findings = self.client.probe(&self.hosts[index]).await;
+        lock(&self.by_host)[index] = findings;
+        self.progress.done();
+    }
+
+    async fn module(self: Arc<Self>, index: usize) {
+        let findings = self.answer(index).await;
+        self.add(index, findings);
+        self.progress.done();
+    }
+
+    async fn answer(&self, index: usize) -> Vec<Finding> {
+        let target = &self.targets[index];
+        let skip = |why: String| vec![Finding::skip(Step::Answer, why)];
+        if target.pattern {
+            let example = target.path.replace('*', "NAME");
+            return skip(format!(
+                "a pattern: name a module that it stands for, as in govanityurls verify {example}"
+            ));
+        }
+        let host = self.host_of[index];
+        let failed = lock(&self.by_host)[host]
+            .iter()
+            .find(|finding| finding.status == Status::Fail)
+            .map(|finding| finding.step);
+        if let Some(step) = failed {
+            let step = serde_json::to_string(&step).unwrap_or_default();
+            let step = step.trim_matches('"');
+            return skip(format!("not tried: {step} fails for {}", target.host));
+        }
+        if self.timeouts[host].load(Ordering::Relaxed) >= MAX_TIMEOUTS {
+            return skip(format!(
+                "not tried: {} does not answer in time",
+                target.host
+            ));
+        }
+        let mut findings = match self.client.get(Url::go_get(&target.path), NEW_AGENT).await {
+            Ok(fetched) => answer::judge(target, &fetched.hops, &fetched.response),
+            Err(finding) => vec![finding],
+        };
+        if findings
+            .iter()
+            .any(|finding| finding.code == Some(Code::ConnectTimeout))
+        {
+            self.timeouts[host].fetch_add(1, Ordering::Relaxed);
+        }
+        if findings.last().is_some_and(is_answer) {
+            if target.owns_subpackages || !target.below.is_empty() {
+                findings.push(self.subpackage(target).await);
+            } else {
+                let why = "a pattern answers for what is directly below this module";
+                findings.push(Finding::skip(Step::Subpackage, why));
+            }
+        }
+        findings
+    }
+
+    async fn subpackage(&self, target: &Target) -> Finding {
+        let below = match &*target.below {
+            "" => NO_PACKAGE,
+            below => below,
+        };
+        let url = Url::go_get(&format!("{}{below}", target.path));
+        let mut responses: Vec<(&str, Option<Response>)> = Vec::new();
+        for agent in [NEW_AGENT, OLD_AGENT] {
+            let fetched = self.client.get(url.clone(), agent).await.ok();
+            responses.push((agent, fetched.map(|fetched| fetched.response)));
+        }
+        answer::judge_subpackage(target, below, &responses)
+    }
+
+    fn has_answered(&self, index: usize) -> bool {
+        lock(&self.by_module)[index].iter().any(is_answer)
+    }
+
+    async fn repository(&self, repo: &str, members: &[usize]) {
+        let to_all = |finding: &Finding| {
+            for &index in members {
+                self.add(index, [finding.clone()]);
+            }
+        };
+        if let Err((why, is_first)) = self.reach(repo).await {
+            to_all(&match is_first {
+                true => repository::failed(repo, &GitError::Unreachable(why)),
+                false => Finding::skip(Step::Repository, format!("not tried: {why}")),
+            });
+            return;
+        }
+        let Ok(dir) = tempfile::Builder::new().prefix("govanityurls-").tempdir() else {
+            to_all(&Finding::skip(
+                Step::Repository,
+                "no directory for temporary files; set TMPDIR",
+            ));
+            return;
+        };
+        let git = Git {
+            dir: dir.path(),
+            repo,
+            timeout: self.options.timeout,
+        };
+        let refs = match git.refs().await {
+            Ok(refs) => refs,
+            Err(error) => return to_all(&repository::failed(repo, &error)),
+        };
+        to_all(&repository::found(&refs));
+        let objects = match self.objects(&git, &refs, members).await {
+            Ok(objects) => objects,
+            Err(error) => return to_all(&repository::failed(repo, &error)),
+        };
+        for &index in members {
+            let target = &self.targets[index];
+            let findings = versions::judge(target, &refs, &objects);
+            self.add(index, findings);
+            lock(&self.latest)[index] = Plan::new(target, &refs).latest(target);
+        }
+    }
+
+    /// Fetches what the modules of a repository need of it.
+    async fn objects(
+        &self,
+        git: &Git<'_>,
+        refs: &Refs,
+        members: &[usize],
+    ) -> Result<HashMap<String, versions::Object>, GitError> {
+        let (mut to_fetch, mut to_read) = (Vec::new(), Vec::new());
+        for &index in members {
+            let target = &self.targets[index];
+            let plan = Plan::new(target, refs);
+            to_fetch.extend(plan.refs());
+            to_read.extend(plan.objects(target));
+        }
+        for list in [&mut to_fetch, &mut to_read] {
+            list.sort();
+            list.dedup();
+        }
+        to_fetch.retain(|name| name != "HEAD" || refs.has_head);
+        if to_fetch.is_empty() {
+            return Ok(HashMap::new());
+        }
+        git.fetch(&to_fetch).await?;
+        git.read(&to_read).await
+    }
+
+    /// Whether the host of a repository takes connections, tried once; else why not, and
+    /// whether this is the first repository to hear of it.
+    async fn reach(&self, repo: &str) -> Result<(), (String, bool)> {
+        let url = repo.replacen("git://", "http://", 1);
+        let Some(url) = Url::parse(&url) else {
+            return Ok(());
+        };
+        let port = match repo.starts_with("git://") && !url.authority.contains(':') {
+            true => 9418,
+            false => url.port(),
+        };
+        // git goes through a proxy where there is one.
+        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let proxies = [
+            "https_proxy",
+            "HTTPS_PROXY",
+            "http_proxy",
+            "all_proxy",
+            "ALL_PROXY",
+        ];
+        if proxies.iter().any(is_set) {
+            return Ok(());
+        }
+        let key = (url.host().to_owned(), port);
+        let cell = lock(&self.reached).entry(key).or_default().clone();
+        let mut is_first = false;
+        let result = cell.get_or_init(|| {
+            is_first = true;
+            self.client.reach(url.host(), port)
+        });
+        let result = result.await.clone();
+        result.map_err(|why| (why, is_first))
+    }
+
+    async fn public(self: Arc<Self>, index: usize) {
+        let target = &self.targets[index];
+        let latest = lock(&self.latest)[index].clone();
+        let mirror = public::mirror_url(&target.path);
+        let documentation = format!("{}/{}", public::DOCUMENTATION, target.path);
+        for url in [mirror, documentation] {
+            let Some(parsed) = Url::parse(&url) else {
+                continue;
+            };
+            let finding = match self.client.get(parsed, OLD_AGENT).await {
+                Ok(fetched) if url.starts_with(public::MIRROR) => {
+                    public::judge_mirror(target, latest.as_deref(), &fetched.response)
+                }
+                Ok(fetched) => public::judge_documentation(target, &fetched.response),
+                Err(finding) => Finding::warn(Step::Public, Code::MirrorError, finding.message),
+            };
+            self.add(index, [finding]);
+        }
+    }
+}
+
+/// Whether a finding is that of a page from which Go goes on to a repository.
+fn is_answer(finding: &Finding) -> bool {
+    finding.step == Step::Answer
+        && (finding.status == Status::Pass || finding.code == Some(Code::TagDiffers))
+}
+
+/// Runs `job` for each index below `count`, `jobs` at a time.
+async fn each<F>(jobs: usize, count: usize, job: impl Fn(usize) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut running = JoinSet::new();
+    for index in 0..count {
+        if running.len() >= jobs {
+            running.join_next().await;
+        }
+        running.spawn(job(index));
+    }
+    while running.join_next().await.is_some() {}
+}

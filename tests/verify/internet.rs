@@ -1,0 +1,260 @@
+//! A small internet with faults: hosts in nginx, each with what is wrong with it, and what
+//! verify and the real go commands say of them.
+
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::net::UdpSocket;
+use std::process::Command;
+use std::thread;
+
+use serde_json::Value;
+
+use crate::lab::{Commit, Go, Lab, Scheme, run};
+use crate::support::program;
+
+/// A host with one fault.
+pub struct Case {
+    /// The host is NAME.example.
+    pub name: &'static str,
+    /// The modules in its yaml: keys less the host, and what comes after `repo: `, where NAME
+    /// stands for the name.
+    pub modules: &'static str,
+    /// Its server block, after the names and the certificate.
+    pub block: &'static str,
+    /// The findings other than PASS and SKIP: `fail code`, in order.
+    pub findings: &'static [&'static str],
+}
+
+/// What a healthy host has: everything from the program.
+pub const PROGRAM: &str = "location / {
+    proxy_pass http://127.0.0.1:8080;
+    proxy_set_header Host $host;
+}";
+
+/// The first day of 2020, and one a month later.
+pub const PAST: [&str; 2] = ["20200101000000Z", "20200201000000Z"];
+
+/// Runs verify; the JSON, and whether it passed.
+pub fn verify(lab: &Lab, config: &str, args: &[&str]) -> (Value, bool) {
+    let (output, ok) = verify_text(lab, config, &[&["-json"], args].concat());
+    (serde_json::from_str(&output).unwrap(), ok)
+}
+
+/// The same for people.
+pub fn verify_text(lab: &Lab, config: &str, args: &[&str]) -> (String, bool) {
+    let file = lab.dir().join("verify.yaml");
+    fs::write(&file, config).unwrap();
+    let mut command = command(lab);
+    let output = command
+        .arg("-config")
+        .arg(file)
+        .args(args)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    println!("{text}{}", String::from_utf8_lossy(&output.stderr));
+    (text, output.status.success())
+}
+
+/// The command, with the lab's certificate authority trusted, and no other.
+pub fn command(lab: &Lab) -> Command {
+    let mut command = program();
+    command
+        .arg("verify")
+        .env("SSL_CERT_FILE", lab.ca())
+        .env("SSL_CERT_DIR", "/nowhere")
+        .env("GIT_SSL_CAINFO", lab.ca());
+    command
+}
+
+/// The configuration of all cases.
+pub fn config(cases: &[Case]) -> String {
+    let mut config = String::new();
+    for case in cases {
+        for line in case.modules.lines() {
+            let line = line.trim().replace("NAME", case.name);
+            let (key, rest) = line.split_once(' ').unwrap();
+            let _ = writeln!(config, "{}.example{key}: {{repo: {rest}}}", case.name);
+        }
+    }
+    config
+}
+
+/// Makes the repository of each case that has one of its own name, with a version that is right.
+pub fn repositories(lab: &Lab, cases: &[Case]) {
+    for case in cases
+        .iter()
+        .filter(|case| case.modules.contains("NAME.git"))
+    {
+        let go_mod = format!("module {}.example/m\n", case.name);
+        let files = [("go.mod", go_mod.as_str()), ("m.go", "package m\n")];
+        let commit = Commit {
+            tag: "v1.0.0",
+            files: &files,
+        };
+        lab.repository(case.name, &[commit]);
+    }
+}
+
+/// The checks of a host that are neither PASS nor SKIP.
+pub fn faults<'a>(json: &'a Value, host: &str) -> Vec<&'a Value> {
+    let checks = json["checks"].as_array().unwrap().iter();
+    checks
+        .filter(|check| check["host"] == *host)
+        .filter(|check| check["status"] == "fail" || check["status"] == "warn")
+        .collect()
+}
+
+/// Verifies all cases at once, and compares what is found, and what the go commands say.
+/// The go commands are the new one, and the old. `gets` has what is got where that is not the first module of the case.
+pub fn check(lab: &Lab, cases: &[Case], gets: &[(&str, &str)], go_commands: &[Go]) {
+    let config = config(cases);
+    let (json, ok) = verify(lab, &config, &["-timeout", "3"]);
+    assert_eq!(
+        ok,
+        cases
+            .iter()
+            .all(|case| case.findings.iter().all(|f| f.starts_with("warn")))
+    );
+    let mut wrong = String::new();
+    for case in cases {
+        let host = format!("{}.example", case.name);
+        let faults = faults(&json, &host);
+        let found: Vec<_> = faults
+            .iter()
+            .map(|check| format!("{} {}", check["status"], check["code"]).replace('"', ""))
+            .collect();
+        if found != case.findings {
+            let _ = writeln!(
+                wrong,
+                "{}: {found:?} instead of {:?}",
+                case.name, case.findings
+            );
+        }
+        let key = case.modules.split(' ').next().unwrap();
+        let get = gets.iter().find(|(name, _)| *name == case.name);
+        let path = format!("{host}{}", get.map_or(key, |(_, path)| path));
+        for check in faults {
+            if check["status"] == "fail" && check["fix"].is_null() {
+                let _ = writeln!(wrong, "{}: no fix", case.name);
+            }
+            let Some(says) = check["go"].as_str() else {
+                continue;
+            };
+            // Go before 1.25 does not know subdirectories, and says something else.
+            let count = if case.modules.contains("subdir:") {
+                1
+            } else {
+                2
+            };
+            for go in go_commands.iter().take(count) {
+                let said = go.get_fails(path.trim_end_matches('/'));
+                if !said.contains(says) {
+                    let _ = writeln!(wrong, "{}: go does not say {says:?}:\n{said}", case.name);
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// nginx for the cases, each with a certificate of the lab's authority.
+pub fn nginx(lab: &mut Lab, http: &str, cases: &[Case]) {
+    let hosts: Vec<_> = cases
+        .iter()
+        .filter(|case| !case.block.is_empty())
+        .map(|case| (format!("{}.example", case.name), case.block))
+        .collect();
+    let hosts: Vec<_> = hosts
+        .iter()
+        .map(|(name, block)| (name.as_str(), *block))
+        .collect();
+    lab.nginx_with(Scheme::Https, http, &hosts);
+    resolver(lab);
+}
+
+/// Adds lines to /etc/hosts.
+pub fn add_hosts(lab: &Lab, lines: &str) {
+    let file = OpenOptions::new()
+        .append(true)
+        .open(lab.dir().join("hosts"));
+    file.unwrap().write_all(lines.as_bytes()).unwrap();
+}
+
+/// A DNS server that knows no name.
+fn resolver(lab: &Lab) {
+    let file = lab.dir().join("resolv.conf");
+    fs::write(&file, "nameserver 127.0.0.1\n").unwrap();
+    run(Command::new("mount")
+        .arg("--bind")
+        .arg(file)
+        .arg("/etc/resolv.conf"));
+    let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
+    thread::spawn(move || {
+        let mut packet = [0; 512];
+        while let Ok((length, peer)) = socket.recv_from(&mut packet) {
+            if length < 12 {
+                continue;
+            }
+            // An answer that the name does not exist; of the sections only the question stays.
+            packet[2] = 0x81;
+            packet[3] = 0x83;
+            packet[6..12].fill(0);
+            let end = 12 + packet[12..length].iter().position(|&b| b == 0).unwrap_or(0) + 5;
+            let _ = socket.send_to(&packet[..end.min(length)], peer);
+        }
+    });
+}
+
+/// Makes certs/NAME.pem and its key. `issuer` is the name of another, or the same for one that
+/// signs itself; `days` are its first and last day, or none for three months from now.
+pub fn certificate(lab: &Lab, name: &str, issuer: &str, extensions: &str, days: Option<[&str; 2]>) {
+    let dir = lab.dir().join("certs");
+    fs::write(
+        dir.join("ca.cnf"),
+        "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\nrand_serial=yes\n\
+         default_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n\
+         organizationName=optional\n",
+    )
+    .unwrap();
+    fs::write(dir.join("index"), "").unwrap();
+    fs::write(dir.join("extensions"), extensions).unwrap();
+    let openssl = || {
+        let mut command = Command::new("openssl");
+        command.current_dir(&dir);
+        command
+    };
+    run(openssl()
+        .args([
+            "req",
+            "-nodes",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+        ])
+        .args(["-subj", &format!("/CN={name}")])
+        .args(["-keyout", &format!("{name}.key"), "-out", "request.csr"]));
+    let mut ca = openssl();
+    ca.args([
+        "ca",
+        "-batch",
+        "-notext",
+        "-config",
+        "ca.cnf",
+        "-in",
+        "request.csr",
+    ])
+    .args(["-extfile", "extensions", "-out", &format!("{name}.pem")])
+    .args(["-keyfile", &format!("{issuer}.key")]);
+    match name == issuer {
+        true => ca.arg("-selfsign"),
+        false => ca.args(["-cert", &format!("{issuer}.pem")]),
+    };
+    match days {
+        Some([first, last]) => ca.args(["-startdate", first, "-enddate", last]),
+        None => ca.args(["-days", "90"]),
+    };
+    run(&mut ca);
+}
