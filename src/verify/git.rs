@@ -124,6 +124,7 @@ impl Git<'_> {
         let mut command = Command::new("git");
         command.current_dir(self.dir);
         command.args(["-c", "credential.helper=", "-c", "core.askPass="]);
+        command.args(["-c", "maintenance.auto=false"]);
         command.args(["-c", "remote.origin.promisor=true"]);
         command.args(["-c", "remote.origin.partialclonefilter=blob:none"]);
         command
