@@ -18,8 +18,8 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A control character cannot come from the file: no value of a module may hold one.
-const SUBPATH: char = '\0';
-const ELEMENT: char = '\u{1}';
+const SUBPATH: &str = "\0";
+const ELEMENT: &str = "\u{1}";
 
 /// A finished page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,9 @@ pub(crate) fn fnv1a(state: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(state, step)
 }
 
-/// What the page of a module shows.
+/// The page of a module, or that of the subpaths below it.
+#[derive(Template)]
+#[template(path = "package.html")]
 pub struct PackagePage<'a> {
     /// The import path of the module's root.
     pub prefix: &'a str,
@@ -85,85 +87,59 @@ pub struct PackagePage<'a> {
     pub description: Option<&'a str>,
     /// Whether these are the values of a pattern, with a `*` in each place of the element.
     pub pattern: bool,
+    /// Whether it is the page of the subpaths.
+    pub below: bool,
 }
 
-#[derive(Template)]
-#[template(path = "package.html")]
-struct PackageTemplate<'a> {
-    prefix: &'a str,
-    import_path: String,
-    vcs: &'a str,
-    repo: &'a str,
-    subdir: Option<&'a str>,
-    source: Option<&'a str>,
-    docs: Option<&'a str>,
-    is_proxy: bool,
-    home: &'a str,
-    description: Option<&'a str>,
-    below: bool,
+impl PackagePage<'_> {
+    /// A value as the page has it.
+    fn filled(&self, value: &str) -> String {
+        value.replace('*', if self.pattern { ELEMENT } else { "*" })
+    }
+
+    /// A value with the subpath appended.
+    fn followed(&self, value: &str) -> String {
+        self.filled(value) + if self.below { SUBPATH } else { "" }
+    }
+
+    fn documentation(&self) -> Option<String> {
+        let append = if self.docs_by_path {
+            Self::followed
+        } else {
+            Self::filled
+        };
+        self.docs.map(|docs| append(self, docs))
+    }
 }
 
 /// A rendered page, which may have holes.
 #[derive(Debug)]
 pub struct CompiledPage {
-    /// Where the body has a [`SUBPATH`] or an [`ELEMENT`].
-    holes: Box<[(usize, char)]>,
+    /// Where the body has what stands for a subpath or an element.
+    holes: Box<[(usize, &'static str)]>,
     /// The hash of the body.
     hash: u64,
     page: Page,
 }
 
 impl CompiledPage {
-    fn new(rendered: &str) -> Self {
+    /// Renders a page.
+    pub fn new(template: &impl Template) -> Self {
+        Self::of(&render(template))
+    }
+
+    fn of(rendered: &str) -> Self {
         let hash = fnv1a(FNV_BASIS, rendered.as_bytes());
-        let is_hole = |&(_, c): &(usize, char)| matches!(c, SUBPATH | ELEMENT);
+        let mut holes: Vec<_> = [SUBPATH, ELEMENT]
+            .iter()
+            .flat_map(|hole| rendered.match_indices(hole).map(|(at, _)| (at, *hole)))
+            .collect();
+        holes.sort_unstable();
         Self {
-            holes: rendered.char_indices().filter(is_hole).collect(),
+            holes: holes.into(),
             hash,
             page: Page::new(hash, iter::once(rendered.as_bytes())),
         }
-    }
-
-    /// Renders the page of a module, or the page of the subpaths `below` it.
-    pub fn of_module(page: &PackagePage<'_>, below: bool) -> Self {
-        let with_element = |text: &str| {
-            if page.pattern {
-                text.replace('*', ELEMENT.encode_utf8(&mut [0; 4]))
-            } else {
-                text.to_owned()
-            }
-        };
-        let with_subpath = |mut text: String, appended: bool| {
-            text.extend((appended && below).then_some(SUBPATH));
-            text
-        };
-        let prefix = with_element(page.prefix);
-        let docs = page
-            .docs
-            .map(|docs| with_subpath(with_element(docs), page.docs_by_path));
-        Self::new(&render(&PackageTemplate {
-            import_path: with_subpath(prefix.clone(), true),
-            prefix: &prefix,
-            vcs: page.vcs,
-            repo: &with_element(page.repo),
-            subdir: page.subdir,
-            source: page.source.map(with_element).as_deref(),
-            docs: docs.as_deref(),
-            is_proxy: page.vcs == "mod",
-            home: &with_element(page.home),
-            description: page.description,
-            below,
-        }))
-    }
-
-    /// Renders the list of the modules below `prefix`, of which `left_out` are not among
-    /// `entries`.
-    pub fn of_list(prefix: &str, entries: &[Entry], left_out: usize) -> Self {
-        Self::new(&render(&IndexTemplate {
-            prefix,
-            entries,
-            left_out,
-        }))
     }
 
     /// The page for `subpath`, which is empty or starts with a slash, of the module that
@@ -207,12 +183,16 @@ pub struct Entry {
     pub note: Option<String>,
 }
 
+/// The list of the modules below a folder.
 #[derive(Template)]
 #[template(path = "index.html")]
-struct IndexTemplate<'a> {
-    prefix: &'a str,
-    entries: &'a [Entry],
-    left_out: usize,
+pub struct ListPage<'a> {
+    /// The folder, with its host.
+    pub prefix: &'a str,
+    /// The lines.
+    pub entries: &'a [Entry],
+    /// How many modules are in none of them.
+    pub left_out: usize,
 }
 
 /// A module that a person may have meant.
@@ -269,11 +249,13 @@ mod tests {
             home: "https://h.example/a",
             description: Some("<b>&\"'"),
             pattern,
+            below: false,
         }
     }
 
-    fn filled(page: &PackagePage<'_>, element: &str, subpath: &str) -> Page {
-        CompiledPage::of_module(page, !subpath.is_empty()).fill(element, subpath)
+    fn filled(mut page: PackagePage<'_>, element: &str, subpath: &str) -> Page {
+        page.below = !subpath.is_empty();
+        CompiledPage::new(&page).fill(element, subpath)
     }
 
     fn text(body: &Bytes) -> &str {
@@ -282,7 +264,7 @@ mod tests {
 
     /// One page or more of each template: with everything that it can show, and with nothing.
     fn pages() -> [(&'static str, Bytes); 6] {
-        let full = &PackagePage {
+        let full = PackagePage {
             prefix: "example.com/sdk/go",
             repo: "https://h.example/sdk.git",
             subdir: Some("clients/go"),
@@ -294,7 +276,7 @@ mod tests {
             description: Some("Talks to the services"),
             ..page(false)
         };
-        let bare = &PackagePage {
+        let bare = PackagePage {
             vcs: "mod",
             repo: "https://proxy.example",
             docs: None,
@@ -302,8 +284,13 @@ mod tests {
             ..page(false)
         };
         let list = |entries, left_out| {
-            let page = CompiledPage::of_list("example.com", entries, left_out);
-            page.fill("", "").body
+            let prefix = "example.com";
+            let page = ListPage {
+                prefix,
+                entries,
+                left_out,
+            };
+            CompiledPage::new(&page).fill("", "").body
         };
         let entry = |name: &str, href: Option<&str>, note: Option<&str>| Entry {
             name: format!("example.com{name}"),
@@ -374,7 +361,7 @@ mod tests {
     fn the_page_of_a_subpath_names_the_module_root() {
         let root = "<dt>Module root</dt>\n<dd><code>example.com/a</code></dd>\n</dl>";
         for (pattern, element) in [(false, ""), (true, "a")] {
-            let of = |subpath| filled(&page(pattern), element, subpath).body;
+            let of = |subpath| filled(page(pattern), element, subpath).body;
             assert!(text(&of("/b")).contains(root));
             assert!(!text(&of("")).contains("Module root"));
         }
@@ -395,7 +382,7 @@ mod tests {
         values.source =
             Some("https://h.example/a https://h.example/a{/dir} https://h.example/a{/dir}/{file}");
         assert_eq!(
-            head(&filled(&values, "", "/mp")),
+            head(&filled(values, "", "/mp")),
             [
                 r#"<meta charset="utf-8">"#,
                 r#"<meta name="go-import" content="example.com/a git https://h.example/a">"#,
@@ -407,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_pattern_is_filled_in_every_place() {
-        let filled = filled(&page(true), "tool", "");
+        let filled = filled(page(true), "tool", "");
         assert_eq!(
             head(&filled)[1],
             r#"<meta name="go-import" content="example.com/tool git https://h.example/tool-go.git">"#
@@ -421,17 +408,17 @@ mod tests {
 
     #[test]
     fn values_are_escaped() {
-        let page = filled(&page(false), "", "");
+        let page = filled(page(false), "", "");
         let body = text(&page.body);
         assert!(body.contains("<p>&#60;b&#62;&#38;&#34;&#39;</p>"), "{body}");
     }
 
     #[test]
     fn entity_tags_tell_pages_apart() {
-        let root = filled(&page(false), "", "");
-        assert_eq!(root, filled(&page(false), "", ""));
-        assert_ne!(root.etag, filled(&page(false), "", "/mp").etag);
-        let pattern = |element, subpath| filled(&page(true), element, subpath).etag;
+        let root = filled(page(false), "", "");
+        assert_eq!(root, filled(page(false), "", ""));
+        assert_ne!(root.etag, filled(page(false), "", "/mp").etag);
+        let pattern = |element, subpath| filled(page(true), element, subpath).etag;
         assert_ne!(pattern("a", "/b"), pattern("b", "/b"));
         assert_ne!(pattern("a", "/b"), pattern("a", "/c"));
         assert_ne!(pattern("a", ""), pattern("a", "/a"));
@@ -443,10 +430,10 @@ mod tests {
         assert_eq!(fnv1a(FNV_BASIS, b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(FNV_BASIS, b"foobar"), 0x8594_4171_f739_67e8);
         assert_eq!(
-            CompiledPage::new("a page").fill("", "").etag,
+            CompiledPage::of("a page").fill("", "").etag,
             "\"181bb9eea8a61fdf\""
         );
-        let below = CompiledPage::new("a \u{1}\0");
+        let below = CompiledPage::of("a \u{1}\0");
         assert_eq!(below.fill("tool", "/mp").body, "a tool/mp");
         assert_eq!(below.fill("tool", "/mp").etag, "\"7f685cf346392575\"");
     }

@@ -357,20 +357,19 @@ impl VirtualHost {
             _ => None,
         };
         let home = module.repo.web();
-        let source = module.source();
-        let page = PackagePage {
+        CompiledPage::new(&PackagePage {
             prefix: &prefix,
             vcs: module.vcs.as_str(),
             repo: module.repo.as_str(),
             subdir: module.subdir.as_deref(),
-            source: source.as_deref(),
+            source: module.source().as_deref(),
             docs: docs.as_deref(),
             docs_by_path: module.docs == ModuleDocs::OnSite,
             home: home.as_str(),
             description: module.description.as_deref(),
             pattern: module.key.pattern,
-        };
-        CompiledPage::of_module(&page, below)
+            below,
+        })
     }
 
     /// A module's import path; a pattern's ends in `/*`.

@@ -3,7 +3,7 @@
 use super::by_path::ByPath;
 use super::{PageKey, VirtualHost, depth, first_elements, key_depth};
 use crate::module::Key;
-use crate::page::{CompiledPage, Entry};
+use crate::page::{CompiledPage, Entry, ListPage};
 
 /// Up to so many modules a list shows each; above, one level with counts.
 const FLAT_LIST: usize = 200;
@@ -26,8 +26,11 @@ impl VirtualHost {
         } else {
             self.one_level(folder, below)
         };
-        let prefix = format!("{}{folder}", self.name);
-        CompiledPage::of_list(&prefix, &entries, left_out)
+        CompiledPage::new(&ListPage {
+            prefix: &format!("{}{folder}", self.name),
+            entries: &entries,
+            left_out,
+        })
     }
 
     /// The lines of one level: each module directly below `folder`, and one line for all that
