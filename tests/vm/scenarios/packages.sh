@@ -12,7 +12,7 @@ repacked() { # VERSION
 }
 remains() {
     find / -xdev -name '*govanityurls*' -not -path '/vm/*' -not -path '/tmp/*' \
-        -not -path '/proc/*' -not -path '/sys/*' -not -path '/var/log/*' | grep -v '^/var/lib/containers'
+        -not -path '/proc/*' -not -path '/sys/*' -not -path '/var/log/*' -not -path '/var/cache/man/*' | grep -v '^/var/lib/containers'
 }
 
 if [ "$VM_BOOT" = 1 ]; then
