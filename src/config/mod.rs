@@ -59,8 +59,21 @@ impl Config {
     /// much as people read. At least one.
     pub fn check(path: &Path, host: Option<&Host>) -> Result<Self, Vec<ConfigError>> {
         let text = read_text(path).map_err(|error| vec![error])?;
+        Self::check_text(&name(path), &text, host)
+    }
+
+    /// Validates the text of a file that errors call `name`, and does not stop at the first error.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Config::check`].
+    pub fn check_text(
+        name: &str,
+        text: &str,
+        host: Option<&Host>,
+    ) -> Result<Self, Vec<ConfigError>> {
         let most = (MAX_READ / text.len().max(1)).clamp(1, MAX_ERRORS);
-        parse(&name(path), &text, host, most)
+        parse(name, text, host, most)
     }
 }
 
@@ -85,10 +98,8 @@ fn parse(
                     mut config, keys, ..
                 } = walk;
                 set_host(&mut config, host);
-                for (problem, index) in check_all(&config, &keys, text) {
-                    if errors.len() < most {
-                        errors.push(error(problem, index));
-                    }
+                for (problem, index) in check_all(&config, &keys, text, most - errors.len()) {
+                    errors.push(error(problem, index));
                 }
                 if errors.is_empty() && config.modules.is_empty() {
                     errors.push(error(Problem::NoModules, Some(text.len())));
@@ -155,11 +166,20 @@ fn set_host(config: &mut Config, host: Option<&Host>) {
 }
 
 /// Checks what takes more than one module, or the default host: an import path that is there
-/// twice, a repository at its own address, the rules of gopkg.in.
-fn check_all(config: &Config, keys: &[Option<usize>], text: &str) -> Vec<(Problem, Option<usize>)> {
+/// twice, a repository at its own address, the rules of gopkg.in. Stops after `most` problems:
+/// to find the line of each takes a look at the whole text.
+fn check_all(
+    config: &Config,
+    keys: &[Option<usize>],
+    text: &str,
+    most: usize,
+) -> Vec<(Problem, Option<usize>)> {
     let mut problems = Vec::new();
     let mut first_of = HashMap::with_capacity(config.modules.len());
     for (index, module) in config.modules.iter().enumerate() {
+        if problems.len() >= most {
+            break;
+        }
         let key = &module.key;
         let host = key.host.as_ref().or(config.host.as_ref());
         let at = keys.get(index).copied().flatten();
