@@ -1,0 +1,213 @@
+//! The documents have what the program has: every setting, key, flag, command, system and forge,
+//! and no file that is not there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use clap::{Arg, Command, CommandFactory as _};
+use govanityurls::cli::Cli;
+use govanityurls::config::{MODULE_KEYS, SETTINGS};
+use govanityurls::module::{Forge, Vcs};
+use regex::Regex;
+
+use support::repository_file;
+
+fn text(name: &str) -> String {
+    fs::read_to_string(repository_file(name)).unwrap()
+}
+
+type Names = BTreeSet<String>;
+
+fn names<'a>(of: impl IntoIterator<Item = &'a str>) -> Names {
+    of.into_iter().map(str::to_owned).collect()
+}
+
+/// The rows of a table in README, by the title of its first column.
+fn rows(title: &str) -> Vec<Vec<String>> {
+    let readme = text("README.md");
+    let cells = |line: &str| -> Vec<String> {
+        let cells = line.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    };
+    let rows: Vec<_> = readme
+        .lines()
+        .skip_while(|line| !line.starts_with(&format!("| {title} |")))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(cells)
+        .collect();
+    assert!(!rows.is_empty(), "README has no table of each `{title}`");
+    rows
+}
+
+/// What a table in README has in its first column.
+fn listed(title: &str) -> Names {
+    let cell = |row: Vec<String>| row[0].trim_matches('`').to_owned();
+    rows(title).into_iter().map(cell).collect()
+}
+
+/// Every name in a text that could be one of the program's.
+fn words(text: &str) -> Names {
+    let word = Regex::new(r"[\w.-]+").unwrap();
+    names(word.find_iter(text).map(|found| found.as_str()))
+}
+
+/// The flags of a command that it does not share with every other one.
+fn flags(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
+    let own = |name: &&str| !matches!(*name, "help" | "version");
+    let flag = move |arg| Some((Arg::get_long(arg).filter(own)?, arg));
+    command.get_arguments().filter_map(flag)
+}
+
+fn system_names() -> Names {
+    names(Vcs::ALL.map(|(name, _)| name))
+}
+
+#[test]
+fn readme_lists_every_setting_and_key() {
+    // `paths` is about keys, and in the text above the table.
+    let settings = SETTINGS.into_iter().filter(|name| *name != "paths");
+    assert_eq!(listed("setting"), names(settings));
+    assert!(text("README.md").contains("`paths:`"));
+    assert_eq!(listed("key of a module"), names(MODULE_KEYS));
+}
+
+#[test]
+fn readme_lists_every_system_and_forge() {
+    let values = |key: &str| {
+        let mut rows = rows("key of a module").into_iter();
+        let row = rows.find(|row| row[0] == format!("`{key}`")).unwrap();
+        words(&row[2])
+    };
+    let missing = |known: Names, key| known.difference(&values(key)).cloned().collect::<Vec<_>>();
+    assert_eq!(missing(system_names(), "vcs"), [""; 0]);
+    assert_eq!(missing(names(Forge::NAMES), "forge"), [""; 0]);
+}
+
+#[test]
+fn readme_lists_every_flag_with_its_variable() {
+    let command = Cli::command();
+    let known: BTreeSet<_> = flags(&command)
+        .map(|(name, flag)| {
+            let variable = flag.get_env().expect("a variable for each flag").to_str();
+            (format!("`-{name}`"), format!("`{}`", variable.unwrap()))
+        })
+        .collect();
+    let listed = rows("flag").into_iter();
+    let listed: BTreeSet<_> = listed.map(|row| (row[0].clone(), row[1].clone())).collect();
+    assert_eq!(listed, known);
+}
+
+#[test]
+fn readme_lists_every_command_with_its_flags_and_their_values() {
+    let readme = text("README.md");
+    let words = words(&readme);
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        // What happens without a command, and another way of writing -version.
+        if matches!(name, "serve" | "version") {
+            continue;
+        }
+        let line = format!("\n    govanityurls {name} ");
+        assert!(readme.contains(&line), "README does not list `{name}`");
+        for (flag, _) in flags(command) {
+            let flag = format!("-{flag}");
+            assert!(words.contains(&flag), "README does not say `{name} {flag}`");
+        }
+    }
+    let command = Cli::command();
+    for (flag, arg) in [&command]
+        .into_iter()
+        .chain(command.get_subcommands())
+        .flat_map(flags)
+    {
+        let default = arg.get_default_values().first();
+        for value in arg.get_possible_values() {
+            let name = value.get_name();
+            let is_default = default.is_some_and(|default| default == name);
+            // A switch takes what every switch takes.
+            assert!(
+                is_default || words.contains(name),
+                "README does not say `-{flag} {name}`"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_example_shows_every_setting_key_system_and_forge() {
+    let example = text("vanity.yaml.example");
+    let key = Regex::new(r"(?m)^#?( *)(\w+):").unwrap();
+    let (mut settings, mut module_keys) = (Names::new(), Names::new());
+    for found in key.captures_iter(&example) {
+        match &found[1] {
+            "" => settings.insert(found[2].to_owned()),
+            _ => module_keys.insert(found[2].to_owned()),
+        };
+    }
+    assert_eq!(settings, names(SETTINGS));
+    assert_eq!(module_keys, names(MODULE_KEYS));
+    let words = words(&example.replace(". ", " ").replace(".\n", "\n"));
+    for known in system_names().into_iter().chain(names(Forge::NAMES)) {
+        assert!(words.contains(&known), "the example does not say `{known}`");
+    }
+}
+
+#[test]
+fn no_document_links_to_a_file_that_is_missing() {
+    let link = Regex::new(r"\]\(([^)#\s]+)").unwrap();
+    let mut links = 0;
+    for name in documents() {
+        let folder = repository_file(&name).parent().unwrap().to_owned();
+        for found in link.captures_iter(&text(&name)) {
+            if !found[1].contains("://") {
+                links += 1;
+                assert!(folder.join(&found[1]).exists(), "{name}: {}", &found[1]);
+            }
+        }
+    }
+    assert!(links > 10, "{links} links");
+}
+
+/// Every Markdown file of the repository.
+fn documents() -> Vec<String> {
+    ["", "docs/"]
+        .into_iter()
+        .flat_map(|folder| {
+            let files = fs::read_dir(repository_file(&format!("./{folder}"))).unwrap();
+            let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+            names.map(move |name| format!("{folder}{name}"))
+        })
+        .filter(|name| name.ends_with(".md"))
+        .collect()
+}
+
+#[test]
+fn the_guide_for_contributors_names_every_part_of_the_code() {
+    let guide = text("docs/architecture.md");
+    let path = Regex::new(r"`((?:src|tests|benches|contrib|templates)/[\w./-]*)`").unwrap();
+    for found in path.captures_iter(&guide) {
+        let name = &found[1];
+        let exists = repository_file(name).exists();
+        assert!(exists, "docs/architecture.md: {name} is missing");
+    }
+    for entry in fs::read_dir(repository_file("src")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let is_folder = entry.file_type().unwrap().is_dir();
+        // `metrics.rs` stands for the folder of its parts, too.
+        if is_folder && Path::new(&entry.path()).with_extension("rs").exists() {
+            continue;
+        }
+        let line = format!("\n    src/{name}{} ", if is_folder { "/" } else { "" });
+        assert!(
+            guide.contains(&line),
+            "docs/architecture.md does not list src/{name}"
+        );
+    }
+}
