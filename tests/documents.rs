@@ -130,7 +130,6 @@ fn readme_lists_every_command_with_its_flags_and_their_values() {
         for value in arg.get_possible_values() {
             let name = value.get_name();
             let is_default = default.is_some_and(|default| default == name);
-            // A switch takes what every switch takes.
             assert!(
                 is_default || words.contains(name),
                 "README does not say `-{flag} {name}`"
