@@ -166,7 +166,9 @@ impl Scanner {
             }
             let in_brackets = self.depth > 0;
             let starts = !self.plain;
-            if starts && !byte.is_ascii_whitespace() && byte != b':' && byte != b'#' {
+            let is_token = starts && !byte.is_ascii_whitespace() && byte != b':' && byte != b'#';
+            // An anchor or a tag is the start of what it belongs to.
+            if is_token && !matches!(last, b'&' | b'!') {
                 token = at;
             }
             match byte {
@@ -314,6 +316,7 @@ mod tests {
             format!("a:\n  b: |\n  c: {many}"),
             format!("a: |2\n{many}"),
             format!("a: |\r{many}"),
+            format!("&a a: |\n\n  \"\nz: {many}"),
             format!("a: 'x''y' # '\nb: {many}"),
             format!("--- {many}"),
             format!("a: {}", "{a: ".repeat(MAX_DEPTH + 1)),
