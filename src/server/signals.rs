@@ -44,7 +44,7 @@ pub struct Handlers {
 
 impl Handlers {
     /// Installs the handlers. Called as early as possible: a service manager may send SIGHUP at
-    /// any time. From here on, [`IGNORED`] signals do nothing.
+    /// any time. From here on, the ignored signals do nothing.
     ///
     /// # Errors
     ///

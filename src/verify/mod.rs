@@ -1,10 +1,10 @@
 //! `govanityurls verify`: follows the go command's steps against the live site, and explains
 //! what fails.
 //!
-//! Each step is a function from observations to findings, and knows no network: [`names`],
-//! [`tls`], [`redirects`], [`answer`] (with [`tags`]), [`repository`], [`versions`], [`public`].
-//! The observations come from the edge: [`client`] (names, TLS, HTTP), [`git`] and [`roots`].
-//! [`walk`] puts the two together, and [`report`] prints what was found.
+//! Each step is a function from observations to findings, and knows no network: `names`,
+//! `tls`, `redirects`, `answer` (with `tags`), `repository`, `versions`, `public`.
+//! The observations come from the edge: `client` (names, TLS, HTTP), `git` and `roots`.
+//! `walk` puts the two together, and `report` prints what was found.
 
 mod answer;
 mod client;
