@@ -39,8 +39,10 @@ const CROWDED_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection stays half closed while the client still sends what nobody reads.
 const LINGER: Duration = Duration::from_secs(2);
-/// How much of it is thrown away, in bytes; then the connection is reset.
-const MOST_DISCARDED: usize = 256 << 10;
+/// How much of it is thrown away, in bytes; then the connection is reset. It is the largest body
+/// that nginx passes on by default (client_max_body_size): were it less, nginx would answer 502
+/// in place of our 405.
+const MOST_DISCARDED: usize = 1 << 20;
 /// How much of it is read at a time.
 const DISCARDED_AT_ONCE: usize = 32 << 10;
 /// The largest request head that is read, in bytes.
