@@ -427,8 +427,8 @@ fn host(text: &str) -> Result<Host, String> {
 ///
 /// What clap finds wrong, or a request for help or the version.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    // A variable that is empty is as good as not set: that is how an environment file, or a
-    // container's, leaves one out.
+    // An empty variable counts as unset: that is how an environment file, or a container's
+    // environment, leaves one out.
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     let mut command = Cli::command().mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
         true => arg.env(None::<&'static str>),
@@ -464,7 +464,7 @@ fn with_commands(command: &clap::Command, mut args: Vec<OsString>) -> Vec<OsStri
         && args[at] == "serve"
     {
         let serve = args.remove(at);
-        // `serve check` is neither: clap says so.
+        // `serve check` is an error, which clap reports.
         if command_word(command, &args).is_some() {
             args.insert(at, serve);
         }
@@ -648,7 +648,7 @@ pub fn shown(error: &clap::Error) -> String {
         if error.use_stderr() && line.is_empty() {
             continue;
         }
-        // The dash that is gone, for the second column to stay a column.
+        // Pad for the removed dash, so that the second column stays aligned.
         let flag = line.trim_start();
         match flag.split_once("  ").filter(|_| flag.starts_with('-')) {
             Some((flag_part, rest)) => {
@@ -722,7 +722,7 @@ mod tests {
                 ErrorKind::DisplayVersion
             );
         }
-        // Not a cluster of -h and three flags that do not exist.
+        // Not parsed as -h and three short flags that do not exist.
         assert_eq!(
             parsed(&["-hots", "x"]).unwrap_err().kind(),
             ErrorKind::UnknownArgument

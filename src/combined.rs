@@ -1,16 +1,16 @@
-//! nginx's `combined` format of the access log, for the tools that read it.
+//! nginx's `combined` access log format, for tools that read it.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-/// The most bytes of one text of a client that a line shows. The journal breaks lines of more
-/// than 48 KiB, and an escape takes four bytes.
+/// How many bytes of one client-supplied text a line shows. The journal splits lines of more than
+/// 48 KiB, and an escape takes four bytes.
 const LONGEST: usize = 2048;
 
-/// One request, as a line of the log shows it.
+/// One request, for one line of the log.
 #[derive(Debug)]
 pub struct Entry<'a> {
-    /// The client's address; empty where it is not known.
+    /// The client's address; empty if unknown.
     pub client: &'a str,
     /// The request line, as it was sent.
     pub request: &'a [u8],
@@ -43,7 +43,7 @@ impl Entry<'_> {
     }
 }
 
-/// nginx's `$time_local`, such as `06/Nov/1994:08:49:37 +0000`.
+/// Formats a time as nginx's `$time_local`, such as `06/Nov/1994:08:49:37 +0000`.
 fn local_time(time: SystemTime) -> String {
     // `Sun, 06 Nov 1994 08:49:37 GMT`
     let date = httpdate::fmt_http_date(time);
@@ -54,8 +54,8 @@ fn local_time(time: SystemTime) -> String {
     }
 }
 
-/// Escapes as nginx's `log_format` does by default: quotes, backslashes, and all that is not
-/// printable ASCII.
+/// Escapes text as nginx's `log_format` does by default: quotes, backslashes, and everything that
+/// is not printable ASCII.
 fn escape(line: &mut String, text: &[u8]) {
     for &byte in text.iter().take(LONGEST) {
         match byte {

@@ -1,5 +1,5 @@
-//! Log lines, on standard error, written by a thread of their own: a journal that stalls, or a
-//! pipe that nobody empties, must not hold up requests.
+//! Log lines on standard error, written by a separate thread: a journal that stalls, or a pipe
+//! that nobody reads, must not hold up requests.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
@@ -21,14 +21,14 @@ use crate::http::{ACCESS_LINE, ACCESS_LOG};
 use crate::module::{is_invisible, nearest, quoted};
 use crate::terminal::{ErrorStream, with_priority};
 
-/// How many lines may wait to be written; more are lost, and counted.
+/// Maximum number of queued lines; further ones are dropped and counted.
 const MOST_WAITING: usize = 4096;
-/// So much is written at a time, in bytes, where as much waits.
+/// How many bytes are written at a time, if that many are queued.
 const AT_A_TIME: usize = 32 << 10;
-/// How long the end of the program waits for the last lines to be taken.
+/// How long the program waits at exit for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-/// The modules that log, as a filter names them. A filter may also name what contains them.
+/// The modules that log, as a filter names them. A filter may also name their parents.
 const TARGETS: [&str; 6] = [
     "govanityurls::commands::serve",
     "govanityurls::server",
@@ -38,8 +38,8 @@ const TARGETS: [&str; 6] = [
     "govanityurls::server::systemd",
 ];
 
-/// Parses what is to be logged: a level, `TARGET=LEVEL`, or several of them with commas
-/// between. tracing's own parser takes a misspelt level for a target, which silences all else.
+/// Parses a log filter: a level, `TARGET=LEVEL`, or a comma-separated list of them. tracing's own
+/// parser takes a misspelt level for a target, which silences everything else.
 ///
 /// # Errors
 ///
@@ -85,7 +85,7 @@ fn parse_level(text: &str) -> Result<LevelFilter, String> {
     {
         return Ok(level);
     }
-    // `warning` and `err` are too far from `warn` and `error` for a slip of the finger.
+    // `warning` and `err` are too far from `warn` and `error` to count as typos.
     let meant = LEVELS
         .into_iter()
         .find(|level| word.len() > 2 && (word.starts_with(level) || level.starts_with(&word)))
@@ -97,7 +97,7 @@ fn parse_level(text: &str) -> Result<LevelFilter, String> {
     Err(format!("{} is not a level; {hint}", quoted(text)))
 }
 
-/// Starts logging, until the result is dropped: then what waits is written.
+/// Starts logging. Dropping the result writes what is still queued.
 #[must_use]
 pub fn start(level: &Targets, format: LogFormat) -> Logging {
     let stream = ErrorStream::detect();
@@ -118,7 +118,7 @@ pub fn start(level: &Targets, format: LogFormat) -> Logging {
         .with_writer(lines.clone())
         .with_target(false)
         .with_ansi(style == Style::Text && stream == ErrorStream::Colours);
-    // Who asks for the access log gets it, however little else is to be logged.
+    // The access log is written if it is on, whatever the level of everything else.
     let level = level
         .clone()
         .with_target(ACCESS_LOG, Level::INFO)
@@ -141,7 +141,7 @@ pub fn start(level: &Targets, format: LogFormat) -> Logging {
     Logging(lines)
 }
 
-/// How lines are written, given the format that was asked for and where they go.
+/// How lines are written, which depends on the requested format and on where they go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
     Text,
@@ -149,7 +149,7 @@ enum Style {
     Json,
 }
 
-/// Formats events as the inner format does, but for those that are a line already.
+/// Formats events like the inner format, except those that already are a complete line.
 struct LinesAsTheyAre<F>(F);
 
 impl<S, N, F> FormatEvent<S, N> for LinesAsTheyAre<F>
@@ -172,14 +172,14 @@ where
     }
 }
 
-/// Logging that was started.
+/// Running logging, until it is dropped.
 #[derive(Debug)]
 pub struct Logging(Lines);
 
 impl Drop for Logging {
     fn drop(&mut self) {
         let (sender, written) = sync_channel(1);
-        // Neither a full queue nor a reader that stalls is waited for longer than a moment.
+        // Do not wait for a full queue, and only briefly for a reader that stalls.
         if self.0.sender.try_send(Waiting::Last(sender)).is_ok() {
             let _ = written.recv_timeout(LAST_LINES);
         }
@@ -188,11 +188,11 @@ impl Drop for Logging {
 
 enum Waiting {
     Line(Vec<u8>),
-    /// All lines before this are to be written, and then this told.
+    /// A request to reply once all lines before this one are written.
     Last(SyncSender<()>),
 }
 
-/// The queue's end that lines go in by.
+/// The sending end of the queue.
 #[derive(Debug, Clone)]
 struct Lines {
     sender: SyncSender<Waiting>,
@@ -200,10 +200,10 @@ struct Lines {
     style: Style,
 }
 
-/// Writes one event.
+/// The writer of one event.
 struct EventWriter<'a> {
     lines: &'a Lines,
-    /// The level, where the journal is to know it.
+    /// The level, if the journal should know it.
     priority: Option<Level>,
 }
 
@@ -227,7 +227,7 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 impl Write for EventWriter<'_> {
-    /// Called once an event, with the whole of it.
+    /// Queues one event: this is called once per event, with all of its text.
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let line = match self.priority {
             Some(level) => with_priority(level, &String::from_utf8_lossy(text)).into_bytes(),
@@ -247,7 +247,7 @@ impl Write for EventWriter<'_> {
     }
 }
 
-/// Escapes what JSON allows in its strings and no terminal should get.
+/// Escapes characters that JSON allows in its strings but no terminal should get.
 fn escape_json(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     for c in line.chars() {
@@ -262,8 +262,8 @@ fn escape_json(line: &str) -> String {
     out
 }
 
-/// Writes lines for as long as there is someone to send them, several at a time where several
-/// wait. Errors have nobody to be told to.
+/// Writes lines as long as there are senders, several at a time if several are queued. Write
+/// errors are ignored: there is nowhere to report them.
 fn write_lines(waiting: &Receiver<Waiting>, lost: &AtomicU64, style: Style) {
     let mut stderr = io::stderr();
     let mut text = Vec::new();
@@ -291,7 +291,7 @@ fn write_lines(waiting: &Receiver<Waiting>, lost: &AtomicU64, style: Style) {
     }
 }
 
-/// Reports lines that found the queue full. Not by an event: that might find it full as well.
+/// Returns the report of dropped lines. It is not an event, because the queue may still be full.
 fn lost_lines(lost: u64, style: Style) -> String {
     let message = format!("{lost} log lines lost: they came too fast");
     match style {
@@ -373,7 +373,7 @@ mod tests {
             "govanityurls",
             &mut logging,
         );
-        // What it logs has targets of its own, which no filter changes.
+        // It logs under targets of its own, which no filter changes.
         logging.remove("govanityurls::http");
         assert_eq!(logging, TARGETS.map(str::to_owned).into());
     }

@@ -1,4 +1,4 @@
-//! What the program counts: prometheus-client's metrics, made once and kept over reloads.
+//! The program's metrics, by prometheus-client: created once and kept across reloads.
 
 mod process;
 
@@ -16,33 +16,33 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Modules beyond this many are counted together: each label value is a time series, for
-/// every scrape, for ever.
+/// Modules beyond this many share a counter: each label value is a time series, in every scrape,
+/// forever.
 const MOST_MODULES: usize = 1000;
 const OTHER_MODULES: &str = "(other)";
-/// `/metrics` may be read by more people than know of a hidden module.
+/// The label for hidden modules: more people may read `/metrics` than should know about them.
 const HIDDEN_MODULES: &str = "(hidden)";
 
-/// Upper bounds of the request duration's buckets, in seconds: an answer takes microseconds;
-/// one that takes a millisecond is worth an alert.
+/// Upper bounds of the request duration's buckets, in seconds: a response takes microseconds; one
+/// that takes a millisecond is worth an alert.
 const DURATIONS: [f64; 9] = [2e-6, 5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 1e-3, 10e-3, 100e-3];
 
-/// What kind of request was answered.
+/// The kind of request that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// The go command, for a module that is there.
+    /// The go command, for an existing module.
     GoGetHit,
     /// The go command, for a folder above modules, or `/`: it asks on its way to a module.
     GoGetFolder,
-    /// The go command, for nothing that is there.
+    /// The go command, for a path that does not exist.
     GoGetMiss,
     /// A browser, for a module's page.
     Page,
     /// A browser, for a list of modules.
     List,
-    /// A browser, for nothing that is there.
+    /// A browser, for a path that does not exist.
     Miss,
-    /// Anything else: a redirect, a method that is not answered, a malformed request.
+    /// Anything else: a redirect, a method that is not allowed, a malformed request.
     Other,
 }
 
@@ -60,16 +60,16 @@ impl Kind {
     }
 }
 
-/// What sent a request, by its user agent.
+/// The sender of a request, according to its user agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Client {
     /// The go command.
     Go,
     /// A module mirror, such as proxy.golang.org.
     Mirror,
-    /// git, with the import path as a repository.
+    /// git, using the import path as a repository URL.
     Git,
-    /// A browser, or what passes for one.
+    /// A browser, or anything that claims to be one.
     Browser,
     /// Anything else.
     Other,
@@ -84,7 +84,7 @@ impl Client {
         (Self::Other, "other"),
     ];
 
-    /// Tells a client by its User-Agent header, empty where there is none.
+    /// Returns the client for a User-Agent header, which is empty if there is none.
     pub fn of(agent: &[u8]) -> Self {
         if agent.starts_with(b"Go-http-client") || agent.starts_with(b"GoCommand") {
             Self::Go
@@ -100,7 +100,7 @@ impl Client {
     }
 }
 
-/// Registered up front, for every client, so that `rate()` sees the first increment.
+/// Combinations registered up front, for every client, so that `rate()` sees the first increment.
 const USUAL: [(Kind, StatusCode); 13] = [
     (Kind::GoGetHit, StatusCode::OK),
     (Kind::GoGetHit, StatusCode::NOT_MODIFIED),
@@ -144,14 +144,15 @@ struct ModuleLabels {
     module: String,
 }
 
-/// Everything that is counted.
+/// All metrics of the program.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// What is known of any process, by the names that Prometheus's own libraries use.
+    /// Metrics of the process, with the names that Prometheus's own libraries use.
     process: Registry,
     requests: Family<RequestLabels, Counter>,
-    /// The counters of [`USUAL`], by client, which a family would look up for each request.
+    /// The counters of [`USUAL`], by client, cached because a family would look one up for each
+    /// request.
     usual: [[Counter; Client::ALL.len()]; USUAL.len()],
     durations: Histogram,
     /// Requests of the go command, by module.
@@ -163,7 +164,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics at zero, for a site of so many modules.
+    /// Returns metrics at zero, for a site with this many modules.
     pub fn new(modules: usize) -> Self {
         let mut registry = Registry::with_prefix("govanityurls");
         let requests = Family::<RequestLabels, Counter>::default();
@@ -189,7 +190,7 @@ impl Metrics {
         reloads.modules.set(signed(modules));
         reloads.last_success.set(now());
         reloads.last_successful.set(1);
-        // Not the type `info`, which the Prometheus text format does not have.
+        // Not of type `info`, which the Prometheus text format does not have.
         let build = Family::<BuildLabels, Gauge>::default();
         let version = env!("CARGO_PKG_VERSION");
         build.get_or_create(&BuildLabels { version }).set(1);
@@ -262,10 +263,10 @@ impl Metrics {
         }
     }
 
-    /// Counts an answer.
+    /// Counts a response and how long it took.
     pub fn answered(&self, kind: Kind, client: Client, status: StatusCode, took: Duration) {
         match USUAL.iter().position(|&usual| usual == (kind, status)) {
-            Some(nth) => _ = self.usual[nth][client as usize].inc(),
+            Some(index) => _ = self.usual[index][client as usize].inc(),
             None => {
                 let labels = RequestLabels::new(kind, status, client);
                 self.requests.get_or_create(&labels).inc();
@@ -274,19 +275,20 @@ impl Metrics {
         self.durations.observe(took.as_secs_f64());
     }
 
-    /// All metrics as OpenMetrics text.
+    /// Returns all metrics as OpenMetrics text.
     pub fn openmetrics(&self) -> String {
         let mut text = String::new();
-        // Only the writer fails, and a String does not.
+        // Only the writer can fail, and a String does not.
         let _ = encode_registry(&mut text, &self.registry);
         let _ = encode(&mut text, &self.process);
         text
     }
 
-    /// All metrics in the older text format of Prometheus, which curl and promtool expect.
+    /// Returns all metrics in the older text format of Prometheus, which curl and promtool
+    /// expect.
     ///
-    /// It differs for counters alone: there the whole family has the suffix that OpenMetrics
-    /// gives to its samples.
+    /// Only counters differ: here the family's name has the `_total` suffix too, which
+    /// OpenMetrics gives only to the samples.
     pub fn prometheus_text(&self) -> String {
         let openmetrics = self.openmetrics();
         let counters: Vec<&str> = openmetrics
@@ -307,17 +309,17 @@ impl Metrics {
     }
 }
 
-/// Counts by module, for a bounded number of modules.
+/// Counters by module, for a bounded number of modules.
 #[derive(Debug, Default)]
 pub struct GoGets {
     by_module: Family<ModuleLabels, Counter>,
-    /// The modules that have a counter of their own.
+    /// The modules with their own counter.
     modules: Mutex<HashSet<String>>,
 }
 
 impl GoGets {
-    /// The counter of a module, or of all whose name is not to be told: asked for once, and kept
-    /// by the caller.
+    /// Returns the counter of a module, or of all hidden modules for `None`. Callers ask once and
+    /// keep it.
     pub fn counter(&self, import_path: Option<String>) -> Counter {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         let module = match import_path {
@@ -332,7 +334,7 @@ impl GoGets {
         self.by_module.get_or_create_owned(&ModuleLabels { module })
     }
 
-    /// Drops the counters of modules other than those to keep, so that others can have them.
+    /// Drops the counters of all modules that `keep` rejects, so that others can have them.
     pub fn retain(&self, keep: impl Fn(&str) -> bool) {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         for module in modules.extract_if(|module| !keep(module)) {
@@ -346,7 +348,7 @@ struct Reason {
     reason: &'static str,
 }
 
-/// Counts of connections.
+/// Connection metrics.
 #[derive(Debug, Clone, Default)]
 pub struct Connections {
     open: Gauge,
@@ -356,7 +358,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Counts a connection for as long as the result lives.
+    /// Counts a connection as open until the result is dropped.
     pub fn opened(&self) -> OpenConnection {
         self.accepted.inc();
         self.open.inc();
@@ -378,12 +380,12 @@ impl Connections {
 pub struct OpenConnection(Connections);
 
 impl OpenConnection {
-    /// Counts it among the refused, for a reason.
+    /// Counts the connection as refused, for this reason.
     pub fn refused(self, reason: &'static str) {
         self.0.refused(reason);
     }
 
-    /// Counts a request that was refused, with this status, before the router saw it.
+    /// Counts a request that was refused with this status before it reached the router.
     pub fn rejected(&self, status: StatusCode) {
         let labels = RequestLabels::new(Kind::Other, status, Client::Other);
         self.0.requests.get_or_create(&labels).inc();
@@ -401,7 +403,7 @@ struct Outcome {
     outcome: &'static str,
 }
 
-/// Counts of reloads.
+/// Reload metrics.
 #[derive(Debug, Default)]
 pub struct Reloads {
     outcomes: Family<Outcome, Counter>,
@@ -412,7 +414,7 @@ pub struct Reloads {
 }
 
 impl Reloads {
-    /// Counts a reload that replaced the site by one of so many modules.
+    /// Counts a successful reload and sets the number of modules.
     pub fn succeeded(&self, modules: usize) {
         self.outcome("success");
         self.modules.set(signed(modules));
@@ -420,12 +422,12 @@ impl Reloads {
         self.last_successful.set(1);
     }
 
-    /// Notes whether the watched file is missing.
+    /// Records whether the watched file is missing.
     pub fn file_missing(&self, missing: bool) {
         self.file_missing.set(missing.into());
     }
 
-    /// Counts a reload that was refused.
+    /// Counts a failed reload.
     pub fn failed(&self) {
         self.outcome("failure");
         self.last_successful.set(0);
@@ -440,7 +442,7 @@ fn signed(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Seconds since 1970.
+/// Returns the Unix time, in seconds.
 fn now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -13,10 +13,10 @@ use crate::module::{Forge, Host, Vcs, counted, escaped, mixed_scripts, quoted, t
 use crate::site::Site;
 use crate::terminal::print_coloured;
 
-/// Which modules a note is about, and what it says.
+/// The modules that a note applies to, and its text.
 type Note = (fn(&Module) -> bool, &'static str);
 
-/// What is valid, and does not work for everybody all the same.
+/// What is valid but does not work for everybody.
 const NOTES: [Note; 6] = [
     (
         |module| module.subdir.is_some() && module.vcs != Vcs::Mod,
@@ -57,9 +57,9 @@ const NOTES: [Note; 6] = [
     ),
 ];
 
-/// Whether pkg.go.dev cannot make links to the version at hand, by the rules of its
-/// `internal/source`: it goes by the host, or else by the shape of the templates with a branch
-/// of letters, digits and `_`.
+/// Returns whether pkg.go.dev cannot link to the version at hand, by the rules of its
+/// `internal/source`: it goes by the host, or else by the shape of the templates with a branch of
+/// letters, digits and `_`.
 fn links_to_one_branch(module: &Module) -> bool {
     let Some(forge) = module.forge.filter(|_| module.display.is_none()) else {
         return false;
@@ -82,7 +82,7 @@ fn links_to_one_branch(module: &Module) -> bool {
     }
 }
 
-/// Reads the files as serving would, and says what is in them or everything that is wrong.
+/// Reads the files as serving would, and prints a summary of each or all of its errors.
 pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
     let files = match flags.files.as_slice() {
         [] => std::slice::from_ref(&common.config),
@@ -96,7 +96,7 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
             (Err(errors), CheckFormat::Text) => all_errors.push(listed(&errors)),
             (Err(errors), CheckFormat::Json) => {
                 print(&errors.iter().map(json_line).collect::<String>())?;
-                // Whoever reads JSON needs nothing on standard error.
+                // With JSON output, nothing goes to standard error.
                 all_errors.push(String::new());
             }
         }
@@ -107,11 +107,11 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
     }
 }
 
-/// What is in a valid file, and what to know about it.
+/// Returns a summary of a valid file, and notes about it.
 fn accepted(path: &Path, config: Config) -> String {
     let file = config::name(path);
     let mut notes = String::new();
-    // Whoever checks a file may own it; the server's user is not known here.
+    // The user who checks the file may well own it; the server's user is not known here.
     if let Some(note) = super::permission_note(path, None) {
         let _ = writeln!(notes, "{file}: note: {note}");
     }
@@ -155,7 +155,7 @@ fn accepted(path: &Path, config: Config) -> String {
     format!("{file}: ok, {modules}\n{notes}")
 }
 
-/// Errors as people read them, with their number at the end.
+/// Formats errors for people, with their number at the end.
 fn listed(errors: &[ConfigError]) -> String {
     let mut text: Vec<_> = errors.iter().map(ConfigError::to_string).collect();
     if let [first, _, ..] = errors {
@@ -179,7 +179,7 @@ struct JsonError<'a> {
     hint: Option<String>,
 }
 
-/// An error as editors and CI read it.
+/// Formats an error for editors and CI.
 fn json_line(error: &ConfigError) -> String {
     let (message, hint) = error.message_and_hint();
     let place = error.place();

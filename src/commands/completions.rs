@@ -1,4 +1,4 @@
-//! `govanityurls completions SHELL`: prints what a shell needs to complete the command line.
+//! `govanityurls completions SHELL`: prints the completions of a shell.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use super::{Failure, print};
 use crate::cli::Cli;
 
-/// Prints the completions, which are made from the command line's own definition.
+/// Prints the completions, generated from the definition of the command line.
 pub fn run(shell: Shell) -> Result<(), Failure> {
     let mut command = Cli::command();
     let name = command.get_name().to_owned();

@@ -1,4 +1,4 @@
-//! `govanityurls convert`: prints the `vanity.yaml` for a file of another tool.
+//! `govanityurls convert`: prints the `vanity.yaml` for another tool's file.
 
 use std::path::Path;
 
@@ -6,9 +6,9 @@ use super::{Failure, print};
 use crate::config::{ConfigError, name, read_text};
 use crate::convert::convert;
 
-/// Reads the file of the other tool and prints ours.
+/// Reads the other tool's file and prints ours.
 pub fn run(file: &Path) -> Result<(), Failure> {
-    // How to name another file with -config is no help here.
+    // The hint about -config does not apply here.
     let text = read_text(file).map_err(ConfigError::without_hint)?;
     print(&convert(&name(file), &text)?)
 }

@@ -1,10 +1,10 @@
-//! `govanityurls export`: writes the site as files, for a host that serves files alone.
+//! `govanityurls export`: writes the site as files, for static hosting.
 //!
-//! They are the server's own answers. A directory is only replaced where an export made it,
-//! and nobody has put anything into it since: what is not ours is never removed.
+//! The files are the server's own responses. A directory is only replaced if an export made it
+//! and nobody has added anything since: other people's files are never removed.
 //!
-//! An export writes into a directory beside the target, which it locks, and swaps the two at
-//! the end. A run that was killed leaves that directory to the next.
+//! An export writes into a directory next to the target, which it locks, and swaps the two at the
+//! end. If a run is killed, the next one cleans up that directory.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -25,13 +25,13 @@ use crate::module::{escaped, quoted};
 use crate::server;
 use crate::site::{Answer, Site, VirtualHost};
 
-/// The file that tells a directory of ours: a line about it, then the path of each file.
+/// The file that marks a directory as ours: a line about it, then the path of each file.
 const MARKER: &str = ".govanityurls-export";
 const ABOUT_MARKER: &str = "`govanityurls export` made this directory, and replaces it. Its files:";
 const INDEX: &str = "index.html";
 const NOT_FOUND: &str = "404.html";
 
-/// Writes the files, and puts them in the place of those of the last export.
+/// Writes the files, and replaces those of the last export.
 pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
     let config = Config::read(&common.config, common.host.as_ref())?;
     let host = config.host.clone().ok_or_else(|| {
@@ -57,7 +57,7 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
     });
 
     let mut export = Staging::beside(&flags.out)?;
-    // One a line.
+    // One note per line.
     let mut notes = String::new();
     let hosts = || site.hosts().iter().filter(|host| host.modules().len() > 0);
     let several = hosts().count() > 1;
@@ -95,8 +95,8 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
     super::print(&format!("{out}: {count} files\n"))
 }
 
-/// The files of a host: the page of each module, the list of each folder above one, and what
-/// is shown where nothing is. What no file can hold goes to `notes`.
+/// Returns the files of a host: the page of each module, the list of each folder above one, and
+/// the page for paths that do not exist. What no file can hold is added to `notes`.
 fn files<'s>(
     site: &'s Site,
     host: &'s VirtualHost,
@@ -134,7 +134,7 @@ fn files<'s>(
             _ => None,
         }
     });
-    // No module has an empty element in its path, nor a pattern.
+    // Matches nothing: no module or pattern has an empty element in its path.
     let not_found = match site.answer(name, "//", false) {
         Answer::NotFoundPage(body) => Some((NOT_FOUND.to_owned(), body)),
         _ => None,
@@ -142,8 +142,8 @@ fn files<'s>(
     pages.chain(not_found)
 }
 
-/// Whether a path would need a directory in the place of a file of ours. Many file systems, and
-/// hosts of files, ignore case.
+/// Returns whether a path would need a directory in the place of one of our files. Ignores case,
+/// as many file systems and static hosts do.
 fn is_taken(path: &str) -> bool {
     let mut elements = path.split('/');
     elements
@@ -154,7 +154,8 @@ fn is_taken(path: &str) -> bool {
             .is_some_and(|first| first.eq_ignore_ascii_case(NOT_FOUND))
 }
 
-/// Notes for files of which a file system that ignores case can only hold one.
+/// Returns notes about files that differ only in case: a file system that ignores it can hold
+/// only one of them.
 fn same_but_for_case(files: &[PathBuf]) -> String {
     let mut notes = String::new();
     let mut seen = HashMap::new();
@@ -171,7 +172,7 @@ fn same_but_for_case(files: &[PathBuf]) -> String {
     notes
 }
 
-/// The files of the export that made `dir`; none where no export did.
+/// Returns the files of the export that made `dir`; none if no export did.
 fn files_of_export(dir: &Path) -> io::Result<HashSet<PathBuf>> {
     match fs::read_to_string(dir.join(MARKER)) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(HashSet::new()),
@@ -179,7 +180,7 @@ fn files_of_export(dir: &Path) -> io::Result<HashSet<PathBuf>> {
     }
 }
 
-/// A file in `dir` that no export put there.
+/// Returns a file in `dir` that no export put there, if there is one.
 fn foreign_file(dir: &Path) -> io::Result<Option<PathBuf>> {
     let ours = files_of_export(dir)?;
     let mut folders = vec![dir.to_owned()];
@@ -202,10 +203,11 @@ fn foreign_file(dir: &Path) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// Removes an export. A file that is not of it makes that fail, and stays.
+/// Removes an export. Fails if there are other files, and keeps those.
 fn remove_export(dir: &Path) -> io::Result<()> {
     let mut ours = files_of_export(dir)?;
-    // Last, so that the rest of an interrupted removal is known to be ours.
+    // Remove the marker last, so that what an interrupted removal leaves is still known to be
+    // ours.
     ours.remove(Path::new(MARKER));
     remove_files(dir, dir, &ours)?;
     match fs::remove_file(dir.join(MARKER)) {
@@ -229,25 +231,25 @@ fn remove_files(folder: &Path, dir: &Path, ours: &HashSet<PathBuf>) -> io::Resul
     Ok(())
 }
 
-/// A new export while it is written. Dropped, it is gone.
+/// A new export while it is being written; dropping it removes what is left of it.
 struct Staging {
-    /// As the user names it.
+    /// The target, as the user named it.
     out: PathBuf,
-    /// The directory to be written: one that an export made, an empty one, or none yet.
+    /// The directory to replace: made by an export, empty, or not there yet.
     target: PathBuf,
-    /// Beside the target, and so on its file system: renames can swap them.
+    /// Next to the target, and so on the same file system: renames can swap them.
     dir: PathBuf,
-    /// Of `dir`, which only one process works in.
+    /// The lock on `dir`, so that only one process works in it.
     _lock: File,
     files: Vec<PathBuf>,
-    /// The folder that was made last: most files have one of their own.
+    /// The last folder created; one is enough to remember, as most files have their own.
     folder: PathBuf,
 }
 
 impl Staging {
     /// Starts an export to `out`.
     fn beside(out: &Path) -> io::Result<Self> {
-        // Not of a path that ends in `..`, nor of the root.
+        // There is no file name if the path ends in `..` or is the root.
         let Some(name) = out.file_name() else {
             return Err(refused(
                 out,
@@ -268,7 +270,7 @@ impl Staging {
             .ok_or_else(|| refused(out, "another export is writing it; wait for its end"))?;
         let staging = Self {
             out: out.to_owned(),
-            // Without a slash at the end, behind which a symbolic link is a directory.
+            // Without a trailing slash, which would make a symbolic link look like a directory.
             target: parent.join(name),
             folder: dir.join("new"),
             dir,
@@ -288,11 +290,11 @@ impl Staging {
         self.dir.join("old")
     }
 
-    /// Clears away what a run that was killed has left, and checks the target.
+    /// Cleans up after a run that was killed, and checks the target.
     fn tidy_up(&self) -> io::Result<()> {
         let (target, old) = (&self.target, self.old_dir());
         let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
-        // It was killed between its two renames.
+        // That run was killed between its two renames.
         if is_there(&old) && !is_there(target) {
             fs::rename(&old, target).map_err(named(target))?;
         }
@@ -345,8 +347,8 @@ impl Staging {
         Ok(())
     }
 
-    /// Puts the new directory in the place of the target. For a moment between two renames
-    /// there is none: no single one replaces a directory that has files in it.
+    /// Replaces the target by the new directory. Between the two renames there is no target: a
+    /// single rename cannot replace a directory that has files in it.
     fn replace_target(mut self) -> io::Result<()> {
         let mut marker = format!("{ABOUT_MARKER}\n{MARKER}\n");
         for file in &self.files {
@@ -359,7 +361,7 @@ impl Staging {
         };
         fs::set_permissions(&new, found.permissions()).map_err(named(&new))?;
         fs::rename(target, &old).map_err(named(target))?;
-        // Here, nobody finds it to put more into it.
+        // Check again: under its new name, nobody adds files to it.
         let swapped = self
             .check_files(&old)
             .and_then(|()| fs::rename(&new, target).map_err(named(target)));
@@ -378,7 +380,8 @@ impl Drop for Staging {
     }
 }
 
-/// Makes a directory and locks it until the result is dropped; none where another has.
+/// Creates a directory and locks it until the result is dropped; returns `None` if another
+/// process has locked it.
 fn lock(dir: &Path) -> io::Result<Option<File>> {
     match fs::create_dir(dir) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
@@ -390,7 +393,7 @@ fn lock(dir: &Path) -> io::Result<Option<File>> {
         Err(TryLockError::Error(error)) => return Err(error),
         Ok(()) => {}
     }
-    // The other may have removed it before it was locked here.
+    // The other process may have removed it before we locked it.
     let inode = |found: io::Result<fs::Metadata>| found.map(|found| found.ino()).ok();
     Ok((inode(fs::symlink_metadata(dir)) == inode(file.metadata())).then_some(file))
 }
@@ -400,7 +403,7 @@ fn refused(out: &Path, why: &str) -> io::Error {
     io::Error::other(format!("-out {out}: {why}"))
 }
 
-/// An error that says which file it is about.
+/// Returns a function that adds the path to an error.
 fn named(path: &Path) -> impl Fn(io::Error) -> io::Error {
     let name = escaped(&path.to_string_lossy());
     move |error| io::Error::new(error.kind(), format!("{name}: {error}"))

@@ -8,7 +8,7 @@ use clap_mangen::Man;
 use super::{Failure, print};
 use crate::cli::{ABOUT, Cli};
 
-/// What the definition of the command line does not say.
+/// Sections that the definition of the command line does not have.
 const MORE: &str = r#".SH FILES
 .TP
 /etc/govanityurls/vanity.yaml
@@ -40,7 +40,7 @@ govanityurls nginx \-config /etc/govanityurls/vanity.yaml
 https://go.dev/ref/mod#vcs\-find
 "#;
 
-/// Prints the page, which is made from the command line's own definition.
+/// Prints the page, generated from the definition of the command line.
 pub fn run() -> Result<(), Failure> {
     print(&page()?)
 }
@@ -71,7 +71,7 @@ fn page() -> io::Result<String> {
     Ok(page + &roff(notes).replace(".SH EXTRA", ".SH NOTES") + MORE)
 }
 
-/// A command's part of the page: its arguments, its description and its own flags.
+/// Returns a command's part of the page: its arguments, its description and its own flags.
 fn subsection(command: Command) -> io::Result<String> {
     let name = command.get_name().to_owned();
     let mut arguments = String::new();
@@ -90,7 +90,7 @@ fn subsection(command: Command) -> io::Result<String> {
         + &roff(flags).replace(".SH OPTIONS\n", ""))
 }
 
-/// What was rendered, with flags spelled as Go tools spell them.
+/// Returns the rendered text, with flags spelled as Go tools spell them.
 fn roff(bytes: Vec<u8>) -> String {
     String::from_utf8_lossy(&bytes).replace(r"\-\-", r"\-")
 }

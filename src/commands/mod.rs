@@ -1,4 +1,4 @@
-//! What the program does: one file a command.
+//! The commands, one file each.
 
 mod check;
 mod completions;
@@ -24,25 +24,25 @@ use crate::config::ConfigError;
 use crate::server::{BindError, Handlers};
 use crate::terminal;
 
-/// Why a command ended without doing its work. Displayed, it is what the user reads.
+/// Why a command failed. Its `Display` text is what the user reads.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The command line is wrong, or says too little.
+    /// The command line is wrong or incomplete.
     #[error("{0}")]
     Usage(String),
     /// The configuration was refused.
     #[error("{0}")]
     Config(#[from] ConfigError),
-    /// `check` found errors, which are listed here.
+    /// `check` found errors, listed here.
     #[error("{0}")]
     Check(String),
-    /// A socket could not be listened on.
+    /// The program could not listen on an address.
     #[error("govanityurls: {0}")]
     Bind(#[from] BindError),
-    /// The machine refused something else.
+    /// Any other error of the operating system.
     #[error("govanityurls: {0}")]
     Io(#[from] std::io::Error),
-    /// Any of these, after the log has told the user.
+    /// Any of these, once it is in the log.
     #[error("{0}")]
     Logged(Box<Failure>),
     /// Something failed, and standard output says what.
@@ -51,7 +51,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit status: 2 for the command line, 1 for everything else.
+    /// Returns the exit status: 2 for the command line, 1 for everything else.
     pub fn status(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) => 2,
@@ -60,22 +60,22 @@ impl Failure {
         })
     }
 
-    /// Whether the user has read it in the log.
+    /// Returns whether the user has already been told.
     pub fn is_logged(&self) -> bool {
         match self {
             Self::Logged(_) | Self::Reported => true,
-            // Printed as JSON.
+            // Empty if the errors were printed as JSON.
             Self::Check(errors) => errors.is_empty(),
             _ => false,
         }
     }
 }
 
-/// Runs the command that was asked for. `handlers` are those of signals, if they are installed.
+/// Runs the requested command. `handlers` are the signal handlers, if they are already installed.
 ///
 /// # Errors
 ///
-/// Whatever kept it from its work.
+/// Whatever made the command fail.
 pub fn run(cli: &Cli, handlers: Option<io::Result<Handlers>>) -> Result<(), Failure> {
     match &cli.command {
         None | Some(Command::Serve) => serve::run(cli, handlers.unwrap_or_else(Handlers::install)?),
@@ -97,15 +97,15 @@ fn print(text: &str) -> Result<(), Failure> {
     Ok(terminal::print(text)?)
 }
 
-/// Returns what to say about who may change `file`, for `check` and at the start. `user` is
-/// who serves, where that is known.
+/// Returns a note if the wrong users may change `file`, for `check` and at the start. `user` is
+/// the server's user, if known.
 pub(crate) fn permission_note(file: &Path, user: Option<u32>) -> Option<String> {
-    // A file that cannot be looked at is reported by what reads it.
+    // If this fails, so does reading the file, and that reports the error.
     let file = fs::metadata(file).ok()?;
     writable_note(file.mode(), file.uid(), user).map(str::to_owned)
 }
 
-/// The user that this process runs as.
+/// Returns the user that this process runs as.
 pub(crate) fn current_user() -> Option<u32> {
     // /proc/self belongs to the effective user.
     Some(fs::metadata("/proc/self").ok()?.uid())

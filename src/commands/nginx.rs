@@ -1,4 +1,4 @@
-//! `govanityurls nginx`: prints what nginx needs to pass requests on.
+//! `govanityurls nginx`: prints the nginx rules that pass requests on.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -43,7 +43,7 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
             return Err(usage(known));
         }
     }
-    // Alone, rules for a server block that exists need no name: the block has it.
+    // The rules of a single host need no name: the existing server block has it.
     let named = match shape {
         Shape::GoGet => false,
         Shape::Locations => hosts.len() > 1,
@@ -76,17 +76,17 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
     super::print(&text)
 }
 
-/// Nothing is quoted or escaped: hosts, paths and upstreams hold only characters that mean
-/// nothing to nginx, and [`command_line`] leaves no line break.
+/// The data of the template. Nothing is quoted or escaped: hosts, paths and upstreams contain
+/// only characters that are not special to nginx, and [`command_line`] removes line breaks.
 #[derive(Template)]
 #[template(path = "nginx.conf", escape = "none")]
 struct NginxTemplate<'a> {
     command: String,
     upstreams: &'a [Upstream],
-    /// Both where there is none.
+    /// The part to print; both if `None`.
     part: Option<Part>,
     cache: bool,
-    /// The sizes for nginx's table of server names, where the default ones do not do.
+    /// The sizes of nginx's hash table of server names, if the defaults are too small.
     hash: Hash,
     shape: Shape,
     hosts: Vec<HostRules<'a>>,
@@ -97,12 +97,12 @@ impl NginxTemplate<'_> {
         self.part.is_none_or(|only| only == part)
     }
 
-    /// Whether an upstream may have more than one address.
+    /// Returns whether an upstream may have more than one address.
     fn balances(&self) -> bool {
         self.upstreams.len() > 1 || self.names()
     }
 
-    /// Whether an upstream is a host name.
+    /// Returns whether an upstream is a host name.
     fn names(&self) -> bool {
         self.upstreams.iter().any(|upstream| upstream.is_name)
     }
@@ -110,20 +110,20 @@ impl NginxTemplate<'_> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// The paths of the modules, for a server block that exists.
+    /// The paths of the modules, for an existing server block.
     Locations,
-    /// The go command's requests, for a server block that exists.
+    /// The go command's requests, for an existing server block.
     GoGet,
     /// A server block.
     Server,
 }
 
-/// What of one host is passed on.
+/// The rules of one host.
 struct HostRules<'a> {
     name: Option<&'a Host>,
-    /// The smallest set of paths that all modules are at or below; the root alone is empty.
+    /// The smallest set of paths that all modules are at or below; the root is the empty path.
     paths: Vec<Covered<'a>>,
-    /// Where the root is passed on: the locations that are not.
+    /// Locations that are not passed on, if the root is.
     left_alone: Vec<String>,
 }
 
@@ -137,12 +137,12 @@ impl HostRules<'_> {
 #[derive(Debug, PartialEq, Eq)]
 struct Covered<'a> {
     path: &'a str,
-    /// Whether it only has modules below it, and needs no location of its own: nginx redirects
-    /// /x to /x/ where it has the latter.
+    /// Whether it only has modules below it, and needs no location of its own: with a location
+    /// for /x/, nginx redirects /x to /x/.
     is_folder: bool,
 }
 
-/// The hosts that have modules, in the order of the file.
+/// Returns the hosts that have modules, in the order of the file.
 fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
     let mut hosts: Vec<(Option<&Host>, Vec<&Module>)> = Vec::new();
     for module in &config.modules {
@@ -153,11 +153,11 @@ fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
         }
     }
     let rules = hosts.into_iter().map(|(name, mut modules)| {
-        // Each is followed by all that is below it.
+        // Sort each path directly before everything below it.
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
         let mut paths: Vec<Covered<'_>> = Vec::new();
         for module in &modules {
-            // A pattern covers its folder too, and /x is where /x/ is.
+            // A pattern also covers its folder, and what covers /x/ also covers /x.
             let path = module.key.path.as_str();
             let end = depth.and_then(|depth| path.match_indices('/').nth(depth));
             let covered = Covered {
@@ -186,7 +186,8 @@ fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
     rules.collect()
 }
 
-/// What browsers, crawlers and certificate authorities ask every host for, and is no module.
+/// Returns the locations of what browsers, crawlers and certificate authorities request from
+/// every host, except for modules.
 fn left_alone(modules: &[&Module]) -> Vec<String> {
     let is_module = |path: &str| {
         modules
@@ -201,7 +202,7 @@ fn left_alone(modules: &[&Module]) -> Vec<String> {
         .collect()
 }
 
-/// The sizes for nginx's hash table of server names; 0: its default.
+/// The sizes of nginx's hash table of server names; 0 means its default.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Hash {
     bucket_size: usize,
@@ -209,12 +210,12 @@ struct Hash {
 }
 
 /// Returns the sizes that nginx needs for these hosts. It refuses a name that does not fit in a
-/// bucket with two pointers and its length, and warns where at every size up to the largest
-/// some bucket has too many names.
+/// bucket with two pointers and its length, and warns if some bucket has too many names at every
+/// size up to the largest.
 fn hash(hosts: &[HostRules<'_>]) -> Hash {
     const BUCKET: usize = 64;
     const MAX: usize = 512;
-    /// So many names find a size at which each has a bucket of its own.
+    /// Up to this many names, there is a size at which each has its own bucket.
     const FEW: usize = 32;
     let longest = hosts.iter().map(|host| host.name().len()).max();
     let one = 16 + (longest.unwrap_or(0) + 2).next_multiple_of(8);
@@ -229,11 +230,11 @@ fn hash(hosts: &[HostRules<'_>]) -> Hash {
     }
 }
 
-/// An address of the program, as nginx writes it.
+/// An address of the program, in nginx's syntax.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     address: String,
-    /// Whether nginx has to look it up.
+    /// Whether nginx has to resolve it.
     is_name: bool,
 }
 
@@ -277,7 +278,7 @@ impl FromStr for Upstream {
     }
 }
 
-/// Returns the address that nginx connects to where the program listens on this one.
+/// Returns the address that nginx connects to if the program listens on this one.
 fn connectable(mut address: std::net::SocketAddr) -> Result<String, String> {
     if address.port() == 0 {
         return Err("nginx needs the port that the program listens on, not 0".to_owned());
@@ -296,7 +297,7 @@ fn is_plain(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"-._/".contains(&b)
 }
 
-/// Returns whether the text is a host name, as DNS and containers have them, and a port.
+/// Returns whether the text is a host name, as in DNS or for containers, and a port.
 fn is_name_and_port(text: &str) -> bool {
     let Some((name, port)) = text.rsplit_once(':') else {
         return false;
@@ -305,7 +306,7 @@ fn is_name_and_port(text: &str) -> bool {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
         (1..=63).contains(&label.len()) && label.bytes().all(plain) && !label.starts_with('-')
     };
-    // The last label of a name is no number: 10.0.0.256 is an address that is wrong.
+    // A number as the last label means an invalid address, such as 10.0.0.256, not a name.
     let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
     name.len() <= 253
         && name.split('.').all(is_label)
@@ -314,7 +315,7 @@ fn is_name_and_port(text: &str) -> bool {
         && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
-/// Returns the command that prints the same, for a shell and on one line.
+/// Returns the command that prints the same rules, quoted for a shell, on one line.
 fn command_line(args: impl Iterator<Item = OsString>) -> String {
     let is_plain = |b: u8| is_plain(b) || b"=:,@+%[]".contains(&b);
     let mut line = "govanityurls".to_owned();

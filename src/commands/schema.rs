@@ -2,10 +2,10 @@
 
 use super::{Failure, print};
 
-/// Draft 7, which yaml-language-server knows best.
+/// Draft 7, which yaml-language-server supports best.
 const SCHEMA: &str = include_str!("../../docs/vanity.schema.json");
 
-/// Prints it.
+/// Prints the schema.
 pub fn run() -> Result<(), Failure> {
     print(SCHEMA)
 }
@@ -42,7 +42,7 @@ mod tests {
         assert_eq!(keys["forge"]["enum"], names);
     }
 
-    /// An editor shows the pattern itself where nothing says what it means.
+    /// Without an error message for it, an editor shows the pattern itself.
     #[test]
     fn every_pattern_says_what_to_write() {
         fn check(value: &Value) {

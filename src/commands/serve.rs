@@ -17,16 +17,16 @@ use crate::module::escaped;
 use crate::server::{self, Handlers, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
 use crate::site::Site;
 
-/// The admin listener needs no more: a scraper, a probe, a person.
+/// Connection limit of the admin listener: enough for a scraper, a probe and a person.
 const ADMIN_CONNECTIONS: usize = 100;
-/// How long they may rest between requests: a scraper connects again.
+/// Idle timeout of admin connections; it is short because a scraper reconnects.
 const ADMIN_IDLE: Duration = Duration::from_secs(10);
-/// How long the admin listener's clients hold up the end, once all others are done.
+/// How long clients of the admin listener may delay the exit once all others are done.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
-/// Serves until a signal says stop.
+/// Serves until a signal tells it to stop.
 pub fn run(cli: &Cli, handlers: Handlers) -> Result<(), Failure> {
-    // Before there are threads: it changes the environment.
+    // Before any thread starts, because it changes the environment.
     let passed = PassedSockets::take()?;
     let format = cli.serve.log_format;
     let _logging = logging::start(&cli.serve.log_level, format);
@@ -34,7 +34,7 @@ pub fn run(cli: &Cli, handlers: Handlers) -> Result<(), Failure> {
         warn!("{warning}");
     }
     run_logged(cli, handlers, passed).map_err(|failure| {
-        // What reads JSON reads nothing else.
+        // A program that reads a JSON log gets nothing but JSON.
         if format == LogFormat::Json && tracing::enabled!(Level::ERROR) {
             error!("{failure}");
             return Failure::Logged(Box::new(failure));
@@ -58,12 +58,13 @@ fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<()
         return Err(usage(clash));
     }
     let file = &cli.common.config;
-    // Without a host on the command line the file may name it; without either, and no file
-    // asked for by name, there is nothing to report but how the program is used.
+    // The file may name the host. With neither -host nor -config, and no default file, print how
+    // to use the program.
     if cli.common.host.is_none() && file == Path::new(DEFAULT_CONFIG) && !file.exists() {
         return Err(how_to_use());
     }
-    // Before the file is read, which may take seconds: a change meanwhile is a change.
+    // Record the state before reading the file, which may take seconds, so that a change in
+    // between is noticed.
     let seen = cli.serve.watch.then(|| Seen::of(file));
     let config = Config::read(file, cli.common.host.as_ref())?;
     let host = config.host.clone().ok_or_else(|| {
@@ -78,7 +79,7 @@ fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<()
 
     let Handlers { runtime, reload } = handlers;
     let result = runtime.block_on(serve(cli, &listen, passed, app, (reload, seen)));
-    // Not even a reload whose file cannot be read to its end keeps the process.
+    // Do not wait for a reload that is stuck reading its file.
     runtime.shutdown_background();
     result
 }
@@ -98,7 +99,7 @@ async fn serve(
     } = passed;
     warn_of_unused("-listen", &cli.serve.listen, &listeners);
     warn_of_unused("-admin", cli.serve.admin.as_slice(), &admin);
-    // All at once: which addresses there are decides whether one for IPv6 takes IPv4 as well.
+    // Bind all at once: whether an IPv6 address takes IPv4 as well depends on the others.
     let mut addresses = Vec::new();
     if listeners.is_empty() {
         addresses.extend_from_slice(listen);
@@ -118,7 +119,7 @@ async fn serve(
     for listener in &listeners {
         info!("serving {status} from {file} on {}", listener.description());
     }
-    // On a terminal a person serves a file of their own.
+    // On a terminal, people serve files of their own, which needs no warning.
     let user = (!io::stderr().is_terminal()).then(super::current_user);
     if let Some(note) = super::permission_note(&cli.common.config, user.flatten()) {
         warn!("{file}: {note}");
@@ -139,7 +140,7 @@ async fn serve(
              file descriptors; raise LimitNOFILE= of the unit, or lower -max-connections"
         );
     }
-    // The admin listener outlives the others: until the end it says that they are stopping.
+    // The admin listener outlives the others, to report that they are stopping.
     let (admin_stop, admin_stopped) = tokio::sync::oneshot::channel::<()>();
     let admin = server::run(
         admin,
@@ -166,7 +167,7 @@ async fn serve(
     Manager.ready(&status);
     let stop = async {
         stop.await;
-        // Nobody is to be told READY=1 after STOPPING=1.
+        // A reload must not send READY=1 after STOPPING=1.
         reloads.abort();
         Manager.stopping();
         app.close_connections();
@@ -186,8 +187,8 @@ async fn serve(
     Ok(())
 }
 
-/// Says which two of the addresses cannot both be had by this process, whose own they are: the
-/// kernel would only report that one of them is in use.
+/// Returns a message if this process cannot listen on two of its own addresses: the kernel would
+/// only report that one of them is in use.
 fn clash(cli: &Cli, listen: &[ListenAddr], passed: &PassedSockets) -> Option<String> {
     let systemds = |listener: &Listener| ("the socket from systemd", listener.address().clone());
     let mut all: Vec<_> = [&passed.serve, &passed.admin]
@@ -218,7 +219,7 @@ fn clash(cli: &Cli, listen: &[ListenAddr], passed: &PassedSockets) -> Option<Str
     })
 }
 
-/// Warns that addresses have no effect, systemd having passed sockets in their place.
+/// Warns about addresses that have no effect because systemd passed sockets instead.
 fn warn_of_unused(flag: &str, addresses: &[ListenAddr], passed: &[Listener]) {
     let is_passed =
         |address: &&ListenAddr| passed.iter().any(|socket| socket.address() == *address);

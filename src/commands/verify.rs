@@ -1,4 +1,4 @@
-//! `govanityurls verify`: tries the live site as the go command does.
+//! `govanityurls verify`: checks the live site the way the go command does.
 
 use std::io::{IsTerminal as _, stderr, stdout};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::module::{Host, RequestPath, quoted};
 use crate::site::Site;
 use crate::verify::{Options, Target, walk};
 
-/// Verifies the modules that the arguments name, or all.
+/// Verifies the modules that the arguments name, or all of them.
 pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
     let config = Config::read(&common.config, common.host.as_ref())?;
     let usage = |why: String| Failure::Usage(format!("govanityurls: {why}"));
@@ -38,7 +38,7 @@ pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
         .enable_all()
         .build()?;
     let report = runtime.block_on(walk(targets, &options, stopped()));
-    // A name that is still being looked up is not waited for.
+    // Do not wait for a pending DNS lookup.
     runtime.shutdown_background();
     let colour =
         stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -52,7 +52,7 @@ pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
     }
 }
 
-/// Ctrl-C, or systemd.
+/// Waits for SIGINT (Ctrl-C) or SIGTERM (systemd).
 async fn stopped() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (
@@ -67,7 +67,7 @@ async fn stopped() {
     }
 }
 
-/// The modules that answer for the paths that were named.
+/// Returns the modules that answer for the given paths.
 fn named(paths: &[String], default: Host, config: Config) -> Result<Vec<Target>, String> {
     let site = Site::new(default.clone(), config);
     let mut targets = Vec::new();
@@ -97,7 +97,8 @@ fn named(paths: &[String], default: Host, config: Config) -> Result<Vec<Target>,
     Ok(targets)
 }
 
-/// A module, or the one that a pattern stands for where `element` is its `*`.
+/// Returns the target for a module. For a pattern, `element` is what its `*` stands for, or empty
+/// for the pattern itself.
 fn target(default: &Host, module: &Module, element: &str, below: &str) -> Target {
     let host = module.key.host.as_ref().unwrap_or(default).to_string();
     let path = module.key.path.as_str();
@@ -122,7 +123,7 @@ fn target(default: &Host, module: &Module, element: &str, below: &str) -> Target
     }
 }
 
-/// Marks the modules at whose path there is a pattern too, which takes what is below.
+/// Marks the modules that share their path with a pattern, which takes everything below it.
 fn covered(mut targets: Vec<Target>, config: &Config) -> Vec<Target> {
     let patterns: std::collections::HashSet<String> = config
         .modules

@@ -1,4 +1,4 @@
-//! Who sent a request: the peer, or the client that a trusted proxy in front of us names.
+//! The sender of a request: the peer, or the client that a trusted proxy names.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -12,17 +12,17 @@ use crate::module::quoted;
 pub enum Peer {
     /// A client at this address.
     Tcp(IpAddr),
-    /// A process of this machine, over a Unix socket.
+    /// A process on this machine, over a Unix socket.
     Unix,
 }
 
 impl Peer {
-    /// Whether the peer is a proxy whose word on the client's address counts: one on this
+    /// Returns whether the peer is a proxy that may name the client's address: one on this
     /// machine, or one in a network that the operator trusts.
     fn is_trusted(self, networks: &[Network]) -> bool {
         match self {
             Self::Tcp(address) => {
-                // On a socket for both, IPv4 peers have IPv6 addresses.
+                // On a dual-stack socket, IPv4 peers have IPv6 addresses.
                 let address = address.to_canonical();
                 address.is_loopback() || networks.iter().any(|network| network.contains(address))
             }
@@ -31,11 +31,11 @@ impl Peer {
     }
 }
 
-/// A network of trusted proxies. IPv4 is kept as IPv4-mapped IPv6, so both compare as one.
+/// A network of trusted proxies. IPv4 is stored as IPv4-mapped IPv6, so that both compare alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     address: u128,
-    /// How many of the address's last bits may differ.
+    /// How many trailing bits of the address may differ.
     host_bits: u32,
 }
 
@@ -49,7 +49,7 @@ impl Network {
 impl FromStr for Network {
     type Err = String;
 
-    /// Parses `10.0.0.0/8`, `2001:db8::/32`, or one address.
+    /// Parses `10.0.0.0/8`, `2001:db8::/32`, or a single address.
     fn from_str(text: &str) -> Result<Self, String> {
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),
@@ -80,11 +80,11 @@ fn mapped(address: IpAddr) -> u128 {
     }
 }
 
-/// Returns the client's address as the access log shows it: empty where there is no peer.
+/// Returns the client's address as the access log shows it; empty if there is no peer.
 ///
-/// Each proxy appends the address that it saw to X-Forwarded-For. So the entries are true from
-/// the right up to the first that is not a trusted proxy's; what is left of it, the client may
-/// have sent. X-Real-IP counts where X-Forwarded-For names nobody.
+/// Each proxy appends the address that it saw to X-Forwarded-For. So, from the right, entries are
+/// reliable up to and including the first that is not a trusted proxy; the client may have sent
+/// everything to the left of it. X-Real-IP counts if X-Forwarded-For names nobody.
 pub(super) fn address(peer: Option<Peer>, headers: &HeaderMap, networks: &[Network]) -> String {
     let named = |peer| {
         let named = |name| nearest_untrusted(peer, headers, name, networks);
@@ -97,8 +97,8 @@ pub(super) fn address(peer: Option<Peer>, headers: &HeaderMap, networks: &[Netwo
     }
 }
 
-/// The last entry of a header that a trusted party vouches for; none where the peer is not
-/// trusted, or its entry makes no sense. Several header lines are one list.
+/// Returns the leftmost entry of a header that a trusted proxy vouches for; `None` if the peer is
+/// not trusted, or its entry is invalid. Several header lines are one list.
 fn nearest_untrusted(
     peer: Peer,
     headers: &HeaderMap,
@@ -121,7 +121,7 @@ fn nearest_untrusted(
     client
 }
 
-/// Parses an address, also in brackets or with a port, as some proxies write it, or nginx's
+/// Parses an address, optionally in brackets or with a port, as some proxies write it, or nginx's
 /// name for a client on a Unix socket.
 fn parse_entry(entry: &[u8]) -> Option<Peer> {
     if entry == b"unix:" {
@@ -206,15 +206,15 @@ mod tests {
                 "203.0.113.9",
             ),
             ("6.6.6.6,203.0.113.9,::ffff:10.9.9.9", "203.0.113.9"),
-            // All are proxies: the farthest is as near to the client as is known.
+            // All are proxies: the leftmost is the closest known to the client.
             ("10.1.1.1, 10.2.2.2", "10.1.1.1"),
-            // What makes no sense ends the search at the last address that did.
+            // An invalid entry ends the search at the last valid address.
             ("203.0.113.9, nonsense, 10.2.2.2", "10.2.2.2"),
             ("203.0.113.9, nonsense", "10.0.0.2"),
             ("203.0.113.9, unknown", "10.0.0.2"),
             ("203.0.113.9, 1.2.3.4.5", "10.0.0.2"),
             ("\u{e9}, 203.0.113.9", "203.0.113.9"),
-            // Empty elements of a list are none.
+            // Empty list elements are skipped.
             (" , 203.0.113.9 ,, ", "203.0.113.9"),
             ("203.0.113.9:4711", "203.0.113.9"),
             ("[2001:db8::7]:443", "2001:db8::7"),

@@ -1,4 +1,4 @@
-//! The process itself, as the kernel sees it when it is asked.
+//! Metrics of the process itself, as the kernel reports them.
 
 use std::fmt;
 use std::fs;
@@ -9,14 +9,14 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
-/// Reads /proc at each scrape. What cannot be read is left out.
+/// A collector that reads /proc at each scrape, and leaves out what it cannot read.
 #[derive(Debug)]
 pub(super) struct Process {
     started_at: f64,
 }
 
 impl Process {
-    /// A process that started so many seconds after 1970.
+    /// Returns a collector for a process that started at this Unix time, in seconds.
     pub(super) fn started_at(started_at: f64) -> Self {
         Self { started_at }
     }
@@ -56,7 +56,7 @@ impl Collector for Process {
 }
 
 fn resident_memory() -> Option<f64> {
-    // Not statm, which counts in pages of a size that only the C library knows.
+    // Not statm, which counts pages, whose size only the C library knows.
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()
@@ -66,6 +66,6 @@ fn resident_memory() -> Option<f64> {
 }
 
 fn open_files() -> Option<f64> {
-    // Less the one that reads the directory.
+    // Minus the descriptor that reads the directory.
     Some(fs::read_dir("/proc/self/fd").ok()?.count() as f64 - 1.0)
 }

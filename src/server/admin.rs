@@ -1,8 +1,8 @@
-//! The admin endpoints, on a listener of their own, so that no path of a module is ever taken:
+//! The admin endpoints, on a separate listener, so that they never clash with a module path:
 //!
-//! - `/healthz`: the process answers
-//! - `/readyz`: it serves a valid site; 503 once it is stopping
-//! - `/metrics`: OpenMetrics text for a client that accepts it, as Prometheus does, else the
+//! - `/healthz`: the process is up
+//! - `/readyz`: it serves a valid site; 503 while stopping
+//! - `/metrics`: OpenMetrics text if the client accepts it, as Prometheus does; otherwise the
 //!   older text format
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::http::App;
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The router of the admin listener.
+/// Returns the router of the admin listener.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

@@ -1,9 +1,8 @@
-//! One connection: HTTP/1.1 by hyper, with a time limit on each thing that a client can be
-//! slow at.
+//! One connection: HTTP/1.1 by hyper, with a timeout for each phase in which a client can stall.
 //!
-//! hyper has one limit for the head of a request, and has it run between requests too, where
-//! a client may rest for much longer; so the limits are kept here. They cost a request one
-//! look at the clock: the timer is only touched where a client really is slow.
+//! hyper has a single timeout for the request head, and it also runs between requests, where a
+//! client may stay idle much longer. So the timeouts are kept here. They cost one clock read per
+//! request: the timer is only reset when a client really is slow.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -27,28 +26,28 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::http::Peer;
 
-/// How long a client may take over the head of a request, from its first byte or, on a new
-/// connection, from the accept.
+/// Timeout for a request head, from its first byte or, on a new connection, from the accept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may rest between requests: above nginx's 60 s, so that nginx is the
-/// one to close and never writes into a connection that is closing at this end.
+/// Idle timeout between requests. It is longer than nginx's 60 s, so that nginx closes first and
+/// never writes to a connection that is closing at this end.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a connection may rest where few are left.
+/// Idle timeout when few connections are left.
 const CROWDED_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a client may accept nothing of an answer; nginx's send_timeout.
+/// How long a client may go without accepting any of a response; nginx's default for
+/// send_timeout.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a connection stays half closed while the client still sends what nobody reads.
+/// How long a connection stays half closed while the client is still sending.
 const LINGER: Duration = Duration::from_secs(2);
-/// How much of it is thrown away, in bytes; then the connection is reset. It is the largest body
-/// that nginx passes on by default (client_max_body_size): were it less, nginx would answer 502
-/// in place of our 405.
+/// How much of it is discarded, in bytes; then the connection is reset. It is the largest body
+/// that nginx passes on by default (client_max_body_size): with less, nginx would answer 502 in
+/// place of our 405.
 const MOST_DISCARDED: usize = 1 << 20;
-/// How much of it is read at a time.
+/// Size of the buffer for discarded bytes.
 const DISCARDED_AT_ONCE: usize = 32 << 10;
-/// The largest request head that is read, in bytes.
+/// The largest accepted request head, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
 
-/// What answers requests: axum's routers do, by tower's `Service`.
+/// A service that answers requests, such as an axum router.
 pub trait Answering:
     tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
     + Clone
@@ -65,27 +64,27 @@ impl<T> Answering for T where
 {
 }
 
-/// How long a connection may rest.
+/// Idle limits of a connection.
 pub(super) struct Rest<F> {
-    /// How long at most.
+    /// The idle timeout.
     pub most: Duration,
-    /// Whether few connections are left. Each connection looks when it is woken.
+    /// Whether few connections are left. Checked each time the connection's task wakes.
     pub is_crowded: F,
 }
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// By the client, or by the server after an answer or a long rest.
+    /// By the client, or by the server after a response or the idle timeout.
     Closed,
-    /// The client was too slow over a head, or over accepting an answer.
+    /// The client was too slow to send a head or to accept a response.
     TimedOut,
-    /// What came was not HTTP/1, or its head was too large; the status sent, if any.
+    /// The input was not HTTP/1, or its head was too large; the status sent, if any.
     BadRequest(Option<StatusCode>),
 }
 
-/// Answers the requests of one connection until it ends, or `stop` is ready and the request
-/// under way is answered.
+/// Serves one connection until it ends, or until `stop` is ready and the request in progress is
+/// answered.
 pub(super) async fn serve<I, R>(
     stream: I,
     router: R,
@@ -109,7 +108,7 @@ where
         phase: phase.clone(),
     };
     let mut builder = http1::Builder::new();
-    // A client may close its half once it has asked.
+    // A client may close its write half after sending its request.
     builder
         .half_close(true)
         .header_read_timeout(None)
@@ -120,9 +119,9 @@ where
     let mut slowness = Slowness::new(rest.most);
     let mut timer = pin!(sleep_until(slowness.deadline));
     let end = poll_fn(|cx| {
-        // The connection first: a request that has come is answered, also while stopping.
+        // Poll the connection first: a request that has arrived is answered even while stopping.
         let mut result = connection.as_mut().poll(cx);
-        // Half a head is a request too, but hyper would take it for a rest between requests.
+        // A partial head is a request too, but hyper would treat the connection as idle.
         let may_stop = !stopping && phase.get() != Waiting::Head;
         if result.is_pending() && may_stop && stop.as_mut().poll(cx).is_ready() {
             stopping = true;
@@ -152,41 +151,41 @@ where
         }
     })
     .await;
-    // However the connection ended after that.
+    // A rejected request is reported as one, however the connection ended.
     match StatusCode::from_u16(phase.0.rejected.load(Ordering::Relaxed)) {
         Ok(status) => End::BadRequest(Some(status)),
         Err(_) => end,
     }
 }
 
-/// What a connection waits for.
+/// What a connection is waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waiting {
-    /// The first byte of a connection.
+    /// The first byte of the connection.
     First = 0,
-    /// The first bytes of another request, less what came along with the last.
+    /// The first bytes of the next request, not counting those that arrived with the last one.
     Idle = 1,
     /// The rest of a head.
     Head = 2,
-    /// The client to accept the answer.
+    /// The client to accept the response.
     Send = 3,
-    /// The client to close its half.
+    /// The client to close its write half.
     Close = 4,
 }
 
-/// The present phase, shared by the stream and the service of one connection. All three are
-/// in one task, so the order of memory accesses is that of the program.
+/// The current phase, shared by `serve`, the stream and the service of one connection. All three
+/// run in one task, so relaxed memory ordering is enough.
 #[derive(Debug, Clone, Default)]
 struct Phase(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     waiting: AtomicU8,
-    /// Whether the phase was entered, or entered again, since it was last looked at.
+    /// Whether the phase was entered, or entered again, since it was last checked.
     entered: AtomicBool,
-    /// Whether the client sends, or may have sent, what will not be read.
+    /// Whether the client has sent, or may still send, bytes that will not be read.
     unread: AtomicBool,
-    /// The status with which hyper itself has answered what it could not parse; else 0.
+    /// The status that hyper itself sent for a request that it could not parse; otherwise 0.
     rejected: AtomicU16,
 }
 
@@ -205,13 +204,13 @@ impl Phase {
         self.0.waiting.store(waiting as u8, Ordering::Relaxed);
     }
 
-    /// Sets the phase, whose time begins.
+    /// Enters the phase and restarts its timer.
     fn enter(&self, waiting: Waiting) {
         self.set(waiting);
         self.0.entered.store(true, Ordering::Relaxed);
     }
 
-    /// The phase, if it was entered since the last call.
+    /// Returns the phase if it was entered since the last call.
     fn newly_entered(&self) -> Option<Waiting> {
         let entered = self.0.entered.load(Ordering::Relaxed);
         self.0.entered.store(false, Ordering::Relaxed);
@@ -219,7 +218,7 @@ impl Phase {
     }
 }
 
-/// When the client will have been too slow.
+/// The deadline of the current phase.
 struct Slowness {
     waiting: Waiting,
     since: Instant,
@@ -238,7 +237,7 @@ impl Slowness {
         }
     }
 
-    /// Takes note of the phase that the connection is in after it was polled.
+    /// Restarts the deadline if the last poll entered a phase.
     fn observe(&mut self, phase: &Phase) {
         let Some(waiting) = phase.newly_entered() else {
             return;
@@ -254,7 +253,7 @@ impl Slowness {
             };
     }
 
-    /// What it means that the deadline has passed.
+    /// Returns how the connection ends when the deadline passes.
     fn end(&self) -> End {
         match self.waiting {
             Waiting::First | Waiting::Head | Waiting::Send => End::TimedOut,
@@ -263,9 +262,10 @@ impl Slowness {
     }
 }
 
-/// The router, as hyper calls it.
+/// The router, wrapped for hyper.
 struct Service<R> {
-    /// Not shared: hyper calls by a shared reference, for which a router had to be cloned.
+    /// A `RefCell`, because hyper calls the service through a shared reference, and cloning the
+    /// router for each request costs more.
     router: RefCell<R>,
     peer: Option<Peer>,
     phase: Phase,
@@ -279,7 +279,7 @@ impl<R: Answering> hyper::service::Service<Request<Incoming>> for Service<R> {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.phase.enter(Waiting::Send);
         let mut request = request.map(|body| {
-            // No allocation, which that of a body from outside is.
+            // An empty body needs no allocation; wrapping an incoming one does.
             if body.is_end_stream() {
                 return Body::empty();
             }
@@ -293,12 +293,12 @@ impl<R: Answering> hyper::service::Service<Request<Incoming>> for Service<R> {
     }
 }
 
-/// A stream that tells when a head begins, when a client accepts some of an answer, and when
-/// all of it has gone out.
+/// A stream that tracks the phase: when a head begins, when a client accepts part of a response,
+/// and when all of it has been written.
 struct Watched<I> {
     io: I,
     phase: Phase,
-    /// How many bytes were thrown away.
+    /// Number of bytes discarded so far.
     discarded: usize,
 }
 
@@ -311,7 +311,7 @@ impl<I: Read + Unpin> Read for Watched<I> {
         let result = Pin::new(&mut self.io).poll_read(cx, buffer);
         if result.is_ready() {
             match self.phase.get() {
-                // The time for the first head runs already.
+                // The timer of the first head is already running.
                 Waiting::First => self.phase.set(Waiting::Head),
                 Waiting::Idle => self.phase.enter(Waiting::Head),
                 Waiting::Head | Waiting::Send | Waiting::Close => {}
@@ -326,7 +326,7 @@ impl<I: Read + Write + Unpin> Watched<I> {
         if matches!(result, Poll::Ready(Ok(1..))) {
             match self.phase.get() {
                 Waiting::Send => self.phase.enter(Waiting::Send),
-                // Nothing was asked of the service, so this is hyper's own answer.
+                // The service was not called, so this is hyper's own response.
                 Waiting::First | Waiting::Idle | Waiting::Head => {
                     let status = bytes
                         .get("HTTP/1.1 ".len()..)
@@ -355,7 +355,7 @@ impl<I: Read + Write + Unpin> Write for Watched<I> {
         self.wrote(bytes, result)
     }
 
-    /// hyper flushes the stream once all of its own buffer is written.
+    /// Marks the response as sent: hyper flushes the stream once its own buffer is written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.io).poll_flush(cx);
         if result.is_ready() && self.phase.get() == Waiting::Send {
@@ -364,13 +364,13 @@ impl<I: Read + Write + Unpin> Write for Watched<I> {
         result
     }
 
-    /// To close a socket with bytes unread is to reset the connection, and the answer may be
-    /// lost on its way: what still comes is read, and thrown away.
+    /// Closes the write half, then reads and discards what the client still sends: closing a
+    /// socket with unread bytes resets the connection, and the response may be lost.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let waiting = self.phase.get();
         if waiting != Waiting::Close {
             ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
-            // In the middle of a head: it was refused.
+            // A shutdown in the middle of a head means that the head was rejected.
             if waiting != Waiting::Head && !self.phase.0.unread.load(Ordering::Relaxed) {
                 return Poll::Ready(Ok(()));
             }
@@ -412,8 +412,8 @@ mod tests {
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
 
-    /// A connection to a server of `body`, with room for so many bytes on the way; the clock
-    /// runs only while both ends wait.
+    /// Connects to a server that answers with `body`, over a pipe that buffers `room` bytes. The
+    /// clock advances only while both ends wait.
     fn connect(body: &'static [u8], room: usize) -> (DuplexStream, JoinHandle<End>) {
         connect_with(body, room, IDLE_TIMEOUT)
     }
@@ -440,7 +440,7 @@ mod tests {
         assert!(bytes[..n].starts_with(b"HTTP/1.1 200 "));
     }
 
-    /// Waits for the end; how it was, and after how many seconds.
+    /// Waits for the end; returns how the connection ended and after how many seconds.
     async fn end(server: JoinHandle<End>) -> (End, u64) {
         let start = Instant::now();
         (server.await.unwrap(), start.elapsed().as_secs())
@@ -479,7 +479,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(74)).await;
         }
         assert_eq!(end(server).await, (End::Closed, 1));
-        // The next head has its ten seconds again.
+        // The next head gets its full ten seconds.
         let (mut client, server) = connect(b"x", 4096);
         client.write_all(REQUEST).await.unwrap();
         read_answer(&mut client).await;
@@ -488,7 +488,7 @@ mod tests {
         assert_eq!(end(server).await, (End::TimedOut, 10));
     }
 
-    /// Each write ends one head and begins another, so that a poll always ends within a head.
+    /// Each write ends one head and begins the next, so every poll ends in the middle of a head.
     #[tokio::test(start_paused = true)]
     async fn every_head_has_ten_seconds_of_its_own() {
         let (mut client, server) = connect(b"x", 4096);

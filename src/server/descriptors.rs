@@ -1,22 +1,23 @@
-//! File descriptors: as many as the system lets the process have, with some kept back.
+//! The limit on file descriptors, and how many of them connections may use.
 
 use std::fs;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// What a thread's runtime opens.
+/// Number of descriptors that a thread's runtime opens.
 const PER_THREAD: usize = 6;
-/// Kept for what is opened only now and then: the file on a reload, the service manager's socket.
+/// Descriptors kept free for occasional use: the file on a reload, the service manager's socket.
 const RESERVE: usize = 8;
 
-/// Raises the soft limit to the hard one. The soft limit protects programs that use `select`.
-/// Returns how many descriptors connections may take once `sockets` listen in `threads`; none
-/// where there is no limit.
+/// Raises the soft limit to the hard one; the soft limit only protects programs that use
+/// `select`. Returns how many descriptors are left for connections once `threads` threads run and
+/// `sockets` sockets listen; `None` if there is no limit.
 pub fn descriptors_left(threads: usize, sockets: usize) -> Option<usize> {
     let mut limit = getrlimit(Resource::Nofile);
     let soft = limit.current;
     limit.current = limit.maximum;
-    // Lifting a limit to the hard one needs no privilege; if it fails, the soft one holds.
+    // Raising the soft limit needs no privilege. If it fails all the same, the soft limit
+    // applies.
     let most = match setrlimit(Resource::Nofile, limit) {
         Ok(()) => limit.maximum,
         Err(_) => soft,

@@ -1,4 +1,4 @@
-//! Sockets that connections come from.
+//! Listening sockets: their addresses, binding and accepting.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -21,34 +21,34 @@ use tracing::{info, warn};
 use crate::http::Peer;
 use crate::module::quoted;
 
-/// How many connections may wait to be accepted; the kernel's own limit
-/// (net.core.somaxconn) may be lower.
+/// How many connections may wait to be accepted; the kernel's own limit (net.core.somaxconn) may
+/// be lower.
 const BACKLOG: i32 = 4096;
-/// How long accepting rests after an error that only time mends.
+/// How long to wait before accepting again after an error that only time fixes.
 const BACK_OFF: Duration = Duration::from_millis(50);
-/// How long after the last such error it counts as mended. One connection that ends makes room
-/// for one, and the next fails again: no news.
+/// How long after the last such error accepting counts as recovered. Sooner, a success is not
+/// news: one connection ended and made room for one, and the next accept fails again.
 const MENDED: Duration = Duration::from_secs(10);
-/// How long a lock on a Unix socket's directory is waited for, and how often it is tried.
+/// How long to wait for the lock on a Unix socket's directory, and how often to retry.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_RETRY: Duration = Duration::from_millis(10);
-/// The kernel's limit for the path of a Unix socket, in bytes, less the closing zero.
+/// The kernel's limit for the path of a Unix socket, in bytes, without the trailing NUL.
 const LONGEST_SOCKET_PATH: usize = 107;
 
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenAddr {
-    /// A TCP port of every address, IPv6 and IPv4; of IPv4 alone where the kernel has no IPv6.
+    /// A TCP port on every address, IPv6 and IPv4; IPv4 only if the kernel has no IPv6.
     Port(u16),
-    /// A TCP port of one address, or of every address of its family.
+    /// A TCP port on one address, or on every address of one family.
     Tcp(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
 }
 
 impl ListenAddr {
-    /// Returns whether one process cannot listen on both: they are the same, or one includes
-    /// the other.
+    /// Returns whether one process cannot listen on both: they are equal, or one includes the
+    /// other.
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Port(port), other) | (other, Self::Port(port)) => {
@@ -58,7 +58,7 @@ impl ListenAddr {
                 let (a, b) = (one.ip(), other.ip());
                 one.port() == other.port()
                     && one.port() != 0
-                    // [::] leaves IPv4 to the listeners that name it.
+                    // [::] leaves IPv4 to listeners with an IPv4 address.
                     && a.is_ipv4() == b.is_ipv4()
                     && (a == b || a.is_unspecified() || b.is_unspecified())
             }
@@ -98,7 +98,7 @@ impl FromStr for ListenAddr {
     }
 }
 
-/// What to write instead of an address that is not valid.
+/// Returns what to write instead of an invalid address.
 fn hint(text: &str) -> String {
     const MOST: &str = "a port is a number from 0 to 65535";
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -108,7 +108,7 @@ fn hint(text: &str) -> String {
         None if text.parse::<u16>().is_ok() => format!("write `:{text}`"),
         None if is_number(text) => MOST.to_owned(),
         None if ip.is_ok() || text == "localhost" => format!("add a port: `{text}:8080`"),
-        // An IPv6 address needs brackets: `::1:8080` is one, without a port.
+        // `::1:8080` is an IPv6 address without a port; to have one, it needs brackets.
         Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok() => {
             format!("write `[{host}]:{port}`")
         }
@@ -136,7 +136,7 @@ impl fmt::Display for ListenAddr {
     }
 }
 
-/// Why an address cannot be listened on, and what to do about it.
+/// Why the program cannot listen on an address, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {why}")]
 pub struct BindError {
@@ -186,13 +186,13 @@ pub struct Listener {
     socket: Socket,
     address: ListenAddr,
     failed: Arc<Failed>,
-    /// Removed when the listener is dropped; none where systemd owns it.
+    /// Removed when the listener is dropped; `None` if systemd owns it.
     _file: Option<SocketFile>,
 }
 
 impl Listener {
-    /// Listens on each address; `socket_mode` is the file mode of Unix sockets. Port 0 stands
-    /// for any free port.
+    /// Listens on each address. `socket_mode` is the file mode of Unix sockets. Port 0 means any
+    /// free port.
     ///
     /// # Errors
     ///
@@ -211,15 +211,15 @@ impl Listener {
             .collect()
     }
 
-    /// Takes over a TCP or Unix socket that listens already; a Unix socket's file is its
-    /// owner's to remove.
+    /// Takes over a TCP or Unix socket that already listens. The file of a Unix socket is left
+    /// for its owner to remove.
     pub(super) fn new(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let bound = socket.local_addr()?;
         let address = match bound.as_socket() {
             Some(tcp) => {
-                // An answer leaves in one write; waiting for more to send gains nothing. What
-                // is accepted inherits it, which saves each connection a system call.
+                // A response goes out in one write, so Nagle's algorithm gains nothing. Accepted
+                // sockets inherit the option, which saves a system call per connection.
                 socket.set_tcp_nodelay(true)?;
                 match tcp.ip() {
                     IpAddr::V6(ip) if ip.is_unspecified() && !socket.only_v6()? => {
@@ -238,7 +238,8 @@ impl Listener {
         })
     }
 
-    /// The same socket for another thread to accept from. Its file goes with the original.
+    /// Returns the same socket for another thread to accept from. The original still owns the
+    /// file.
     pub(super) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
             socket: self.socket.try_clone()?,
@@ -248,7 +249,7 @@ impl Listener {
         })
     }
 
-    /// Where it listens, with the port that was chosen for port 0.
+    /// Returns the address, with the actual port if port 0 was asked for.
     pub fn address(&self) -> &ListenAddr {
         &self.address
     }
@@ -261,7 +262,7 @@ impl Listener {
         }
     }
 
-    /// Makes it known to the runtime that this is called in, for its tasks to accept from.
+    /// Registers the socket with the current runtime, whose tasks can then accept from it.
     pub(super) fn acceptor(self) -> io::Result<Acceptor> {
         Ok(Acceptor {
             socket: match self.address.port() {
@@ -275,7 +276,7 @@ impl Listener {
     }
 }
 
-/// A listener within a runtime.
+/// A listener registered with a runtime.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     socket: Accepting,
@@ -297,8 +298,8 @@ pub(super) enum Stream {
 }
 
 impl Acceptor {
-    /// The next connection. Errors are waited out, none of them being the listener's own;
-    /// `on_error` is called for each that kept a client waiting.
+    /// Returns the next connection. Retries after every error, as none of them is permanent;
+    /// `on_error` is called for each one that kept a client waiting.
     pub(super) async fn accept(&self, on_error: impl Fn()) -> (Stream, Peer) {
         loop {
             match self.try_accept().await {
@@ -310,10 +311,10 @@ impl Acceptor {
                 }
                 // The client gave up before it was accepted.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => on_error(),
-                // Out of file descriptors or memory: other connections will give some back.
+                // Out of file descriptors or memory: connections that end will free some.
                 Err(error) => {
                     on_error();
-                    // Once, not for every try: the disk may be short as well.
+                    // Log it once, not on every retry: disk space may be short as well.
                     if self.failed.begin() {
                         warn!(
                             "{}: cannot accept connections: {error}; trying on",
@@ -340,17 +341,17 @@ impl Acceptor {
     }
 }
 
-/// When accepting from a socket last failed, if it is not mended: one for all its threads.
+/// When accepting from a socket last failed, until it recovers; shared by all its threads.
 #[derive(Debug, Default)]
 struct Failed(Mutex<Option<Instant>>);
 
 impl Failed {
-    /// Takes note of a failure; whether none was known that is not mended.
+    /// Records a failure. Returns whether it is the first since the last recovery.
     fn begin(&self) -> bool {
         self.last().replace(Instant::now()).is_none()
     }
 
-    /// Takes note of a success; whether it ends a failure.
+    /// Records a success. Returns whether it is a recovery.
     fn end(&self) -> bool {
         self.last()
             .take_if(|failed| failed.elapsed() > MENDED)
@@ -362,7 +363,7 @@ impl Failed {
     }
 }
 
-/// Listens on a port of every address, of IPv4 alone where there is no IPv6.
+/// Listens on a port of every address; IPv4 only if there is no IPv6.
 fn bind_port(port: u16) -> io::Result<Listener> {
     match bind((Ipv6Addr::UNSPECIFIED, port).into(), false) {
         Err(error)
@@ -378,7 +379,7 @@ fn bind_port(port: u16) -> io::Result<Listener> {
 }
 
 fn bind_tcp(address: SocketAddr, all: &[ListenAddr]) -> io::Result<Listener> {
-    // [::]:80 alone takes IPv4 too, as in Go programs; beside 0.0.0.0:80 it must not.
+    // On its own, [::]:80 accepts IPv4 too, as in Go programs; next to 0.0.0.0:80 it must not.
     let beside_ipv4 = all.iter().any(|other| {
         matches!(other, ListenAddr::Tcp(other) if other.is_ipv4() && other.port() == address.port())
     });
@@ -391,10 +392,10 @@ fn bind(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // A restart must not wait until the connections of the last run are forgotten.
+    // A restart must not wait for connections of the last run that are in TIME_WAIT.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // Not left to net.ipv6.bindv6only.
+        // Set explicitly, because the default depends on net.ipv6.bindv6only.
         socket.set_only_v6(only_v6)?;
     }
     socket.bind(&address.into())?;
@@ -409,14 +410,14 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
              have; choose a shorter one, such as /run/govanityurls/http.sock"
         )));
     }
-    // Several servers may be started at once, and only one may find a stale socket and replace
-    // it. The lock on the directory ends when this returns.
+    // If several servers start at once, only one may find a stale socket and replace it. The lock
+    // on the directory is released on return.
     let _lock = lock_directory_of(path)?;
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&socket2::SockAddr::unix(path)?)?;
     let file = SocketFile::at(path)?;
-    // Before it listens: nobody gets in by the mode that the umask left.
+    // chmod before listen, so the umask's mode is never exposed.
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     socket.listen(BACKLOG)?;
     Ok(Listener {
@@ -425,8 +426,8 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
     })
 }
 
-/// Locks the directory that `path` is in, without waiting for ever: systemd-tmpfiles and others
-/// take such locks too, some for long.
+/// Locks the directory of `path`, with a timeout: systemd-tmpfiles and others take such locks
+/// too, some for a long time.
 fn lock_directory_of(path: &Path) -> io::Result<File> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -449,8 +450,8 @@ fn lock_directory_of(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Removes the socket that a server left behind that was killed. One that a process still has
-/// stays, and so does anything that is no socket.
+/// Removes the socket left behind by a server that was killed. Keeps one that a process still has
+/// open, and anything that is not a socket.
 fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -462,9 +463,9 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         }
         Ok(_) => {}
     }
-    // A datagram socket cannot connect to a stream socket. The kernel says so where a process
-    // has one there, and refuses the connection where none has: it does so at once, also where
-    // the process does not listen yet or its backlog is full, and the process is not disturbed.
+    // A datagram socket cannot connect to a stream socket: the kernel returns EPROTOTYPE if a
+    // process has one open there, and ECONNREFUSED if none has. It does so at once, even if the
+    // process does not listen yet or its backlog is full, and the process does not notice.
     match UnixDatagram::unbound()?.connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -473,8 +474,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The file of a Unix socket, removed at the end if it is still the same: a server that was
-/// started meanwhile may have put its own there.
+/// The file of a Unix socket, removed on drop if it is still the same file: a server started in
+/// the meantime may have put its own there.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,

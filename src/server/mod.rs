@@ -1,4 +1,4 @@
-//! Sockets, connections, signals and systemd: the rim around [`http`](crate::http).
+//! Sockets, connections, signals and systemd: everything around [`http`](crate::http).
 
 mod admin;
 mod connection;
@@ -34,31 +34,30 @@ use crate::metrics::{Connections, OpenConnection};
 use connection::{End, Rest};
 use listener::{Acceptor, Stream};
 
-/// How long the requests that are under way may take to finish after the stop signal.
+/// How long requests in progress may take to finish after the stop signal.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long a connection that rests may send one more request after the stop signal, whose
-/// answer then tells the client to close it. A client that is about to send never finds the
-/// connection closed under it.
+/// How long an idle connection may send one more request after the stop signal; the response
+/// tells the client to close. So a client that is about to send never finds the connection
+/// closed.
 const LAST_REQUEST: Duration = Duration::from_millis(250);
-/// How long connections are still taken out of the backlog after the stop signal: their
-/// clients believe themselves connected.
+/// How long connections are still accepted from the backlog after the stop signal: their clients
+/// already see them as established.
 const LAST_ACCEPT: Duration = Duration::from_millis(100);
-/// Connections are crowded once fewer than one in so many are left; then those that rest make
-/// room.
+/// Connections are crowded once fewer than one in this many is left; then idle ones are closed.
 const KEPT_FREE: usize = 16;
-/// How often connections that rest are asked to make room.
+/// How often idle connections are asked to close.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
-/// What [`run`] keeps to, and counts.
+/// Limits and settings of [`run`].
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// How many threads serve, the caller's included; each has a runtime of its own.
+    /// Number of serving threads, including the caller's; each has its own runtime.
     pub threads: usize,
-    /// No more connections are open at a time; others wait in the backlog.
+    /// Maximum number of open connections; others wait in the backlog.
     pub max_connections: usize,
-    /// How long a connection may rest between requests.
+    /// The idle timeout between requests.
     pub idle: Duration,
-    /// Whether requests are logged. Then each carries its [`Peer`] as an extension, which costs
+    /// Whether requests are logged. If so, each carries its [`Peer`] as an extension, which costs
     /// an allocation.
     pub access_log: AccessLog,
     /// Where connections are counted.
@@ -66,7 +65,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// A number of connections that nobody counts, and that the caller's thread serves alone.
+    /// Returns limits for this many connections on the caller's thread alone, with no access log
+    /// and no shared metrics.
     pub fn new(max_connections: usize) -> Self {
         Self {
             threads: 1,
@@ -78,23 +78,23 @@ impl Limits {
     }
 }
 
-/// How many threads serve unless told otherwise: one for every two cores, as the nginx in front
-/// needs more than twice the time for a request. No more than eight: each has memory and file
-/// descriptors of its own.
+/// Returns the default number of threads: one for every two cores, as the nginx in front needs
+/// more than twice the time for a request. At most eight, because each has its own memory and
+/// file descriptors.
 pub fn default_threads() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2).min(8))
 }
 
-/// Serves the connections of all listeners until `stop` is ready; then accepts no more, lets
-/// the requests that are under way finish, for ten seconds at most, and returns.
+/// Serves the connections of all listeners until `stop` is ready. Then stops accepting, lets
+/// requests in progress finish, for at most ten seconds, and returns.
 ///
-/// A connection stays with the thread that accepted it, as in nginx: a runtime that moves
-/// tasks between threads pays for it with system calls and memory, and gains nothing where a
-/// request takes microseconds.
+/// A connection stays with the thread that accepted it, as in nginx: a runtime that moves tasks
+/// between threads pays for it with system calls and memory, and gains nothing when a request
+/// takes microseconds.
 ///
 /// # Errors
 ///
-/// The operating system has no descriptors left, or no thread.
+/// The operating system is out of descriptors or threads.
 pub async fn run(
     listeners: Vec<Listener>,
     router: impl Answering + Sync,
@@ -105,7 +105,7 @@ pub async fn run(
     let room = Arc::new(Semaphore::new(permits));
     let crowd = Arc::new(Notify::new());
     let (orders, order) = watch::channel(Order::Serve);
-    // Nothing is ever sent: the end is that all senders are gone.
+    // Nothing is ever sent: the channel closes when all senders are gone.
     let (accepting, mut all_accepted) = mpsc::channel(1);
     let connecting = Connecting {
         room: room.clone(),
@@ -137,7 +137,7 @@ pub async fn run(
     }
     orders.send_replace(Order::Stop);
     let _: Option<Infallible> = all_accepted.recv().await;
-    // Each connection holds a permit: to have them all is to have none left.
+    // Each connection holds a permit, so acquiring all of them waits until no connection is left.
     let everyone = u32::try_from(permits).unwrap_or(u32::MAX);
     if timeout(DRAIN, room.acquire_many(everyone)).await.is_err() {
         warn!(
@@ -148,37 +148,37 @@ pub async fn run(
     Ok(())
 }
 
-/// What all connections are told.
+/// What all connections are told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Serve,
-    /// Those that rest should end, while it is crowded.
+    /// Idle connections should close while it is crowded.
     MakeRoom,
     Stop,
 }
 
 impl Order {
-    /// Waits for the end. An error is the sender gone, which is a stop as well.
+    /// Waits for `Stop`. An error means that the sender is gone, which is a stop as well.
     async fn stop(order: &mut watch::Receiver<Self>) {
         let _ = order.wait_for(|order| *order == Self::Stop).await;
     }
 }
 
-/// What every connection is given.
+/// What all connections share.
 #[derive(Clone)]
 struct Connecting<R> {
     room: Arc<Semaphore>,
-    /// Told when it is crowded.
+    /// Notified when it is crowded.
     crowd: Arc<Notify>,
     order: watch::Receiver<Order>,
     router: R,
     limits: Limits,
-    /// Held for as long as connections are accepted.
+    /// Held as long as connections are accepted.
     _accepting: mpsc::Sender<Infallible>,
 }
 
 impl<R: Answering + Sync> Connecting<R> {
-    /// Accepts in tasks of the present runtime.
+    /// Accepts connections in tasks of the current runtime.
     fn accept_from(self, listeners: Vec<Listener>) -> io::Result<()> {
         for listener in listeners {
             tokio::spawn(accept_all(listener.acceptor()?, self.clone()));
@@ -186,8 +186,8 @@ impl<R: Answering + Sync> Connecting<R> {
         Ok(())
     }
 
-    /// Accepts and serves in a thread, which ends with [`run`]: until then connections may be
-    /// under way.
+    /// Accepts and serves in a new thread, which ends with [`run`]: until then its connections
+    /// may be open.
     fn start_thread(self, listeners: Vec<Listener>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -219,7 +219,7 @@ async fn accept_all<R: Answering + Sync>(acceptor: Acceptor, connecting: Connect
             connecting.crowd.notify_one();
         }
     }
-    // The backlog is empty when nothing comes out of it at once.
+    // The backlog is empty if no connection comes out of it within this time.
     const AT_ONCE: Duration = Duration::from_millis(2);
     let last = async {
         while let Ok(permit) = connecting.room.clone().try_acquire_owned()
@@ -231,8 +231,8 @@ async fn accept_all<R: Answering + Sync>(acceptor: Acceptor, connecting: Connect
     let _ = timeout(LAST_ACCEPT, last).await;
 }
 
-/// Accepts a connection once there is room for it. A listener that waits for clients keeps no
-/// permit from the other listeners: it asks for one each time that it looks.
+/// Accepts a connection once there is room for it. A listener that waits for clients holds no
+/// permit that other listeners could use: it acquires one on each poll.
 async fn with_permit<T, R>(
     Connecting { room, crowd, .. }: &Connecting<R>,
     accept: impl Future<Output = T>,
@@ -255,7 +255,7 @@ async fn with_permit<T, R>(
 }
 
 impl<R> Connecting<R> {
-    /// Returns what says whether few connections are left.
+    /// Returns a closure that tells whether few connections are left.
     fn is_crowded(&self) -> impl Fn(&Semaphore) -> bool + Send + 'static {
         let kept_free = (self.limits.max_connections / KEPT_FREE).max(1);
         move |room| room.available_permits() < kept_free

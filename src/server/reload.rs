@@ -1,4 +1,5 @@
-//! Reading the configuration again: the new site in one step, or the old one still.
+//! Reloads the configuration: the new site replaces the old one in one step, or the old one
+//! stays.
 
 use std::fs::{self, File};
 use std::future::pending;
@@ -19,33 +20,33 @@ use crate::http::App;
 use crate::module::{Host, counted};
 use crate::site::{Changes, Site};
 
-/// How often a watched file is looked at. A look is a `stat`, which sees every way of
-/// replacing a file, also those that inotify does not report: on a network file system,
-/// under a bind mount, behind a chain of symlinks as Kubernetes makes them.
+/// How often a watched file is checked. The check is a `stat`, which sees every way of replacing
+/// a file, including those that inotify does not report: on a network file system, under a bind
+/// mount, or behind a chain of symlinks as in Kubernetes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// A SIGHUP that comes so soon after the reload of a watched file is about the same edit.
+/// A SIGHUP this soon after the reload of a watched file is about the same edit.
 const SAME_EDIT: Duration = Duration::from_secs(2);
-/// No reload's log line names more modules than this.
+/// A reload's log line names at most this many modules for each kind of change.
 const NAMED: usize = 10;
 
-/// Reads the file that the site was made from, again and again.
+/// Watcher and reader of the file that the site is made from.
 #[derive(Debug)]
 pub struct Reloader {
     file: PathBuf,
-    /// The host of the command line, which beats the file's.
+    /// The host from the command line, which overrides the file's.
     host: Option<Host>,
     app: Arc<App>,
-    /// The file when it was last read; none where it is not watched.
+    /// The file when it was last read; `None` if it is not watched.
     seen: Option<Seen>,
-    /// When the last reload ended, if it was for a change of the watched file.
+    /// When the last reload ended, if a change of the watched file caused it.
     change_read: Option<Instant>,
-    /// The first line of why the last reload failed.
+    /// The first line of the last reload's error, if it failed.
     problem: Option<String>,
 }
 
 impl Reloader {
-    /// A reloader for the site of `app`, which was read from `file` with `host` on the command
-    /// line. It watches the file if `seen` tells what the file was before it was read.
+    /// Returns a reloader for the site of `app`, which was read from `file` with `host` from the
+    /// command line. It watches the file if `seen` is given: the file's state before it was read.
     pub fn new(file: PathBuf, host: Option<Host>, app: Arc<App>, seen: Option<Seen>) -> Self {
         Self {
             file,
@@ -57,8 +58,8 @@ impl Reloader {
         }
     }
 
-    /// Reloads for each SIGHUP and, where the file is watched, each change. Signals that come
-    /// while a reload is in progress cause one more.
+    /// Reloads on each SIGHUP and, if the file is watched, on each change. Signals that arrive
+    /// during a reload cause one more.
     pub async fn run(mut self, mut hang_up: Signal) {
         loop {
             let asked = tokio::select! {
@@ -79,7 +80,7 @@ impl Reloader {
         }
     }
 
-    /// What `systemctl status` shows.
+    /// Returns the status for `systemctl status`.
     fn status(&self) -> String {
         match &self.problem {
             Some(problem) => format!("reload refused: {problem}"),
@@ -88,7 +89,7 @@ impl Reloader {
     }
 
     async fn reload(&mut self) {
-        // Before the file is read: a change meanwhile is a change.
+        // Record the state before reading the file, so that a change in between is noticed.
         if self.seen.is_some() {
             let file = self.file.clone();
             self.seen = spawn_blocking(move || Seen::of(&file)).await.ok();
@@ -100,7 +101,7 @@ impl Reloader {
             .await;
     }
 
-    /// Runs a reload in a thread that answers no requests. A panic there is an error here.
+    /// Runs a reload in a thread that answers no requests. A panic there becomes an error.
     async fn attempt(&mut self, reload: impl FnOnce() -> Result<(), String> + Send + 'static) {
         let result = spawn_blocking(reload)
             .await
@@ -113,8 +114,8 @@ impl Reloader {
         self.problem = result.err().and_then(first_line);
     }
 
-    /// Waits until the content of the watched file changes, and it has been left alone since
-    /// the last look: an editor that truncates and writes is not caught between.
+    /// Waits until the content of the watched file changes and the file is the same in two checks
+    /// in a row, so that an editor that truncates and then writes is not caught in between.
     async fn changed(&mut self) {
         let Some(seen) = &mut self.seen else {
             return pending().await;
@@ -123,7 +124,7 @@ impl Reloader {
         let mut last = seen.state;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            // Not here, where requests are answered: a network file system may hang.
+            // Not in this thread, which answers requests: a network file system may hang.
             let file = self.file.clone();
             let Ok(now) = spawn_blocking(move || FileState::of(&file)).await else {
                 continue;
@@ -153,7 +154,7 @@ impl Reloader {
                 info!("the file {what}: reloading");
                 return;
             }
-            // Touched, or replaced by a copy.
+            // The file was touched, or replaced by a copy.
             seen.state = now;
             if was_missing {
                 info!("the file is back, unchanged");
@@ -161,7 +162,7 @@ impl Reloader {
         }
     }
 
-    /// Whether the file is still what a reload that the watch caused has just read.
+    /// Returns whether the file is unchanged since a reload that the watch has just caused.
     async fn has_just_read_it(&self) -> bool {
         let Some(seen) = self.seen else {
             return false;
@@ -174,7 +175,7 @@ impl Reloader {
     }
 }
 
-/// Reads the file and replaces the site, or says why not and leaves it.
+/// Reads the file and replaces the site, or returns why not and leaves it.
 fn reload(file: &Path, host: Option<&Host>, app: &App) -> Result<(), String> {
     let start = Instant::now();
     let site = read(file, host)?;
@@ -203,7 +204,7 @@ fn read(file: &Path, host: Option<&Host>) -> Result<Site, String> {
     Ok(Site::new(host, config))
 }
 
-/// What to say of a reload that panicked.
+/// Returns the message for a reload that panicked.
 fn panic_message(file: &Path, error: JoinError) -> String {
     let payload = error.try_into_panic().ok();
     let said = payload.as_deref().and_then(|payload| {
@@ -217,7 +218,7 @@ fn panic_message(file: &Path, error: JoinError) -> String {
     )
 }
 
-/// A watched file at the time of a look.
+/// The state and content of a watched file at one time.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     state: Option<FileState>,
@@ -225,7 +226,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The file as it is now.
+    /// Returns the file's current state and content.
     pub fn of(path: &Path) -> Self {
         Self {
             state: FileState::of(path),
@@ -234,8 +235,8 @@ impl Seen {
     }
 }
 
-/// What tells one state of a file from another: device, inode, size, and the times of the
-/// last change to its content and to its inode, in nanoseconds.
+/// What tells one version of a file from another: device, inode, size, and the times of the last
+/// change to its content and to its inode, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileState(u64, u64, u64, i128, i128);
 
@@ -254,7 +255,7 @@ impl FileState {
     }
 }
 
-/// A hash of what is in a file; none for a pipe, which can be read only once.
+/// Returns a hash of a file's content; `None` for a pipe, which can be read only once.
 fn content(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     let mut file = File::open(path).ok()?;
@@ -268,7 +269,7 @@ fn content(path: &Path) -> Option<u64> {
     }
 }
 
-/// What changed, in a line.
+/// Returns what changed, in one line.
 fn summary(changes: &Changes) -> String {
     let parts: Vec<_> = [
         ("added", &changes.added),
@@ -308,10 +309,10 @@ mod tests {
 
     const A: &str = "host: a.example\n/m:\n  repo: https://h.example/m\n";
     const B: &str = "host: a.example\n/n:\n  repo: https://h.example/n\n";
-    /// Many looks at a file; the clock runs on while all tasks wait.
+    /// Long enough for many checks of a file; the clock advances while all tasks wait.
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// A reloader that watches a file with this text.
+    /// Returns a reloader that watches a file with this text.
     fn watching(text: &str) -> (tempfile::TempDir, Reloader) {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("vanity.yaml");
@@ -332,7 +333,7 @@ mod tests {
         assert!(changed.is_err(), "reloads, and nothing has changed");
     }
 
-    /// What this thread logs.
+    /// The captured log of this thread.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -377,7 +378,7 @@ mod tests {
             "config_reloads_total{outcome=\"success\"} 1"
         ));
         assert_no_change(&mut reloader).await;
-        // Neither is a file that was refused read again and again.
+        // An invalid file is not read again and again either.
         fs::write(&reloader.file, "nonsense").unwrap();
         reloader.changed().await;
         reloader.reload().await;

@@ -1,4 +1,4 @@
-//! The signals that the program listens to.
+//! Signal handling.
 
 use std::future::Future;
 use std::io;
@@ -8,18 +8,19 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
-/// Signals that would end the process without a word. Daemons are sent SIGUSR1 to open their logs
-/// again, for example.
+/// Ignored signals: their default action would kill the process. SIGUSR1, for example, tells many
+/// daemons to reopen their logs.
 const IGNORED: [Sig; 4] = [Sig::ALARM, Sig::POWER, Sig::USR1, Sig::USR2];
 
-/// Ready once the process is told to stop: SIGTERM, as systemd and `kill` send it, SIGINT, as
-/// Ctrl-C does, or SIGQUIT, with which nginx stops gracefully.
+/// Returns a future that is ready once the process is told to stop: by SIGTERM (systemd, `kill`),
+/// SIGINT (Ctrl-C) or SIGQUIT (which stops nginx gracefully).
 ///
 /// # Errors
 ///
 /// The operating system refuses the handlers.
 pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    // Installed now, not at the first poll: a signal in between must not kill the process.
+    // Install the handlers now, not at the first poll: a signal in between must not kill the
+    // process.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut quit = signal(SignalKind::quit())?;
@@ -33,18 +34,19 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// The runtime of the caller's thread, and the signals that are not to kill the process.
+/// The runtime of the caller's thread, and the handlers of signals that must not kill the
+/// process.
 #[derive(Debug)]
 pub struct Handlers {
-    /// The runtime.
+    /// The runtime that the handlers are installed in.
     pub runtime: Runtime,
-    /// SIGHUP, by which every daemon is told to read its configuration again.
+    /// SIGHUP, which tells a daemon to reload its configuration.
     pub reload: Signal,
 }
 
 impl Handlers {
-    /// Installs the handlers. Called as early as possible: a service manager may send SIGHUP at
-    /// any time. From here on, the ignored signals do nothing.
+    /// Installs the handlers. Call this as early as possible: a service manager may send SIGHUP
+    /// at any time. From then on, the ignored signals do nothing.
     ///
     /// # Errors
     ///
@@ -56,7 +58,7 @@ impl Handlers {
         let within = runtime.enter();
         let reload = signal(SignalKind::hangup())?;
         for ignored in IGNORED {
-            // The handler stays when the receiver is dropped.
+            // The handler stays installed when the receiver is dropped.
             let _ = signal(SignalKind::from_raw(ignored.as_raw()))?;
         }
         drop(within);

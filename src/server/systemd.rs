@@ -1,5 +1,5 @@
-//! The service manager: the sockets that it passes, and what it is told (`sd_notify(3)`).
-//! Without one, all of this does nothing.
+//! The service manager: the sockets it passes, and notifications to it (`sd_notify(3)`). Without
+//! one, all of this does nothing.
 
 use std::io;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use tracing::warn;
 
 use super::Listener;
 
-/// The name of a passed socket (`FileDescriptorName=`) that is the admin listener's.
+/// The name (`FileDescriptorName=`) of a passed socket for the admin listener.
 const ADMIN: &str = "admin";
 
-/// The sockets that systemd passed, sorted by what they are for.
+/// The sockets that systemd passed, sorted by purpose.
 #[derive(Debug, Default)]
 pub struct PassedSockets {
-    /// The sockets to serve on, empty where systemd passed none.
+    /// The sockets to serve on; empty if systemd passed none.
     pub serve: Vec<Listener>,
     /// The sockets named `admin`.
     pub admin: Vec<Listener>,
 }
 
-fn no_listener(nth: usize) -> io::Error {
-    let descriptor = 3 + nth;
+fn no_listener(index: usize) -> io::Error {
+    let descriptor = 3 + index;
     io::Error::other(format!(
         "file descriptor {descriptor}, which systemd passed, is no TCP or Unix socket that \
          listens; the .socket unit needs ListenStream= and Accept=no"
@@ -32,28 +32,28 @@ fn no_listener(nth: usize) -> io::Error {
 }
 
 impl PassedSockets {
-    /// Takes what `LISTEN_FDS` announces. Called once, before there are threads: it takes the
-    /// variables out of the environment.
+    /// Takes the sockets that `LISTEN_FDS` announces. Call this before any thread starts: it
+    /// removes variables from the environment.
     ///
     /// # Errors
     ///
-    /// A passed descriptor is no listening TCP or Unix stream socket.
+    /// A passed descriptor is not a listening TCP or Unix stream socket.
     pub fn take() -> io::Result<Self> {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
         let mut passed = ListenFd::from_env();
         let mut sockets = Self::default();
-        for nth in 0..passed.len() {
-            let socket = match passed.take_tcp_listener(nth) {
+        for index in 0..passed.len() {
+            let socket = match passed.take_tcp_listener(index) {
                 Ok(socket) => socket.map(Socket::from),
                 Err(_) => passed
-                    .take_unix_listener(nth)
-                    .map_err(|_| no_listener(nth))?
+                    .take_unix_listener(index)
+                    .map_err(|_| no_listener(index))?
                     .map(Socket::from),
             };
             let socket = socket
                 .filter(|socket| socket.is_listener().unwrap_or(false))
-                .ok_or_else(|| no_listener(nth))?;
+                .ok_or_else(|| no_listener(index))?;
             let admin = names.next() == Some(ADMIN);
             let list = if admin {
                 &mut sockets.admin
@@ -66,32 +66,32 @@ impl PassedSockets {
     }
 }
 
-/// The service manager, as far as this process can tell it things.
+/// A handle to notify the service manager.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Manager;
 
 impl Manager {
-    /// Sockets listen, and the site is as `status` says.
+    /// Reports that the process serves; `status` describes the site.
     pub fn ready(self, status: &str) {
         tell(&[NotifyState::Ready, NotifyState::Status(status)]);
     }
 
-    /// The configuration is being read again; [`ready`](Self::ready) follows.
+    /// Reports that the configuration is being reloaded; [`ready`](Self::ready) follows.
     pub fn reloading(self) {
         match NotifyState::monotonic_usec_now() {
-            // Type=notify-reload wants the time, to tell this reload from the one before.
+            // Type=notify-reload requires the time, to tell this reload from the one before.
             Ok(now) => tell(&[NotifyState::Reloading, now]),
             Err(_) => tell(&[NotifyState::Reloading]),
         }
     }
 
-    /// The process is on its way out.
+    /// Reports that the process is stopping.
     pub fn stopping(self) {
         tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
     }
 
-    /// Pings the watchdog (`WatchdogSec=`) at half its interval, for as long as the runtime
-    /// runs tasks. Returns at once where no watchdog watches.
+    /// Pings the watchdog (`WatchdogSec=`) at half its interval, as long as the runtime runs
+    /// tasks. Returns at once if there is no watchdog.
     pub async fn ping_watchdog(self) {
         let Some(within) = sd_notify::watchdog_enabled() else {
             return;
