@@ -1,7 +1,7 @@
-//! Requests and responses: the axum router over a [`Site`].
+//! Requests and responses: the HTTP service over a [`Site`].
 //!
-//! It knows no sockets and no files. The site can be replaced while requests are answered;
-//! each is answered from the site that it started with.
+//! It knows nothing of sockets and files. The site can be replaced at any time; a request that has
+//! begun is answered from the site that it began with.
 
 mod client;
 
@@ -35,29 +35,29 @@ use crate::site::{Answer, FoundModule as Module, Site};
 pub use client::{Network, Peer};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-/// The go command prints the body of an error only as text/plain in UTF-8 or US-ASCII.
+/// The go command prints the body of an error only if it is text/plain in UTF-8 or US-ASCII.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-/// A module that was just added must not stay missing for a day.
+/// Short, so that a module that was just added is not cached as missing for a day.
 const MISS_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60");
 /// The target of the access log's events.
 pub const ACCESS_LOG: &str = "access";
-/// The target of events that are a line of the access log as they are.
+/// The target of events whose message is a finished line of the access log.
 pub const ACCESS_LINE: &str = "access_line";
-/// The most characters of one text of a client that the access log shows.
+/// How many characters of each text from a client the access log shows.
 const LONGEST_LOGGED: usize = 1024;
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// A site, with what every response from it has in common.
+/// A site, with the headers that its responses share.
 #[derive(Debug)]
 pub struct Serving {
     site: Site,
     headers: CommonHeaders,
-    /// By the modules' numbers: the counter of each, once the go command has asked for it.
+    /// One counter per module number, created on the first request by the go command.
     go_gets: Box<[OnceLock<Counter>]>,
 }
 
 impl Serving {
-    /// Makes a site ready to answer.
+    /// Prepares a site for serving.
     pub fn new(site: Site) -> Self {
         let max_age = format!("public, max-age={}", site.cache_max_age());
         let cache_control =
@@ -69,18 +69,18 @@ impl Serving {
         }
     }
 
-    /// The site.
+    /// Returns the site.
     pub fn site(&self) -> &Site {
         &self.site
     }
 }
 
-/// What the responses of a kind have in common, ready to be copied: a copy costs a fraction
-/// of what it costs to put the headers in one by one, for each request. A length that was not
-/// there would be added by axum, and make the copy grow.
+/// The shared headers of each kind of response, ready to be cloned, which costs a fraction of
+/// inserting them one by one for each request. They include Content-Length: axum would add a
+/// missing one, and make the clone grow.
 #[derive(Debug)]
 struct CommonHeaders {
-    /// With a place for the entity tag.
+    /// Includes an entity tag, to be replaced.
     page: HeaderMap,
     redirect: HeaderMap,
     miss_page: HeaderMap,
@@ -88,9 +88,9 @@ struct CommonHeaders {
 }
 
 impl CommonHeaders {
-    /// The host is part of the URI that caches file an answer under (RFC 9111, section 2), but
-    /// nginx leaves it out of its default key: where there are `several_hosts` it must hear
-    /// that the answer depends on it.
+    /// Builds the headers. The host is part of the URI that caches key on (RFC 9111, section 2),
+    /// but nginx leaves it out of its default key. With `several_hosts`, Vary tells it that the
+    /// answer depends on the host.
     fn new(cache_control: HeaderValue, several_hosts: bool) -> Self {
         let vary = several_hosts.then_some((VARY, HeaderValue::from_static("Host")));
         let common = |content_type, cache_control| {
@@ -116,18 +116,18 @@ impl CommonHeaders {
     }
 }
 
-/// Whether each request is logged, and how.
+/// Whether and how requests are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessLog {
-    /// Not at all.
+    /// No access log.
     Off,
-    /// As an event with fields.
+    /// Each request is an event with fields.
     Fields,
-    /// As a line of nginx's `combined` format.
+    /// Each request is a line of nginx's `combined` format.
     Combined,
 }
 
-/// The site that is served now, and what lives longer than any one site.
+/// The current site, and the state that outlives it.
 #[derive(Debug)]
 pub struct App {
     serving: ArcSwap<Serving>,
@@ -138,7 +138,7 @@ pub struct App {
 }
 
 impl App {
-    /// An app that serves `site`, and logs each request as `access_log` says.
+    /// Creates an app that serves `site`.
     pub fn new(site: Site, access_log: AccessLog) -> Self {
         Self {
             metrics: Metrics::new(site.module_count()),
@@ -149,20 +149,20 @@ impl App {
         }
     }
 
-    /// The same app, which believes what proxies in these networks say about their clients.
+    /// Trusts what proxies in these networks say about their clients.
     #[must_use]
     pub fn trusting(mut self, proxies: Vec<Network>) -> Self {
         self.trusted_proxies = proxies;
         self
     }
 
-    /// The site that is served now.
+    /// Returns the current site.
     pub fn site(&self) -> Arc<Serving> {
         self.serving.load_full()
     }
 
-    /// Serves `site` from now on, and returns what was served until now. A request that has
-    /// begun is answered from the site that it began with.
+    /// Replaces the site and returns the old one. A request that has begun is answered from the
+    /// site that it began with.
     pub fn replace_site(&self, site: Site) -> Arc<Serving> {
         let old = self.serving.swap(Arc::new(Serving::new(site)));
         let site = &self.serving.load().site;
@@ -170,29 +170,28 @@ impl App {
         old
     }
 
-    /// What is counted.
+    /// Returns the counters.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// Asks each client, with the answer to its next request, to close its connection.
+    /// Closes each connection after the answer to its next request.
     pub fn close_connections(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }
 
-    /// Whether [`close_connections`](Self::close_connections) was called: the server is
-    /// stopping.
+    /// Returns whether [`close_connections`](Self::close_connections) was called: the server is
+    /// shutting down.
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
     }
 }
 
-/// The router that answers every request from the current site.
+/// Returns a router that answers every request from the current site.
 ///
-/// No path is the server's own: the site routes by path. axum's `Router` would look each path
-/// up in a table that has none, and note for the handler what it found, at a tenth of the
-/// whole cost of a request in user space. And nothing is waited for, so the router holds a
-/// plain service: a handler's future is allocated.
+/// The site routes by path itself. axum's `Router` would look up each path in an empty table and
+/// store the result for the handler, at a tenth of the total user-space cost of a request. Nothing
+/// is awaited, so this is a plain service: a handler's future would be allocated.
 pub fn router(app: Arc<App>) -> MethodRouter {
     any_service(service_fn(move |request| {
         ready(Ok::<_, Infallible>(answer(&app, &request)))
@@ -221,14 +220,14 @@ fn answer(app: &App, request: &Request) -> Response<Body> {
         AccessLog::Fields => log_access(app, request, &response, module.as_ref(), took),
         AccessLog::Combined => log_combined(app, request, &response),
     }
-    // A body is not read: what follows it on the connection is no request.
+    // Bodies are not read, so the connection cannot be reused.
     if app.is_closing() || !request.body().is_end_stream() {
         response.headers_mut().insert(CONNECTION, CLOSE);
     }
     response
 }
 
-/// A response, and what it was about.
+/// A response, with its kind and module for the metrics.
 struct Answered<'s> {
     kind: Kind,
     module: Option<Module<'s>>,
@@ -245,7 +244,7 @@ fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Ans
     let Ok(host) = host(request) else {
         let body = Bytes::from_static(b"the request needs one valid Host header\n");
         let mut response = response(StatusCode::BAD_REQUEST, &headers.miss_text, body);
-        // As hyper does after a request that it cannot parse.
+        // hyper does the same after a request that it cannot parse.
         response.headers_mut().insert(CONNECTION, CLOSE);
         return answered(Kind::Other, response);
     };
@@ -297,9 +296,9 @@ fn response(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Response<Bo
     response
 }
 
-/// A page, or that the client has it already.
+/// Returns the page, or 304 if the client already has it.
 fn found(common: &HeaderMap, page: Page, asked: &HeaderMap) -> Response<Body> {
-    // Hexadecimal digits in quotation marks are a value; were they not, "" matches nothing.
+    // Cannot fail for quoted hexadecimal digits; the fallback, an empty tag, matches nothing.
     let tag = HeaderValue::from_maybe_shared(page.etag).unwrap_or(HeaderValue::from_static("\"\""));
     if matches(asked, &tag) {
         let mut response = Response::new(Body::empty());
@@ -316,7 +315,7 @@ fn found(common: &HeaderMap, page: Page, asked: &HeaderMap) -> Response<Body> {
     response
 }
 
-/// Replaces the value of a header that is among the first: it is found sooner than by its hash.
+/// Replaces the value of a header by iterating: for the first headers this is faster than hashing.
 fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     let mut headers = headers.iter_mut();
     if let Some((_, place)) = headers.find(|(given, _)| **given == name) {
@@ -324,13 +323,13 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     }
 }
 
-/// Whether the go command asks: it adds `go-get=1` to the query.
+/// Returns whether the request is from the go command, which adds `go-get=1` to the query.
 fn is_go_get(query: Option<&str>) -> bool {
     query.is_some_and(|query| query.split('&').any(|pair| pair == "go-get=1"))
 }
 
-/// One line for one request. Each text is written in quotation marks, with escapes, by
-/// tracing's formatters: no client can end the line, or speak to the terminal.
+/// Logs a request as one event. tracing's formatters quote and escape each text, so a client can
+/// neither forge a line nor control the terminal.
 fn log_access(
     app: &App,
     request: &Request,
@@ -360,7 +359,7 @@ fn log_access(
     );
 }
 
-/// The same request as nginx logs it.
+/// Logs a request in nginx's combined format.
 fn log_combined(app: &App, request: &Request, response: &Response<Body>) {
     let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
     let peer = request.extensions().get::<Peer>().copied();
@@ -381,7 +380,7 @@ fn log_combined(app: &App, request: &Request, response: &Response<Body>) {
     );
 }
 
-/// How many bytes of body the client gets.
+/// Returns the number of body bytes that the client gets.
 fn sent(request: &Request, response: &Response<Body>) -> u64 {
     match *request.method() {
         Method::HEAD => 0,
@@ -413,7 +412,6 @@ pub(crate) fn log_rejected(access_log: AccessLog, peer: Peer, status: StatusCode
     }
 }
 
-/// Logs a line of nginx's combined format.
 fn log_line(
     client: &str,
     request: &[u8],
@@ -434,8 +432,7 @@ fn log_line(
     info!(target: ACCESS_LINE, "{}", entry.line(SystemTime::now()));
 }
 
-/// As much of what a client sent as a line of the log shows. The journal breaks lines of more
-/// than 48 KiB.
+/// Cuts a text from a client to what the log shows. The journal splits lines of more than 48 KiB.
 fn cut(text: &str) -> &str {
     text.char_indices()
         .nth(LONGEST_LOGGED)
@@ -446,8 +443,8 @@ fn cut(text: &str) -> &str {
 #[derive(Debug)]
 struct BadHost;
 
-/// Returns the host that was asked: the Host header, unless the request target itself names one
-/// (RFC 9112, section 3.2.2). Only HTTP/1.0 may leave the header out.
+/// Returns the requested host: the Host header, unless the request target names one (RFC 9112,
+/// section 3.2.2). Only HTTP/1.0 may omit the header.
 fn host<B>(request: &axum::http::Request<B>) -> Result<Option<&str>, BadHost> {
     let mut headers = request.headers().get_all(HOST).iter();
     let header = match (headers.next(), headers.next()) {
@@ -461,8 +458,8 @@ fn host<B>(request: &axum::http::Request<B>) -> Result<Option<&str>, BadHost> {
     Ok(request.uri().host().or(header))
 }
 
-/// Whether a text is a host with an optional port (RFC 3986, section 3.2.2). It may be empty,
-/// which asks for the default host.
+/// Returns whether a text is a host with an optional port (RFC 3986, section 3.2.2). It may be
+/// empty, which selects the default host.
 fn is_valid_host(text: &str) -> bool {
     let in_name = |b: &u8| {
         matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'%'
@@ -479,8 +476,8 @@ fn is_valid_host(text: &str) -> bool {
     port.is_empty() || port.starts_with(':') && port[1..].bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether If-None-Match names the tag, by weak comparison (RFC 9110, section 13.1.2): a cache
-/// on the way may have made our strong tag a weak one.
+/// Returns whether If-None-Match names the tag, by weak comparison (RFC 9110, section 13.1.2): a
+/// cache in between may have weakened our strong tag.
 fn matches(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     headers
         .get_all(IF_NONE_MATCH)

@@ -1,4 +1,4 @@
-//! The program: parse, run the command, exit with its status.
+//! The program: parses the arguments, runs the command, exits with its status.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -7,8 +7,8 @@ use govanityurls::server::Handlers;
 use govanityurls::{cli, commands, terminal};
 
 fn main() -> ExitCode {
-    // First of all, so that no signal kills a server that has just been started. A command that
-    // does not serve is ended by them as any program is.
+    // Installed first, so that no signal kills a server that has just started. Other commands keep
+    // the default: a signal ends them.
     let serves = |first: OsString| first == "serve" || first.as_encoded_bytes().starts_with(b"-");
     let handlers = std::env::args_os()
         .nth(1)
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // In JSON the log has it already.
+            // With JSON output, the log has it already.
             if !failure.is_logged() {
                 terminal::print_error(&format!("{failure}\n"));
             }

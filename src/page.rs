@@ -1,9 +1,9 @@
-//! The pages: askama templates, and what each is given.
+//! The pages: askama templates and their input.
 //!
-//! A page is rendered once, with holes where a request's subpath (and, for a pattern, the
-//! element that its `*` stands for) go; filling the holes is a copy, and a page without any is
-//! shared. Subpath and element hold only characters that HTML and URLs leave alone, which
-//! [`RequestPath`](crate::module::RequestPath) sees to.
+//! A page is rendered once, with slots for a request's subpath and, for a pattern, the element that
+//! its `*` matched. Filling the slots is a copy; a page without slots is shared. Subpath and
+//! element need no escaping in HTML or URLs: [`RequestPath`](crate::module::RequestPath) allows no
+//! such character.
 
 use std::io::Write as _;
 use std::{iter, mem};
@@ -11,34 +11,34 @@ use std::{iter, mem};
 use askama::Template;
 use bytes::Bytes;
 
-/// What the pages allow themselves to load: their own style, and nothing else from anywhere.
-/// The hash is that of the `style` element; a test compares it with the templates.
+/// What a page may load: its own inline style, and nothing else. The hash is that of the `style`
+/// element; a test compares it with the templates.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
      style-src 'sha256-FUB8a3d4mmCB8BrBeuN7R6109A/zjN5/5g8mhelBMnY='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A control character cannot come from the file: no value of a module may hold one.
+/// Marks a slot. It cannot occur in a value: control characters are rejected.
 const SUBPATH: &str = "\0";
 const ELEMENT: &str = "\u{1}";
 
-/// A finished page.
+/// A page that is ready to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The HTML.
     pub body: Bytes,
-    /// A strong entity tag, quotation marks included: equal bodies have equal tags, on every
-    /// machine and after every start.
+    /// A strong entity tag, quotes included. Equal bodies have equal tags, on every machine and
+    /// after every restart.
     pub etag: Bytes,
 }
 
 impl Page {
-    /// A page with the entity tag that `of` is the hash of.
+    /// Builds a page whose entity tag is `of` in hexadecimal.
     fn new<'t>(of: u64, body: impl Iterator<Item = &'t [u8]> + Clone) -> Self {
-        // One allocation for both, and of the exact length: a Vec with room to spare moves
-        // when it is made Bytes.
+        // One allocation for both, of the exact length: a Vec with spare capacity is copied when it
+        // becomes Bytes.
         let length = ETAG_LENGTH + body.clone().map(<[u8]>::len).sum::<usize>();
         let mut text = Vec::with_capacity(length);
-        // A Vec takes whatever is written.
+        // Writing to a Vec cannot fail.
         let _ = write!(text, "\"{of:016x}\"");
         body.for_each(|part| text.extend_from_slice(part));
         let text = Bytes::from(text);
@@ -49,21 +49,21 @@ impl Page {
     }
 }
 
-/// In bytes: 16 digits in quotation marks.
+/// In bytes: 16 digits and two quotes.
 const ETAG_LENGTH: usize = 18;
 
-/// The state of [`fnv1a`] before the first byte.
+/// The initial state of [`fnv1a`].
 const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// FNV-1a, from `state` on. The hashes of std may change with any release of Rust, and replicas
-/// of different builds must agree on entity tags.
+/// Continues an FNV-1a hash from `state`. The hashers of std may change with any Rust release, and
+/// replicas of different builds must agree on entity tags.
 pub(crate) fn fnv1a(state: u64, bytes: &[u8]) -> u64 {
     const PRIME: u64 = 0x0100_0000_01b3;
     let step = |state: u64, byte: &u8| (state ^ u64::from(*byte)).wrapping_mul(PRIME);
     bytes.iter().fold(state, step)
 }
 
-/// The page of a module, or that of the subpaths below it.
+/// The page of a module, or the one for its subpaths.
 #[derive(Template)]
 #[template(path = "package.html")]
 pub struct PackagePage<'a> {
@@ -77,27 +77,27 @@ pub struct PackagePage<'a> {
     pub subdir: Option<&'a str>,
     /// The last three fields of go-source.
     pub source: Option<&'a str>,
-    /// Where the documentation of the module's root is.
+    /// The documentation of the module's root.
     pub docs: Option<&'a str>,
-    /// Whether the documentation of a subpath is at `docs` with the subpath appended.
+    /// Whether a subpath's documentation is at `docs` with the subpath appended.
     pub docs_by_path: bool,
-    /// Where a person reads the repository.
+    /// The repository's web page.
     pub home: &'a str,
     /// One line about the module.
     pub description: Option<&'a str>,
-    /// Whether these are the values of a pattern, with a `*` in each place of the element.
+    /// Whether these are the values of a pattern, with a `*` where the element goes.
     pub pattern: bool,
-    /// Whether it is the page of the subpaths.
+    /// Whether this is the page for subpaths.
     pub below: bool,
 }
 
 impl PackagePage<'_> {
-    /// A value as the page has it.
+    /// Returns a value with the slot for the element in place of its `*`.
     fn filled(&self, value: &str) -> String {
         value.replace('*', if self.pattern { ELEMENT } else { "*" })
     }
 
-    /// A value with the subpath appended.
+    /// Returns a value with the subpath appended.
     fn followed(&self, value: &str) -> String {
         self.filled(value) + if self.below { SUBPATH } else { "" }
     }
@@ -112,12 +112,11 @@ impl PackagePage<'_> {
     }
 }
 
-/// A rendered page, which may have holes.
+/// A rendered page, which may have slots.
 #[derive(Debug)]
 pub struct CompiledPage {
-    /// Where the body has what stands for a subpath or an element.
+    /// The slots: their offsets in the body, and what goes there.
     holes: Box<[(usize, &'static str)]>,
-    /// The hash of the body.
     hash: u64,
     page: Page,
 }
@@ -142,8 +141,8 @@ impl CompiledPage {
         }
     }
 
-    /// The page for `subpath`, which is empty or starts with a slash, of the module that
-    /// `element` makes of a pattern.
+    /// Returns the page for `subpath`, which is empty or starts with a slash. For a pattern,
+    /// `element` is what its `*` matched.
     pub fn fill(&self, element: &str, subpath: &str) -> Page {
         if self.holes.is_empty() {
             return self.page.clone();
@@ -161,13 +160,13 @@ impl CompiledPage {
                 ]
             })
             .chain([&body[self.holes.last().map_or(0, |&(at, _)| at + 1)..]]);
-        // As good as the hash of the body, which is a function of these, and shorter. The element
-        // is in front: it has no slash, and the subpath starts with one.
+        // As good as a hash of the body, which depends on nothing else, and faster. The boundary is
+        // unambiguous: the element has no slash, and the subpath starts with one.
         let of = fnv1a(fnv1a(self.hash, element.as_bytes()), subpath.as_bytes());
         Page::new(of, parts)
     }
 
-    /// How much memory it takes, in bytes.
+    /// Returns its memory use in bytes.
     pub fn size(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.holes) + ETAG_LENGTH + self.page.body.len()
     }
@@ -175,11 +174,11 @@ impl CompiledPage {
 
 /// One line of a list.
 pub struct Entry {
-    /// What is shown.
+    /// The text.
     pub name: String,
-    /// Where it leads; none for a pattern.
+    /// The link; none for a pattern.
     pub href: Option<String>,
-    /// What is said of it.
+    /// The text after the name.
     pub note: Option<String>,
 }
 
@@ -187,15 +186,15 @@ pub struct Entry {
 #[derive(Template)]
 #[template(path = "index.html")]
 pub struct ListPage<'a> {
-    /// The folder, with its host.
+    /// The folder, including its host.
     pub prefix: &'a str,
     /// The lines.
     pub entries: &'a [Entry],
-    /// How many modules are in none of them.
+    /// How many modules the lines do not cover.
     pub left_out: usize,
 }
 
-/// A module that a person may have meant.
+/// A module to suggest.
 pub struct Near {
     /// Its import path.
     pub name: String,
@@ -210,7 +209,7 @@ struct NotFoundTemplate<'a> {
     near: &'a [Near],
 }
 
-/// The page that says that nothing is there. It shows nothing of the request.
+/// Renders the not-found page. It shows nothing from the request.
 pub fn not_found(host: &str, near: &[Near]) -> Bytes {
     render(&NotFoundTemplate { host, near }).into()
 }
@@ -262,7 +261,7 @@ mod tests {
         std::str::from_utf8(body).unwrap()
     }
 
-    /// One page or more of each template: with everything that it can show, and with nothing.
+    /// Renders each template with everything that it can show, and with nothing.
     fn pages() -> [(&'static str, Bytes); 6] {
         let full = PackagePage {
             prefix: "example.com/sdk/go",
@@ -320,7 +319,7 @@ mod tests {
     #[test]
     fn the_pages_are_as_reviewed() {
         for (name, body) in pages() {
-            // insta does not look at the end of a text.
+            // insta ignores trailing white space.
             let body = text(&body);
             assert!(body.ends_with("</html>\n"), "{name}: {body:?}");
             assert!(!body.contains("\n\n"), "{name}: {body}");
@@ -333,7 +332,7 @@ mod tests {
         for (name, body) in pages() {
             let style = text(&body).split_once("<style>").unwrap().1;
             let style = style.split_once("</style>").unwrap().0;
-            // The go command reads it as XML.
+            // The go command parses the page as XML.
             assert!(!style.contains(['<', '&']), "{name}");
             let source = format!("style-src 'sha256-{}';", base64(&Sha256::digest(style)));
             assert!(
@@ -426,7 +425,7 @@ mod tests {
 
     #[test]
     fn entity_tags_are_the_same_in_every_build() {
-        // The published test vectors of FNV-1a, 64 bits.
+        // From the published FNV-1a test vectors, 64 bits.
         assert_eq!(fnv1a(FNV_BASIS, b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(FNV_BASIS, b"foobar"), 0x8594_4171_f739_67e8);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What one process serves: a [`Config`] made ready for look-up. It never changes.
+//! What one process serves: a [`Config`] compiled for look-up. Immutable.
 
 mod by_path;
 mod changes;
@@ -22,9 +22,10 @@ use suggest::Suggestions;
 
 pub use changes::Changes;
 
-/// So many modules are suggested to a person.
+/// How many modules a not-found page suggests.
 const MOST_SUGGESTED: usize = 3;
-/// Names that browsers and crawlers ask every host for: a pattern at the root leaves them.
+/// Names that browsers and crawlers request from every host; a pattern at the root does not match
+/// them.
 pub(crate) const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
 
 /// All hosts of a configuration, with their modules.
@@ -39,22 +40,23 @@ pub struct Site {
     pages: Pages,
 }
 
-/// What a request is answered with.
+/// The answer to a request.
 #[derive(Debug)]
 pub enum Answer<'s> {
-    /// A module, and its page for the subpath that was asked for.
+    /// A module and its page for the requested subpath.
     Module(FoundModule<'s>, Page),
     /// The list of the modules below a folder.
     List(Page),
-    /// Somewhere else.
+    /// A redirect to another address.
     Redirect(&'s WebUrl),
-    /// Nothing is there; the page that says so to a person.
+    /// Not found: the page for a browser.
     NotFoundPage(Bytes),
-    /// Nothing is there for the go command.
+    /// Not found: the text for the go command.
     NotFoundText {
-        /// The lines that it prints.
+        /// The lines that the go command prints.
         text: Bytes,
-        /// Whether there are modules below the path: then it asked on its way to one of them.
+        /// Whether there are modules below the path. If so, the go command probably tried it on its
+        /// way to one of them.
         folder: bool,
     },
 }
@@ -64,24 +66,24 @@ pub enum Answer<'s> {
 pub struct FoundModule<'s> {
     host: &'s VirtualHost,
     module: &'s Module,
-    /// Its number among the site's modules, from 0 to [`Site::module_count`].
+    /// Its index among the site's modules, below [`Site::module_count`].
     pub number: usize,
 }
 
 impl FoundModule<'_> {
-    /// The module's import path; for a pattern it ends in `/*`.
+    /// Returns the module's import path; for a pattern it ends in `/*`.
     pub fn import_path(&self) -> String {
         self.host.import_path(self.module)
     }
 
-    /// The same, unless the module is hidden.
+    /// Returns the import path, or none if the module is hidden.
     pub fn listed_name(&self) -> Option<String> {
         (!self.module.hidden).then(|| self.import_path())
     }
 }
 
 impl Site {
-    /// Makes a configuration ready. `host` is the default host.
+    /// Compiles a configuration. `host` is the default host.
     pub fn new(host: Host, config: Config) -> Self {
         let docs = config.docs;
         let mut modules: Vec<(Host, Vec<Module>)> = vec![(host.clone(), Vec::new())];
@@ -111,22 +113,22 @@ impl Site {
         }
     }
 
-    /// How long caches may keep a page, in seconds.
+    /// Returns how long caches may keep a page, in seconds.
     pub fn cache_max_age(&self) -> u32 {
         self.cache_max_age
     }
 
-    /// The hosts, the default one first.
+    /// Returns the hosts, the default one first.
     pub fn hosts(&self) -> &[VirtualHost] {
         &self.hosts
     }
 
-    /// How many modules (and patterns) there are on all hosts.
+    /// Returns the number of modules and patterns on all hosts.
     pub fn module_count(&self) -> usize {
         self.hosts.iter().map(|host| host.modules.len()).sum()
     }
 
-    /// Whether a module with this import path is there and not hidden; a pattern's ends in `/*`.
+    /// Returns whether there is a listed module with this import path; a pattern's ends in `/*`.
     pub fn lists(&self, import_path: &str) -> bool {
         let (host, path) = import_path.split_at(import_path.find('/').unwrap_or(import_path.len()));
         let Some(&host) = self.by_name.get(host) else {
@@ -142,7 +144,7 @@ impl Site {
             .is_some_and(|&nth| !host.modules[nth as usize].hidden)
     }
 
-    /// Returns how many modules are on which hosts, in words.
+    /// Returns a summary of the module counts per host, for a message.
     pub fn summary(&self) -> String {
         let counted_on = |modules: usize, place: &str| match modules {
             0 => format!("no module on {place}"),
@@ -158,14 +160,14 @@ impl Site {
         }
     }
 
-    /// The host that a Host header names; any other name gets the default host, so that
-    /// nothing of the header ever reaches a page.
+    /// Returns the host named by a Host header. Any other name gets the default host, so the
+    /// header's text never reaches a page.
     ///
-    /// X-Forwarded-Host is not looked at: caches do not know that it matters.
+    /// X-Forwarded-Host is ignored: caches do not key on it.
     pub fn host(&self, header: Option<&str>) -> &VirtualHost {
         let nth = match header {
             Some(header) if self.hosts.len() > 1 => {
-                // An IPv6 address in brackets is cut in two here, and is no host of ours.
+                // IPv6 literals never match.
                 let name = header.split(':').next().unwrap_or_default();
                 let name = name.strip_suffix('.').unwrap_or(name);
                 let nth = self.by_name.get(&name.to_ascii_lowercase());
@@ -176,8 +178,8 @@ impl Site {
         &self.hosts[nth]
     }
 
-    /// Answers a request for `path` (as it stands in the request target, without the query)
-    /// on the host of a Host header. `go_get` tells the go command from a browser.
+    /// Answers a request for `path` (as in the request target, without the query) on the host of a
+    /// Host header. `go_get` tells the go command from a browser.
     pub fn answer(&self, host_header: Option<&str>, path: &str, go_get: bool) -> Answer<'_> {
         let host = self.host(host_header);
         let Some(path) = RequestPath::parse(path) else {
@@ -217,45 +219,45 @@ impl Site {
 pub struct VirtualHost {
     name: Host,
     docs: Option<WebUrl>,
-    /// How many modules the hosts before this one have.
+    /// How many modules the hosts before this one have in total.
     first_number: usize,
-    /// In the order of their keys: each is followed by all that is below it.
+    /// Sorted by key: each module comes right before everything below it.
     modules: Vec<Module>,
-    /// Indices of `modules`, by path; for a pattern, the path before `/*`.
+    /// Indices into `modules`, by path; for a pattern, by the path before `/*`.
     exact: ByPath<u32>,
     patterns: ByPath<u32>,
-    /// How many elements the deepest match has. No longer prefix of a request is looked up,
-    /// so a path of ten thousand elements costs no more than a long one.
+    /// The number of elements of the deepest possible match. Longer prefixes of a request are not
+    /// looked up, which bounds the cost of a very long path.
     max_depth: usize,
-    /// Indices of the modules that may be listed.
+    /// Indices of the listed modules.
     folders: Folders,
-    /// The modules that may be suggested: the listed ones, less patterns.
+    /// The modules that may be suggested: the listed ones, without patterns.
     suggestions: Suggestions,
 }
 
-/// What a look-up found.
+/// The result of a look-up.
 #[derive(Debug)]
 pub struct Match<'s, 'p> {
     nth: u32,
     module: &'s Module,
-    /// What the `*` of a pattern stands for; else empty.
+    /// What the `*` of a pattern matched; empty for a module.
     element: &'p str,
-    /// What the request adds to the module's path: empty, or with a slash at its start.
+    /// The rest of the request's path: empty, or with a leading slash.
     subpath: &'p str,
 }
 
 impl<'s, 'p> Match<'s, 'p> {
-    /// The module, or the pattern, that answers.
+    /// Returns the module or pattern that matched.
     pub fn module(&self) -> &'s Module {
         self.module
     }
 
-    /// What the `*` of a pattern stands for; empty for a module.
+    /// Returns what the `*` of a pattern matched; empty for a module.
     pub fn element(&self) -> &'p str {
         self.element
     }
 
-    /// What the request adds to the module's path: empty, or with a slash at its start.
+    /// Returns the rest of the request's path: empty, or with a leading slash.
     pub fn subpath(&self) -> &'p str {
         self.subpath
     }
@@ -305,18 +307,18 @@ impl VirtualHost {
         }
     }
 
-    /// The host's name.
+    /// Returns the host's name.
     pub fn name(&self) -> &Host {
         &self.name
     }
 
-    /// The modules, each followed by what is below it.
+    /// Returns the modules, each right before everything below it.
     pub fn modules(&self) -> impl ExactSizeIterator<Item = &Module> {
         self.modules.iter()
     }
 
-    /// The module that answers for a path: the longest match wins, and at equal length an
-    /// exact key beats a pattern.
+    /// Returns the module that matches a path. The longest match wins; at equal length, an exact
+    /// key beats a pattern.
     pub fn look_up<'p>(&self, path: &'p RequestPath<'_>) -> Option<Match<'_, 'p>> {
         self.find(path.as_str())
     }
@@ -335,7 +337,7 @@ impl VirtualHost {
             if let Some(&nth) = self.exact.find(prefix, path_of) {
                 return Some(found(nth, ""));
             }
-            // The root has no parent: nothing shorter is left.
+            // The root has no parent, so there is no shorter prefix to try.
             let (parent, element) = prefix.rsplit_once('/')?;
             if !self.patterns.is_empty()
                 && let Some(&nth) = self.patterns.find(parent, path_of)
@@ -348,7 +350,7 @@ impl VirtualHost {
         }
     }
 
-    /// Renders the page of a module, or of the subpaths `below` it.
+    /// Renders the page of a module, or the one for its subpaths if `below`.
     fn module_page(&self, module: &Module, below: bool) -> CompiledPage {
         let prefix = self.import_path(module);
         let docs = match (&module.docs, &self.docs) {
@@ -372,7 +374,7 @@ impl VirtualHost {
         })
     }
 
-    /// A module's import path; a pattern's ends in `/*`.
+    /// Returns a module's import path; a pattern's ends in `/*`.
     pub fn import_path(&self, module: &Module) -> String {
         let star = if module.key.pattern { "/*" } else { "" };
         [self.name.as_str(), module.key.path.as_str(), star].concat()
@@ -382,13 +384,13 @@ impl VirtualHost {
         &self.modules[nth as usize].key
     }
 
-    /// The number among the site's modules of the one at an index.
+    /// Converts an index on this host to one among all modules of the site.
     fn number(&self, nth: u32) -> usize {
         self.first_number + nth as usize
     }
 
-    /// The answer that nothing is there. `path` is none where it cannot be an import path:
-    /// then nothing of it is repeated.
+    /// Returns the not-found answer. `path` is none if it cannot be an import path; it is then not
+    /// repeated in the answer.
     fn not_found(&self, path: Option<&str>, go_get: bool) -> Answer<'_> {
         let path = path.filter(|path| path.len() <= suggest::LONGEST);
         let near = |most| path.map(|path| self.suggestions.near(path, most));
@@ -421,7 +423,7 @@ impl VirtualHost {
         }
     }
 
-    /// Whether hidden modules are below a path that has no list.
+    /// Returns whether there are hidden modules below a path that has no list.
     fn hides_below(&self, path: &str) -> bool {
         if self.folders.len() == self.modules.len() {
             return false;
@@ -436,17 +438,17 @@ impl VirtualHost {
     }
 }
 
-/// How many elements a path has.
+/// Returns the number of elements of a path.
 fn depth(path: &str) -> usize {
     path.bytes().filter(|&b| b == b'/').count()
 }
 
-/// How many elements what a key matches has.
+/// Returns the number of elements of the paths that a key matches.
 fn key_depth(key: &Key) -> usize {
     key.path.depth() + usize::from(key.pattern)
 }
 
-/// A path cut to its first `most` elements.
+/// Returns the first `most` elements of a path.
 fn first_elements(path: &str, most: usize) -> &str {
     let mut slashes = path.bytes().enumerate().filter(|&(_, b)| b == b'/');
     slashes.nth(most).map_or(path, |(at, _)| &path[..at])

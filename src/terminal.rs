@@ -1,4 +1,4 @@
-//! How text for people is written: colours on a terminal, priorities in systemd's journal.
+//! Output for people: colours on a terminal, priorities in systemd's journal.
 
 use std::borrow::Cow;
 use std::env;
@@ -16,10 +16,10 @@ const RED: &str = "\x1b[1;31m";
 const CYAN: &str = "\x1b[1;36m";
 const RESET: &str = "\x1b[0m";
 
-/// What standard error leads to.
+/// What standard error is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorStream {
-    /// A terminal that shows colours, or whatever `CLICOLOR_FORCE` says is one.
+    /// A terminal that shows colours, or any stream with `CLICOLOR_FORCE` set.
     Colours,
     /// systemd's journal, which adds the time itself and reads priorities from the lines.
     Journal,
@@ -28,7 +28,7 @@ pub enum ErrorStream {
 }
 
 impl ErrorStream {
-    /// Looks at this process's standard error and environment.
+    /// Inspects this process's standard error and environment.
     pub fn detect() -> Self {
         if is_journal(env::var("JOURNAL_STREAM").ok().as_deref()) {
             Self::Journal
@@ -40,14 +40,14 @@ impl ErrorStream {
     }
 }
 
-/// Returns whether text for people is coloured on `stream`. This one rule holds for the log,
-/// help, errors and `check`.
+/// Returns whether text for people is coloured on `stream`. The log, help, errors and `check` all
+/// follow it.
 pub fn colours(stream: &impl IsTerminal) -> bool {
     wants_colours(stream.is_terminal(), |name| env::var_os(name))
 }
 
 fn wants_colours(is_terminal: bool, env: impl Fn(&str) -> Option<OsString>) -> bool {
-    // A variable that is set to nothing counts as not set, as https://no-color.org has it.
+    // An empty variable counts as unset, as https://no-color.org says.
     let set = |name| env(name).filter(|value| !value.is_empty());
     match set("CLICOLOR_FORCE") {
         Some(force) if force != "0" => true,
@@ -59,7 +59,7 @@ fn wants_colours(is_terminal: bool, env: impl Fn(&str) -> Option<OsString>) -> b
     }
 }
 
-/// Whether standard error is the stream that systemd announces as `device:inode`. The
+/// Returns whether standard error is the stream that systemd announces as `device:inode`. The
 /// variable alone proves nothing: a shell that a service started inherits it.
 fn is_journal(announced: Option<&str>) -> bool {
     let own = || {
@@ -145,7 +145,7 @@ pub fn coloured(text: &str) -> String {
     out
 }
 
-/// The part of a line to colour, by its length, and how.
+/// Returns the style of a line's opening, and how many bytes it covers.
 fn opening(words: &str) -> (&'static str, usize) {
     let label = match words.split_once(": ") {
         Some((label, _)) => label,
@@ -167,9 +167,9 @@ fn opening(words: &str) -> (&'static str, usize) {
     }
 }
 
-/// Puts the level's priority in front of each line, as systemd reads it (`sd-daemon(3)`). A
-/// stream to the journal is split at every newline, so only this shows a message of several
-/// lines whole in `journalctl -p err`.
+/// Puts the level's priority in front of each line for systemd (`sd-daemon(3)`). The journal splits
+/// a stream at every newline, so `journalctl -p err` would otherwise show only the first line of a
+/// message.
 pub fn with_priority(level: Level, text: &str) -> String {
     let priority = match level {
         Level::ERROR => 3,

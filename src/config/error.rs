@@ -1,11 +1,11 @@
-//! An error of a configuration, with its place, printed as rustc prints it.
+//! An error in a configuration, with its position, in rustc's format.
 
 use std::fmt;
 
 use super::problem::Problem;
 use crate::module::{self, credentials, escaped};
 
-/// A position in the file. Both count from 1; a column is a character.
+/// A position in the file. Both numbers start at 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The line.
@@ -15,7 +15,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Returns the position of a byte of a text.
+    /// Returns the position of a byte offset in a text.
     pub(crate) fn of(text: &str, index: usize) -> Self {
         let before = text.get(..index).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -28,19 +28,18 @@ impl Place {
 
 /// Why a configuration was rejected.
 ///
-/// Displayed as `FILE:LINE:COLUMN: problem`, the line itself with a caret under the column, and
-/// a hint.
+/// Displayed as `FILE:LINE:COLUMN: problem`, the line with a caret under the column, and a hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     file: Box<str>,
     place: Option<Place>,
-    /// The line, as far as it is shown, with the caret under it.
+    /// The visible part of the line, with the caret under it.
     excerpt: Option<Box<str>>,
-    /// Boxed, because every `Result` of a reader carries one.
+    /// Boxed to keep every `Result` small.
     problem: Box<Problem>,
-    /// What the file adds to the problem's hint.
+    /// A hint that depends on the rest of the file.
     advice: Option<Box<str>>,
-    /// Whether the problem's own hint is shown.
+    /// Whether to show the problem's own hint.
     has_hint: bool,
 }
 
@@ -56,7 +55,7 @@ impl ConfigError {
         }
     }
 
-    /// Adds the line to point at.
+    /// Adds an excerpt of the line at fault.
     pub(crate) fn with_line_of(mut self, text: &str) -> Self {
         let is_secret = matches!(*self.problem, Problem::Value(module::Problem::Credentials));
         self.excerpt = self.place.and_then(|Place { line, column }| {
@@ -68,7 +67,7 @@ impl ConfigError {
         self
     }
 
-    /// Adds a hint, which may replace the problem's own.
+    /// Adds a hint; the flag says whether it replaces the problem's own.
     pub(crate) fn with_advice(mut self, advice: Option<(String, bool)>) -> Self {
         if let Some((advice, replaces)) = advice {
             self.advice = Some(advice.into());
@@ -83,7 +82,7 @@ impl ConfigError {
         self
     }
 
-    /// Returns the file, as it was named.
+    /// Returns the name of the file.
     pub fn file(&self) -> &str {
         &self.file
     }
@@ -93,12 +92,12 @@ impl ConfigError {
         &self.problem
     }
 
-    /// Returns where in the file it is wrong, where that is known.
+    /// Returns the position, if it is known.
     pub fn place(&self) -> Option<Place> {
         self.place
     }
 
-    /// Returns what is wrong in one line, safe for a terminal, and what to do about it.
+    /// Returns what is wrong, in one line that is safe for a terminal, and what to do about it.
     pub fn message_and_hint(&self) -> (String, Option<String>) {
         let shown = self.problem.to_string();
         let (message, hint) = match shown.split_once('\n') {
@@ -135,8 +134,8 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Returns the part of a line around a column, without credentials and safe for a terminal, and
-/// how far in the caret is. A value with a secret may go on in the next line, where its `@` is.
+/// Returns the part of a line around a column, without credentials and safe for a terminal, and the
+/// offset of the caret. A secret value may continue on the next line, with its `@` there.
 fn excerpt(line: &str, column: usize, is_secret: bool) -> (String, usize) {
     const WIDTH: usize = 100;
     let mut secrets = credentials(line);

@@ -1,4 +1,4 @@
-//! The file itself: bytes in, text out.
+//! Reads the file as text.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -10,8 +10,8 @@ use rustix::fs::OFlags;
 use super::error::{ConfigError, Place};
 use super::problem::Problem;
 
-/// The largest file that is read, in bytes. A million modules fit; a file that is a mistake (a
-/// log, a device) ends here and not in memory.
+/// The largest file, in bytes. A million modules fit. The limit keeps a wrong path (a log, a
+/// device) from filling the memory.
 pub(super) const MAX_FILE: usize = 64 << 20;
 
 /// Reads a whole file; `-` is standard input.
@@ -27,14 +27,14 @@ pub fn read_text(path: &Path) -> Result<String, ConfigError> {
     }
 }
 
-/// Reads regular files only: a pipe or a device may keep a reload waiting for ever.
+/// Reads regular files only: a pipe or a device could block a reload forever.
 fn bytes(path: &Path) -> Result<Vec<u8>, Problem> {
     let unreadable = |error| unreadable(&error);
     if path.as_os_str() == "-" {
         return read(io::stdin().lock(), 0);
     }
     check_type(&fs::metadata(path).map_err(unreadable)?)?;
-    // Should a pipe take the file's place here, opening it does not wait for who writes to it.
+    // If a pipe has replaced the file since, opening it must not wait for a writer.
     let file = File::options()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
@@ -42,7 +42,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>, Problem> {
         .map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     check_type(&metadata)?;
-    // A hint only: the file may grow meanwhile.
+    // For the allocation only: the file may have grown since.
     read(file, usize::try_from(metadata.len()).unwrap_or(usize::MAX))
 }
 
@@ -59,7 +59,7 @@ fn check_type(file: &Metadata) -> Result<(), Problem> {
     })
 }
 
-/// Returns what a file is called in messages.
+/// Returns the name of a file in messages.
 pub fn name(path: &Path) -> String {
     match path.as_os_str() == "-" {
         true => "standard input".to_owned(),
@@ -67,7 +67,7 @@ pub fn name(path: &Path) -> String {
     }
 }
 
-/// Reads to the end, [`MAX_FILE`] at most.
+/// Reads to the end, up to [`MAX_FILE`].
 fn read(file: impl Read, length: usize) -> Result<Vec<u8>, Problem> {
     let too_large = Problem::TooLarge(MAX_FILE >> 20);
     if length > MAX_FILE {

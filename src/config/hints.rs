@@ -1,4 +1,4 @@
-//! What people meant: libyaml's messages as problems of ours, and advice for keys.
+//! Explains errors: translates libyaml's messages, and gives hints for keys.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use super::model::{MODULE_KEYS, SETTINGS};
 use super::problem::{Problem, Syntax};
 use crate::module::{Key, RepoUrl, nearest, quoted};
 
-/// Turns an error of serde_yaml's, at byte `index` of `text`, into a problem of ours and the
-/// byte at which it is.
+/// Translates a serde_yaml error at byte `index` of `text`; returns the problem and the byte offset
+/// to point at.
 pub(crate) fn explain(text: &str, message: &str, index: Option<usize>) -> (Problem, Option<usize>) {
     let (before, rest) = index
         .and_then(|index| text.split_at_checked(index))
@@ -22,8 +22,8 @@ pub(crate) fn explain(text: &str, message: &str, index: Option<usize>) -> (Probl
     if let Some((_, types)) = message.split_once("invalid type: ") {
         return (wrong_type(types, found), index);
     }
-    // "did not find expected key at line 3 column 1, while parsing a block mapping at line 1
-    // column 1"; the very first position is left out.
+    // "did not find expected key at line 3 column 1, while parsing a block mapping at line 1 column
+    // 1"; libyaml omits the position if it is the start of the file.
     let (what, context) = message.split_once(", while ").unwrap_or((message, ""));
     let what = what.split(" at line ").next().unwrap_or(what);
     let start = Some(position_in(text, context).unwrap_or(0));
@@ -80,7 +80,7 @@ pub(crate) fn explain(text: &str, message: &str, index: Option<usize>) -> (Probl
     (syntax.into(), index)
 }
 
-/// "sequence, expected a string at line 1 column 2", in words; `start` is what is there.
+/// Explains "sequence, expected a string at line 1 column 2"; `start` is the character there.
 fn wrong_type(types: &str, start: Option<char>) -> Problem {
     let types = types
         .rsplit_once(" at line ")
@@ -115,7 +115,7 @@ fn wrong_type(types: &str, start: Option<char>) -> Problem {
     }
 }
 
-/// Returns the byte of the position that a context of libyaml's ends in: "… at line 1 column 2".
+/// Returns the byte offset of the position at the end of a libyaml context: "… at line 1 column 2".
 fn position_in(text: &str, context: &str) -> Option<usize> {
     let (_, position) = context.rsplit_once(" at line ")?;
     let (line, column) = position.split_once(" column ")?;
@@ -129,9 +129,9 @@ fn position_in(text: &str, context: &str) -> Option<usize> {
     Some(start + before.map(char::len_utf8).sum::<usize>())
 }
 
-/// The second document, or what only looks like one. The loader of the first tells no position.
+/// Finds a second document, or what looks like one. serde_yaml's own error has no position.
 fn second_document(text: &str) -> (Problem, Option<usize>) {
-    /// Rejects whatever it finds.
+    /// A visitor that rejects every value.
     struct Nothing;
 
     impl Visitor<'_> for Nothing {
@@ -159,7 +159,7 @@ fn second_document(text: &str) -> (Problem, Option<usize>) {
     }
 }
 
-/// Finds a character that looks like one of YAML's, from byte `index` to the end of its line.
+/// Finds a look-alike of a YAML character between byte `index` and the end of its line.
 pub(super) fn lookalike(text: &str, index: usize) -> Option<(Problem, usize)> {
     let line = text.get(index..)?.split('\n').next()?;
     line.char_indices().find_map(|(offset, found)| {
@@ -174,7 +174,7 @@ pub(super) fn lookalike(text: &str, index: usize) -> Option<(Problem, usize)> {
     })
 }
 
-/// What a key at the top level means that is not known: a synonym, another place, a path.
+/// Returns a hint for an unknown key at the top level: a synonym, a misplaced key, a path.
 pub(super) fn for_setting(key: &str) -> String {
     let lower = key.to_ascii_lowercase();
     match lower.as_str() {
@@ -198,7 +198,7 @@ pub(super) fn for_setting(key: &str) -> String {
     )
 }
 
-/// What a key of a module means that is not known.
+/// Returns a hint for an unknown key of a module.
 pub(super) fn for_module_key(key: &str) -> String {
     let lower = key.to_ascii_lowercase();
     let synonym = match lower.as_str() {
@@ -230,7 +230,7 @@ pub(super) fn for_module_key(key: &str) -> String {
 
 const MERGE: &str = "merge keys are not read: write the keys out";
 
-/// What a key under `paths:` means that is not a path.
+/// Returns a hint for a key under `paths:` that is not a path.
 pub(super) fn for_key_under_paths(key: &str) -> String {
     if SETTINGS.contains(&key) {
         format!("`{key}` is a setting: it starts in the first column, not under `paths`")
@@ -241,7 +241,7 @@ pub(super) fn for_key_under_paths(key: &str) -> String {
     }
 }
 
-/// What text means that is in the place of a module.
+/// Returns a hint for text in place of a module.
 pub(super) fn for_text_as_module(text: &str) -> String {
     let meant = |text: &str| quoted(&format!("repo: {text}"));
     if RepoUrl::parse(text).is_ok() {
@@ -256,7 +256,7 @@ pub(super) fn for_text_as_module(text: &str) -> String {
     }
 }
 
-/// Returns the other tool whose file this is, by its keys at the top level.
+/// Returns the tool that a file belongs to, by its top-level keys, if it is not this one.
 pub(super) fn other_tool(text: &str) -> Option<&'static str> {
     let has = |key: &str| {
         text.match_indices(key).any(|(index, _)| {

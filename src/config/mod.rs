@@ -1,8 +1,8 @@
 //! `vanity.yaml`: text in, a valid [`Config`] out, or errors that point at their lines.
 //!
-//! One linear scan (`scan`) keeps from the YAML parser what it cannot take. Then serde reads the
-//! file (`reader`, `raw`, `scalar`), and each value is parsed where its place is known
-//! (`values`). Checks that need the whole file come last.
+//! One linear scan (`scan`) rejects what the YAML parser cannot handle. Then serde reads the file
+//! (`reader`, `raw`, `scalar`) and parses each value where its position is known (`values`). Checks
+//! that need the whole file come last.
 
 mod error;
 mod file;
@@ -26,27 +26,26 @@ pub use problem::{Problem, Syntax};
 
 use crate::module::{self, Host};
 
-/// No check shows more errors of one file.
+/// The most errors that a check shows per file.
 pub(crate) const MAX_ERRORS: usize = 20;
-/// Each error more takes another reading; no check reads more bytes in all.
+/// Each further error takes another pass over the file; this bounds the bytes read in total.
 const MAX_READ: usize = 32 << 20;
 
 impl Config {
-    /// Reads and validates a file; `-` is standard input. `host` is the default host, where the
-    /// caller names one.
+    /// Reads and validates a file; `-` is standard input. `host` overrides the default host.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, with its place.
+    /// The first problem, with its position.
     pub fn read(path: &Path, host: Option<&Host>) -> Result<Self, ConfigError> {
         Self::parse(&name(path), &read_text(path)?, host)
     }
 
-    /// Validates the text of a file that errors call `name`.
+    /// Validates the text of a file. `name` is the file's name in errors.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, with its place.
+    /// The first problem, with its position.
     pub fn parse(name: &str, text: &str, host: Option<&Host>) -> Result<Self, ConfigError> {
         parse(name, text, host, 1).map_err(|mut errors| errors.swap_remove(0))
     }
@@ -55,14 +54,14 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// What is wrong, at most once for each module, in the order of the file: all of it, or as
-    /// much as people read. At least one.
+    /// At least one problem, at most one per module, in file order, up to a limit.
     pub fn check(path: &Path, host: Option<&Host>) -> Result<Self, Vec<ConfigError>> {
         let text = read_text(path).map_err(|error| vec![error])?;
         Self::check_text(&name(path), &text, host)
     }
 
-    /// Validates the text of a file that errors call `name`, and does not stop at the first error.
+    /// Validates the text of a file, and does not stop at the first error. `name` is the file's
+    /// name in errors.
     ///
     /// # Errors
     ///
@@ -122,7 +121,7 @@ fn parse(
                 }
                 let entry = rejection.entry.filter(|entry| !skipped.contains(entry));
                 let Some(entry) = entry.filter(|_| !is_syntax && errors.len() < most) else {
-                    // Of a file that is not YAML, only the first is worth reading.
+                    // After a syntax error, only the first error is meaningful.
                     errors.truncate(if is_syntax { 1 } else { most });
                     errors.sort_by_key(ConfigError::place);
                     return Err(errors);
@@ -133,8 +132,7 @@ fn parse(
     }
 }
 
-/// Replaces a problem whose cause is elsewhere: another tool's file, or a character that looks
-/// like another.
+/// Replaces a problem that has another cause: the file of another tool, or a look-alike character.
 fn meant(name: &str, text: &str, rejection: &scalar::Rejection) -> (Problem, Option<usize>) {
     let problem = &rejection.problem;
     if matches!(problem, Problem::UnknownKey(..) | Problem::Shape { .. })
@@ -153,8 +151,8 @@ fn meant(name: &str, text: &str, rejection: &scalar::Rejection) -> (Problem, Opt
     (problem.clone(), rejection.index)
 }
 
-/// Settles the default host: the caller's, the file's, or the first that a key names where each
-/// names one.
+/// Sets the default host: the caller's, else the file's, else the host of the first key if every
+/// key names one.
 fn set_host(config: &mut Config, host: Option<&Host>) {
     if let Some(host) = host {
         config.host = Some(host.clone());
@@ -165,9 +163,9 @@ fn set_host(config: &mut Config, host: Option<&Host>) {
     }
 }
 
-/// Checks what takes more than one module, or the default host: an import path that is there
-/// twice, a repository at its own address, the rules of gopkg.in. Stops after `most` problems:
-/// to find the line of each takes a look at the whole text.
+/// Checks what takes more than one module, or the default host: duplicate import paths, a
+/// repository at its own import path, the rules of gopkg.in. Stops after `most` problems, because
+/// finding the line of each takes a pass over the text.
 fn check_all(
     config: &Config,
     keys: &[Option<usize>],
@@ -209,8 +207,8 @@ fn check_all(
     problems
 }
 
-/// Whether a module's repository is at its import path or below it, so that the go command
-/// would ask this server again and again.
+/// Returns whether a module's repository is at or below its import path, so that the go command
+/// would query this server in a loop.
 fn is_own_address(module: &Module, host: &Host) -> bool {
     let repo = &module.repo;
     repo.host().eq_ignore_ascii_case(host.as_str())
@@ -237,7 +235,7 @@ mod tests {
          https://h.example/a\n...\n",
     ];
 
-    /// What means something to YAML, or has hurt a parser before.
+    /// Text that is special to YAML, or that has broken a parser before.
     const PIECES: [&str; 34] = [
         "\n", "\n  ", "\t", " ", ": ", ":", "- ", "? ", "[", "]", "{", "}", ", ", "#", "&a ", "*a",
         "*r", "!", "!!int ", "!<x> ", "|\n", ">-\n", "\"", "'", "\\", "%", "@", "---\n", "...\n",
@@ -251,7 +249,8 @@ mod tests {
             ..ProptestConfig::default()
         })]
 
-        /// Whatever a file has in it: an error that a terminal can show, and never a panic.
+        /// Any input gives a config, or an error that is safe to print on a terminal; it never
+        /// panics.
         #[test]
         fn no_file_panics(
             good in 0..GOOD.len(),
@@ -296,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_large_file_is_not_refused_for_what_comes_late() {
-        // Each cut of the opening falls within something that is right only as a whole.
+        // Each prefix of the opening ends inside a construct that is valid only as a whole.
         let rest = "  repo: https://h.example/a\n";
         for length in [16 << 10, 512 << 10] {
             for text in [

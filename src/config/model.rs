@@ -1,4 +1,4 @@
-//! What a configuration says, in types that cannot be wrong.
+//! The content of a configuration, in types that cannot hold an invalid value.
 
 use crate::module::{Forge, Host, Key, RepoUrl, Vcs, WebUrl, go_source};
 
@@ -46,69 +46,68 @@ pub const MODULE_KEYS: [&str; 9] = [
 /// A valid configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The default host: the caller's, else the file's `host`, else the first that a key names
-    /// where every key names one; else none.
+    /// The default host: the caller's, else the file's `host`, else the host of the first key if
+    /// every key names one.
     pub host: Option<Host>,
     /// How long caches may keep a page, in seconds.
     pub cache_max_age: u32,
-    /// The documentation site; none: no redirect.
+    /// The documentation site; none for no redirect.
     pub docs: Option<WebUrl>,
     /// What the root of a host shows.
     pub index: Index,
-    /// The modules, in the order of the file; at least one.
+    /// The modules, in file order; at least one.
     pub modules: Vec<Module>,
 }
 
-/// What `/` shows where no module has that path.
+/// What `/` shows if no module has that path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Index {
     /// The list of modules.
     List,
-    /// Nothing: 404.
+    /// A 404.
     None,
     /// A redirect to this address.
     Redirect(WebUrl),
 }
 
-/// One entry of the file: where a module, or every module of a pattern, has its repository.
+/// One entry of the file: a module or a pattern, and its repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
-    /// The path that it answers for.
+    /// The path.
     pub key: Key,
-    /// The repository, or the module proxy's address where `vcs` is [`Vcs::Mod`].
+    /// The repository, or the module proxy's URL if `vcs` is [`Vcs::Mod`].
     pub repo: RepoUrl,
     /// How the go command fetches it.
     pub vcs: Vcs,
     /// The module's directory in the repository, relative to its root.
     pub subdir: Option<Box<str>>,
-    /// How a browser sees the repository, for go-source.
+    /// The forge that shows the repository, for go-source.
     pub forge: Option<Forge>,
-    /// The branch that go-source links to; none: the forge's alias for the default branch.
+    /// The branch in go-source links; none for the forge's default branch.
     pub branch: Option<Box<str>>,
-    /// The last three fields of go-source, in place of what `forge` would make.
+    /// The last three fields of go-source; overrides `forge`.
     pub display: Option<Box<str>>,
-    /// Where its documentation is.
+    /// Its documentation.
     pub docs: ModuleDocs,
     /// One line about it.
     pub description: Option<Box<str>>,
-    /// Whether it stays out of lists and suggestions.
+    /// Whether it is left out of lists and suggestions.
     pub hidden: bool,
 }
 
 /// Where a module's documentation is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModuleDocs {
-    /// On the documentation site of the whole configuration, under the import path.
+    /// On the configured documentation site, under the import path.
     OnSite,
-    /// At this address.
+    /// At this URL.
     At(WebUrl),
-    /// Nowhere.
+    /// There is none.
     None,
 }
 
 impl Module {
-    /// The last three fields of go-source; none where nothing tells how a browser sees the
-    /// repository.
+    /// Returns the last three fields of go-source, or none if the forge is unknown.
     pub fn source(&self) -> Option<String> {
         match (&self.display, self.forge) {
             (Some(display), _) => Some(display.to_string()),

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration. `Display` says what to do.
+//! What can be wrong with a configuration.
 
 use thiserror::Error;
 
@@ -6,9 +6,9 @@ use crate::module::{self, escaped, quoted, quoted_char};
 
 /// What is wrong with a configuration.
 ///
-/// `Display` gives what is wrong and, after a line break, what to do, where that is known.
+/// `Display` gives what is wrong and, after a line break, what to do, if that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[allow(missing_docs)] // The messages say it.
+#[allow(missing_docs)] // The messages describe the variants.
 pub enum Problem {
     #[error(
         "there is no such file\nname the file with `-config FILE`; `vanity.yaml.example` is one to start from"
@@ -119,7 +119,7 @@ pub enum Problem {
 
 /// What the YAML parser cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[allow(missing_docs)] // The messages say it.
+#[allow(missing_docs)] // The messages describe the variants.
 pub enum Syntax {
     #[error("this alias has no anchor before it\na value that starts with `*` or `&` needs quotes")]
     UnknownAnchor,

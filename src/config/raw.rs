@@ -1,4 +1,4 @@
-//! A module as the file has it, and what it means.
+//! A module as the file spells it, and its conversion to a valid one.
 
 use serde::{Deserialize, Deserializer};
 
@@ -7,10 +7,10 @@ use super::problem::Problem;
 use super::scalar::{At, Boolean, Branch, Description, Display, Subdir};
 use crate::module::{Forge, Key, RepoUrl, Vcs};
 
-/// The keys of a module. What is left out, or null, has its default.
+/// The keys of a module. A missing or null key has its default.
 #[derive(Deserialize)]
 pub(super) struct RawModule {
-    /// Not null: `repo:` with nothing after it is pointed at.
+    /// Null is an error: `repo:` with nothing after it is reported at its place.
     #[serde(default, deserialize_with = "some")]
     repo: Option<At<RepoUrl>>,
     vcs: Option<Vcs>,
@@ -28,8 +28,8 @@ fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Opti
 }
 
 impl RawModule {
-    /// Checks what takes more than one value, and returns the module and how many bytes of text
-    /// it has. An error comes with the address of the value at fault, where that is known.
+    /// Checks what takes more than one value; returns the module and its size in bytes of text. An
+    /// error has the address of the value at fault, if that is known.
     pub fn into_module(self, key: Key) -> Result<(Module, usize), (Problem, Option<usize>)> {
         let Some(At(repo, address)) = self.repo else {
             return Err((Problem::NoRepo(key.to_string()), None));

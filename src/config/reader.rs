@@ -1,5 +1,5 @@
-//! The maps of the file: serde visitors for its top level, where modules and settings are mixed,
-//! and for a module.
+//! The maps of the file: serde visitors for the top level, which mixes modules and settings, and
+//! for a module.
 
 use std::fmt;
 
@@ -21,13 +21,13 @@ use crate::module::Key;
 /// A file that was read, before the checks that need all of it.
 pub(super) struct Walk<'a> {
     pub config: Config,
-    /// The bytes at which the modules' keys are, where known.
+    /// The byte offsets of the modules' keys, if known.
     pub keys: Vec<Option<usize>>,
-    /// The entries to leave out, because they are known to be wrong.
+    /// The entries to skip, because they are known to be wrong.
     skipped: &'a [usize],
-    /// How many entries were begun.
+    /// How many entries were started.
     entries: usize,
-    /// How many bytes the modules have, which with aliases can be more than the file has.
+    /// The total text of the modules in bytes; with aliases, this can exceed the file's size.
     bytes: usize,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn read<'a>(text: &str, skipped: &'a [usize]) -> Result<Walk<'a>, Box
     };
     let index_of = |address: usize| {
         let index = address.checked_sub(text.as_ptr().addr())?;
-        // The text of a quoted key starts after its quote.
+        // The address of a quoted key is that of the text after its quote.
         let quote = text.get(..index)?.ends_with(['"', '\'']);
         Some(index - usize::from(quote))
     };
@@ -80,12 +80,12 @@ pub(super) fn read<'a>(text: &str, skipped: &'a [usize]) -> Result<Walk<'a>, Box
     }))
 }
 
-/// Which of the known keys of a map were read, as a bit set; there are fewer than 32.
+/// Bit set of known keys that were read; there are fewer than 32.
 #[derive(Default)]
 struct SeenKeys(u32);
 
 impl SeenKeys {
-    /// Returns the index of a key among those that are known. It must not have been read before.
+    /// Returns the index of a key among the known ones. Rejects unknown and duplicate keys.
     fn insert(
         &mut self,
         key: &str,
@@ -104,8 +104,7 @@ impl SeenKeys {
     }
 }
 
-/// A map from paths to modules: the whole file, with settings among them, or what is under
-/// `paths:`.
+/// A map from paths to modules: the whole file, including settings, or the map under `paths:`.
 struct Entries<'w, 'a> {
     walk: &'w mut Walk<'a>,
     under_paths: bool,
@@ -137,7 +136,7 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
         Ok(())
     }
 
-    /// A file that is empty except for `---`, or nothing under `paths:`.
+    /// A file with only `---`, or nothing under `paths:`.
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         Ok(())
     }
@@ -199,7 +198,7 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
     }
 }
 
-/// What is under a module's key, and how many bytes it has.
+/// Reads the value of a module's key, and its size in bytes.
 struct ModuleSeed {
     key: Key,
     address: Option<usize>,
@@ -242,8 +241,8 @@ impl<'de> Visitor<'de> for ModuleSeed {
     }
 }
 
-/// A module's map, whose keys are checked before derived code sees them: serde reports unknown
-/// and repeated keys as text and without their places.
+/// A module's map, with its keys checked before the derived code sees them: serde reports unknown
+/// and duplicate keys as text, without their positions.
 struct CheckedKeys<A>(A, SeenKeys);
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for CheckedKeys<A> {

@@ -1,5 +1,5 @@
-//! Scalars: text that is parsed inside serde, where its place is known, and the problems that
-//! travel through serde.
+//! Scalars: parsed inside serde, where their position is known. Also carries problems through
+//! serde.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,22 +16,22 @@ use crate::module::{Forge, Host, RepoUrl, Vcs, quoted};
 #[derive(Debug)]
 pub(super) struct Rejection {
     pub problem: Problem,
-    /// Where the problem is: a byte of the text.
+    /// The byte offset of the problem.
     pub index: Option<usize>,
-    /// Whether the value is written over several lines, which few people mean.
+    /// Whether the value spans several lines, which is rarely intended.
     pub rewritten: bool,
-    /// The entry that was being read: a module or a setting, counted from 0. None where the
-    /// file as a whole is wrong.
+    /// The entry that was being read: a module or a setting, counted from 0. None if the file as a
+    /// whole is wrong.
     pub entry: Option<usize>,
 }
 
 thread_local! {
-    /// The problem that is on its way through serde, whose own errors are text.
+    /// The problem that is passing through serde, whose own errors are text only.
     pub(super) static REJECTED: Cell<Option<Rejection>> = const { Cell::new(None) };
 }
 
-/// Makes an error of serde's that stands for a problem of ours. Its place is that of the value
-/// that serde is reading, unless there is an address.
+/// Returns a serde error that stands for a problem of ours. Its position is that of the value that
+/// serde is reading, unless there is an address.
 pub(super) fn reject<E: Error>(problem: Problem, address: Option<usize>, rewritten: bool) -> E {
     REJECTED.set(Some(Rejection {
         problem,
@@ -42,8 +42,8 @@ pub(super) fn reject<E: Error>(problem: Problem, address: Option<usize>, rewritt
     E::custom("rejected")
 }
 
-/// A scalar: what it is called in a message, and what makes a value of its text. The second
-/// argument of `parse` is the address of the text, where it is as written in the file.
+/// A scalar: its name in messages, and its parser. The second argument of the parser is the address
+/// of the text, if the file has it verbatim.
 pub(super) struct Text<F>(&'static str, F);
 
 impl<F> Text<F> {
@@ -62,7 +62,7 @@ where
     type Value = T;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        // Not deserialize_any, which takes 1.10 for a number.
+        // Not deserialize_any, which reads 1.10 as a number.
         deserializer.deserialize_str(self)
     }
 }
@@ -97,7 +97,7 @@ fn parse<T, E: Error>(
     parse(text, address).map_err(|problem| reject(problem, None, address.is_none()))
 }
 
-/// Implements `Deserialize` for values by their parsers, inside which serde knows the place.
+/// Implements `Deserialize` with the values' parsers, which run where serde knows the position.
 macro_rules! values {
     ($($type:ty: $expected:literal, $parse:expr;)*) => {$(
         impl<'de> Deserialize<'de> for $type {
@@ -108,7 +108,7 @@ macro_rules! values {
     )*};
 }
 
-/// A value, and the address of its text where it is as written in the file.
+/// A value, and the address of its text if the file has it verbatim.
 pub(super) struct At<T>(pub T, pub Option<usize>);
 pub(super) struct Subdir(pub Box<str>);
 pub(super) struct Display(pub Box<str>);
@@ -131,8 +131,8 @@ values! {
 }
 
 impl Rejection {
-    /// Returns a hint that the text at the place of a problem gives, and whether it replaces
-    /// the problem's own.
+    /// Returns a hint from the text at the problem's position, and whether it replaces the
+    /// problem's own.
     pub fn advice(&self, text: &str) -> Option<(String, bool)> {
         let source = self.index.and_then(|index| text.get(index..))?;
         if let Some(anchored) = source.strip_prefix('&') {

@@ -1,25 +1,25 @@
-//! One linear pass over the text before the YAML parser sees it, whose time grows with the depth
-//! of brackets and whose memory grows with the number of values.
+//! One linear pass over the text before the YAML parser sees it. The parser's time grows with the
+//! depth of brackets, and its memory with the number of values.
 //!
-//! It follows libyaml just closely enough to know what is a bracket and what is text.
+//! It follows libyaml just closely enough to tell brackets from text.
 
 use super::problem::Problem;
 
-/// A module is two levels deep.
+/// A valid file has two levels.
 const MAX_DEPTH: usize = 64;
-/// The parser keeps each value in about 140 bytes until it has read them all. With two for every
-/// 17 bytes of a file, that is 17 times the file's size, and 20 with the modules made of them. A
-/// module with `repo` alone is five values, so 43 bytes are enough for it.
+/// The parser keeps each value in about 140 bytes until the end of the file. Two values per 17
+/// bytes take 17 times the file's size, and 20 times with the modules built from them. A module
+/// with only `repo` is five values, so 43 bytes suffice for it.
 const VALUES_PER_BYTE: (usize, usize) = (2, 17);
-/// What an alias counts for: a whole module may be made of it.
+/// How many values an alias counts for: it may stand for a whole module.
 const ALIAS: usize = 4;
-/// No text is longer, in bytes: the limit of each value is lower, and this one holds for all.
+/// The longest text, in bytes. Each kind of value has a lower limit.
 pub(super) const MAX_TEXT: usize = 4096;
-/// How many values a small file may have, whatever its size.
+/// How many values a file may have regardless of its size.
 const FREE_VALUES: usize = 20_000;
 
-/// Rejects what YAML allows in no file, what its parser cannot take in bounded time and memory,
-/// tags, and merge conflicts. An error comes with the byte at which it is.
+/// Rejects what YAML does not allow, what the parser cannot handle in bounded time and memory,
+/// tags, and merge conflicts. An error has its byte offset.
 pub(super) fn check(text: &str) -> Result<(), (Problem, usize)> {
     check_characters(text)?;
     let mut scanner = Scanner::default();
@@ -37,8 +37,8 @@ pub(super) fn check(text: &str) -> Result<(), (Problem, usize)> {
     }
 }
 
-/// Line breaks of Unicode are rejected because the parser counts them as lines and editors do
-/// not; U+FFFE and U+FFFF because no XML or HTML may have them.
+/// Rejects Unicode line breaks, because the parser counts them as lines and editors do not, and
+/// U+FFFE and U+FFFF, because XML and HTML forbid them.
 fn check_characters(text: &str) -> Result<(), (Problem, usize)> {
     let bad = |c: char| match c {
         '\t' | '\n' | '\r' | ' '..='~' => false,
@@ -58,29 +58,29 @@ fn check_characters(text: &str) -> Result<(), (Problem, usize)> {
     }
 }
 
-/// What is known at the end of a line.
+/// The state at the end of a line.
 #[derive(Default)]
 struct Scanner {
-    /// How many brackets are open.
+    /// The number of open brackets.
     depth: usize,
-    /// How many values there are at most: a scalar is one, and a map or a sequence two.
+    /// An upper bound on the number of values: a scalar is one, a map or a sequence two.
     values: usize,
-    /// Whether the next value is counted: after a key comes one, even if it is empty.
+    /// Whether the next value is counted already: a key always has a value, if only an empty one.
     counted: bool,
     /// The column of the last key, dash or question mark outside brackets, plus one.
     column: usize,
-    /// For each open bracket, from the lowest bit, whether it is a `[`, and whether a colon came
-    /// since its last comma.
+    /// For each open bracket, from the lowest bit: whether it is a `[`, and whether a colon came
+    /// after its last comma.
     sequences: u64,
     colons: u64,
-    /// The quote that is open.
+    /// The open quote.
     quote: Option<u8>,
-    /// Whether text without quotes may go on.
+    /// Whether a plain scalar may continue.
     plain: bool,
-    /// The first column that belongs to the last key, dash or question mark.
+    /// The first column inside the last key, dash or question mark.
     inside: usize,
-    /// The indentation of the block of text (`|` or `>`) that is open; then whether its first
-    /// line, which may set it, is still to come.
+    /// The indentation of the open block scalar (`|` or `>`), and whether its first line, which may
+    /// set it, is still to come.
     block: Option<(usize, bool)>,
 }
 
@@ -125,7 +125,7 @@ impl Scanner {
         self.tokens(line, at)
     }
 
-    /// Counts a value; returns whether it was counted before.
+    /// Counts a value; returns whether it was counted already.
     fn value(&mut self) -> bool {
         let counted = std::mem::take(&mut self.counted);
         self.values += usize::from(!counted);
@@ -142,9 +142,9 @@ impl Scanner {
     fn tokens(&mut self, line: &str, mut at: usize) -> Result<(), (Problem, usize)> {
         let bytes = line.as_bytes();
         let is_space = |at: usize| bytes.get(at).is_none_or(u8::is_ascii_whitespace);
-        // Where the last token starts, the last key, and the last byte that is not white space.
+        // The start of the last token, the last key, and the last byte other than white space.
         let (mut token, mut key, mut last) = (at, "", b'-');
-        // Whether the last value was counted before it came.
+        // Whether the last value had been counted before it came.
         let mut taken = false;
         while at < bytes.len() {
             let byte = bytes[at];
@@ -167,7 +167,7 @@ impl Scanner {
             let in_brackets = self.depth > 0;
             let starts = !self.plain;
             let is_token = starts && !byte.is_ascii_whitespace() && byte != b':' && byte != b'#';
-            // An anchor or a tag is the start of what it belongs to.
+            // An anchor or a tag is the start of the token that it belongs to.
             if is_token && !matches!(last, b'&' | b'!') {
                 token = at;
             }
@@ -208,8 +208,7 @@ impl Scanner {
                         self.values += 2 * (self.sequences & 1) as usize;
                         self.colons |= 1;
                     } else {
-                        // The first key of a map, or one after an empty value, as which it was
-                        // counted.
+                        // The first key of a map, or one after an empty value and counted as that.
                         self.values += match token + 1 > self.column {
                             true => 2,
                             false => usize::from(taken),
@@ -217,7 +216,7 @@ impl Scanner {
                         (self.inside, self.column) = (token + 1, token + 1);
                     }
                     (self.values, self.counted, taken) = (self.values + 1, true, false);
-                    // Without a key before it, the key is an empty value.
+                    // With no key before the colon, the key is an empty value.
                     self.values += usize::from(b"-?:,[{".contains(&last));
                     (self.plain, key) = (false, line.get(token..at).unwrap_or_default());
                 }
@@ -286,7 +285,7 @@ mod tests {
         }
     }
 
-    /// How many events the parser makes of a value.
+    /// Returns the number of parser events for a value.
     fn events(value: &Value) -> usize {
         match value {
             Value::Sequence(values) => 2 + values.iter().map(events).sum::<usize>(),
@@ -380,10 +379,10 @@ mod tests {
                 false => module.repeat(1 << 14),
             };
             assert_eq!(check(&text), Ok(()), "{module}");
-            // And the map around them, and a comma at its end.
+            // The slack is for the enclosing map and a trailing comma.
             assert!(count(&text) - 5 * (1 << 14) <= 3, "{module}");
         }
-        // Values that are not written, and maps without brackets.
+        // Empty values, and maps without brackets.
         let many = |text: &str| text.repeat(1 << 16);
         for text in [
             many("aaaa:\n"),
@@ -398,7 +397,7 @@ mod tests {
         }
     }
 
-    /// What changes the meaning of the text after it.
+    /// Text that changes the meaning of what follows.
     const PIECES: [&str; 26] = [
         "\n", "\n  ", "\n    ", " ", ": ", "a: ", "- ", "? ", "[", "]", "{", "}", ", ", " #",
         "&a ", "*a", "|\n", ">-\n", "|2\n", "\"", "'", "\\", "x", "a", "--- ", "\r",
@@ -411,7 +410,7 @@ mod tests {
             ..ProptestConfig::default()
         })]
 
-        /// Nothing that the parser keeps goes uncounted.
+        /// Counts every value that the parser keeps.
         #[test]
         fn no_value_goes_uncounted(
             pieces in prop::collection::vec(0..PIECES.len(), 0..24),
@@ -426,7 +425,7 @@ mod tests {
             }
         }
 
-        /// Whatever comes before them, brackets that libyaml takes for brackets are counted.
+        /// Counts every bracket that libyaml sees, whatever comes before it.
         #[test]
         fn no_bracket_goes_uncounted(
             pieces in prop::collection::vec(0..PIECES.len(), 0..24),

@@ -1,4 +1,4 @@
-//! The values of settings and module keys: one parser each, from text to what it means.
+//! The values of settings and module keys, with one parser each.
 
 use super::model::{Index, ModuleDocs};
 use super::problem::Problem;
@@ -24,7 +24,7 @@ pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
     })
 }
 
-/// Parses the address of a documentation page or site; none for `none`.
+/// Parses the URL of a documentation page or site; none for `none`.
 fn docs(text: &str) -> Result<Option<WebUrl>, Problem> {
     match text {
         "none" => Ok(None),
@@ -66,7 +66,7 @@ pub(super) fn index(text: &str) -> Result<Index, Problem> {
     }
 }
 
-/// Parses a directory of the repository, by `validateRepoSubDir` of the go command; it must also
+/// Parses a directory of the repository by `validateRepoSubDir` of the go command; it must also
 /// stay inside the repository.
 pub(super) fn subdir(text: &str) -> Result<Box<str>, Problem> {
     let rejected = |why: &str| invalid(text, "subdir", why);
@@ -101,7 +101,7 @@ fn is_unprintable(c: char) -> bool {
     c.is_control() || is_invisible(c)
 }
 
-/// Parses three fields, whatever white space is between them, and returns them with one space.
+/// Parses three fields separated by any white space, and joins them with single spaces.
 pub(super) fn display(text: &str) -> Result<Box<str>, Problem> {
     let fields: Vec<_> = text.split_whitespace().collect();
     if fields.len() != 3 {
@@ -140,7 +140,7 @@ pub(super) fn display(text: &str) -> Result<Box<str>, Problem> {
 }
 
 pub(super) fn branch(text: &str) -> Result<Box<str>, Problem> {
-    // What git allows in the name of a branch, except what a URL would have to escape.
+    // What git allows in a branch name, except what a URL would have to escape.
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._/+@".contains(c);
     let rejected = |why: &str| {
         invalid(

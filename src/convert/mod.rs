@@ -1,8 +1,7 @@
-//! Files of other vanity servers, as the `vanity.yaml` that serves the same import paths.
+//! Converts files of other vanity servers to a `vanity.yaml` for the same import paths.
 //!
-//! Each tool has a file here that knows its format; what both turn into is printed, and read
-//! back by [`Config`], so that no rule is written twice and nothing is printed that would not
-//! be served.
+//! Each tool's format has a module here. The output is parsed with [`Config`] before it is printed,
+//! so no rule is duplicated and everything printed is valid.
 
 mod sally;
 mod vangen;
@@ -13,11 +12,11 @@ use serde_yaml::{Mapping, Value};
 use crate::config::{Config, ConfigError, Place, Problem, Syntax, explain};
 use crate::module::{Forge, Key, RepoUrl, Vcs, escaped, go_source};
 
-/// The `vanity.yaml` for the text of a file that errors call `name`.
+/// Converts the text of a file to a `vanity.yaml`. `name` is the file's name in errors.
 ///
 /// # Errors
 ///
-/// The file is of no known kind, or says what no `vanity.yaml` can say.
+/// The file's format is unknown, or the file has something that a `vanity.yaml` cannot express.
 pub fn convert(name: &str, text: &str) -> Result<String, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let refused = |problem| ConfigError::new(name, problem, None);
@@ -49,12 +48,12 @@ fn has_path(map: &Value) -> bool {
         .is_some_and(|map| map.keys().any(|key| key.as_str().is_some_and(Key::is_path)))
 }
 
-/// Reads a whole file with serde, in the shape that the caller asks for.
+/// Deserializes a whole file.
 fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     serde_yaml::from_str(text).map_err(|error| {
         let index = error.location().map(|location| location.index());
         let (problem, index) = explain(text, &error.to_string(), index);
-        // The advice is for a vanity.yaml.
+        // Drop the hint: it is about vanity.yaml.
         let problem = match problem {
             Problem::Syntax(Syntax::Other(what)) => Problem::Conversion(what),
             Problem::Shape {
@@ -67,11 +66,11 @@ fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     })
 }
 
-/// What a file says, in the words of `vanity.yaml`.
+/// The content of a file in terms of `vanity.yaml`.
 struct Site {
-    /// The tool whose file it is.
+    /// The tool that the file belongs to.
     tool: &'static str,
-    /// What has no equivalent, a line each.
+    /// What has no equivalent, one line each.
     notes: Vec<String>,
     settings: Mapping,
     modules: Vec<Module>,
@@ -79,7 +78,7 @@ struct Site {
 
 /// One entry of the map.
 struct Module {
-    /// Where the file has it, for errors: `packages.zap`.
+    /// Where it is in the original file, for errors: `packages.zap`.
     origin: String,
     key: String,
     values: Mapping,
@@ -87,7 +86,7 @@ struct Module {
 }
 
 impl Site {
-    /// Prints it, and makes sure that it would be served.
+    /// Returns the YAML text, once it is known to be valid.
     fn print(&self, name: &str) -> Result<String, Problem> {
         let mut out = format!(
             "# Converted from {}, a file of {}.\n",
@@ -99,7 +98,7 @@ impl Site {
             out.push_str(&yaml(&self.settings)?);
         }
         for module in &self.modules {
-            // To us it would be a pattern, to the tool it is a character.
+            // Here it would be a pattern; for the tool it is a literal.
             if module.key.contains('*') {
                 return Err(Problem::Conversion(format!(
                     "{}: no import path has a `*`",
@@ -107,7 +106,7 @@ impl Site {
                 )));
             }
             let entry = module.print()?;
-            // Alone first: here it is known which one is wrong.
+            // Parse each entry alone first, to know which one is invalid.
             if let Err(error) = Config::parse(name, &entry, None) {
                 return Err(Problem::Conversion(format!(
                     "{}: {}",
@@ -120,7 +119,7 @@ impl Site {
         }
         match Config::parse(name, &out, None) {
             Ok(_) => Ok(out),
-            // Without the hint, which may name a line of what is not printed.
+            // Drop the hint: it may name a line of the output, which is not shown.
             Err(error) => Err(Problem::Conversion(error.message_and_hint().0)),
         }
     }
@@ -133,21 +132,21 @@ impl Module {
         Ok(yaml(&map)? + &comments("  ", &self.notes))
     }
 
-    /// Sets a key, where there is something to say.
+    /// Sets a key if there is a value.
     fn set(&mut self, key: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.values.insert(key.into(), value.into());
         }
     }
 
-    /// Names the vcs, where the repository's URL does not tell it.
+    /// Sets `vcs` if the repository's URL does not imply it.
     fn set_vcs(&mut self, repo: &str, vcs: &str) {
         if RepoUrl::parse(repo).map_or("", |repo| Vcs::infer(&repo).as_str()) != vcs {
             self.set("vcs", Some(vcs));
         }
     }
 
-    /// Sets what makes go-source's last three fields, in the fewest words.
+    /// Sets the shortest combination of keys that yields these last three fields of go-source.
     fn set_source(&mut self, repo: &str, fields: &str) {
         let made = |branch| {
             let repo = RepoUrl::parse(repo).ok()?;
@@ -155,7 +154,7 @@ impl Module {
             Some(go_source(&repo, forge, branch))
         };
         if made(None).as_deref() == Some(fields) {
-            // Nothing to say.
+            // The defaults already yield it.
         } else if made(Some("master")).as_deref() == Some(fields) {
             self.set("branch", Some("master"));
         } else {
@@ -168,7 +167,7 @@ impl Module {
     }
 }
 
-/// A map as YAML, quoted where YAML needs it.
+/// Serializes a map as YAML, quoted where needed.
 fn yaml(map: &Mapping) -> Result<String, Problem> {
     serde_yaml::to_string(map).map_err(|error| Problem::Conversion(error.to_string()))
 }
@@ -180,14 +179,14 @@ fn comments(indent: &str, notes: &[String]) -> String {
         .collect()
 }
 
-/// The keys that a tool does not know either: nothing is lost, but their author should know.
+/// Notes the keys that the tool does not know either: nothing is lost, but the author should know.
 fn unknown<'k>(keys: impl IntoIterator<Item = &'k String>, tool: &str) -> Vec<String> {
     keys.into_iter()
         .map(|key| format!("`{key}`: not a key of {tool}, left out"))
         .collect()
 }
 
-/// Host and path of an import path, with a path that starts with a slash.
+/// Splits an import path into its host and its path, which keeps its leading slash.
 fn split(import_path: &str) -> (&str, &str) {
     match import_path.find('/') {
         Some(slash) => import_path.split_at(slash),
@@ -195,14 +194,14 @@ fn split(import_path: &str) -> (&str, &str) {
     }
 }
 
-/// What `path.Join` of Go makes of a base and a name, but for `.` and `..`.
+/// Joins a base and a name as Go's `path.Join` does, except for `.` and `..`.
 fn join(base: &str, name: &str) -> String {
     let elements = base.split('/').chain(name.split('/'));
     let elements: Vec<_> = elements.filter(|element| !element.is_empty()).collect();
     elements.join("/")
 }
 
-/// The key for an import path: without the host, where that is the default one.
+/// Returns the key for an import path, without the host if that is the default one.
 fn key(import_path: &str, default_host: Option<&str>) -> String {
     match split(import_path) {
         (host, path) if Some(host) == default_host => path.to_owned(),
@@ -210,12 +209,12 @@ fn key(import_path: &str, default_host: Option<&str>) -> String {
     }
 }
 
-/// Text that is there and not empty: what Go's decoders make of a key that is left out.
+/// Treats empty text as missing: Go's decoders do not tell them apart.
 fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// The documentation site for a host, where it is not the default one.
+/// Returns the documentation site for a host, or none for the default one.
 fn docs_site(host: Option<String>) -> Option<Value> {
     let host = given(host)?;
     let host = host
@@ -250,7 +249,7 @@ mod tests {
             ..ProptestConfig::default()
         })]
 
-        /// Whatever a file has in it: a file of ours, or an error that a terminal can show.
+        /// Any input gives a valid vanity.yaml, or an error that is safe to print on a terminal.
         #[test]
         fn no_file_panics(
             good in 0..GOOD.len(),

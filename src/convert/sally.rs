@@ -1,4 +1,4 @@
-//! `sally.yaml` of uber-go/sally: a base URL, and packages by the path below it.
+//! `sally.yaml` of uber-go/sally: a base URL, and packages by their path below it.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ struct Package {
     description: Option<String>,
     doc_url: Option<String>,
     doc_badge: Option<String>,
-    /// Until sally 1.3, for go-source.
+    /// For go-source; up to sally 1.3.
     branch: Option<String>,
     #[serde(flatten)]
     other: BTreeMap<String, IgnoredAny>,
@@ -76,7 +76,7 @@ fn module(origin: String, key: String, package: Package) -> Module {
         values: Mapping::new(),
         notes: unknown(package.other.keys(), "sally"),
     };
-    // sally puts https:// before it; who wrote it in full meant the same.
+    // sally prepends https://; accept a full URL as well.
     let repo = with_scheme(package.repo);
     module.set("repo", Some(repo.as_str()));
     module.set_vcs(&repo, given(package.vcs).as_deref().unwrap_or("git"));

@@ -1,4 +1,4 @@
-//! `vangen.json` of 4d63.com/vangen: a domain, and repositories by the path below it.
+//! `vangen.json` of 4d63.com/vangen: a domain, and repositories by their path below it.
 
 use std::collections::BTreeMap;
 
@@ -95,7 +95,7 @@ fn module(origin: String, key: String, repository: Repository) -> Module {
         notes: unknown(repository.other.keys(), "vangen"),
     };
     let url = repository.url.as_str();
-    // The two hosts for which vangen needs neither `type` nor `source`.
+    // vangen needs neither `type` nor `source` for these two hosts.
     let known = ["https://github.com", "https://gitlab.com"]
         .iter()
         .any(|host| url.starts_with(host));
@@ -116,7 +116,7 @@ fn module(origin: String, key: String, repository: Repository) -> Module {
         field(dir, "/tree/master{/dir}"),
         field(file, "/blob/master{/dir}/{file}#L{line}")
     );
-    // Three of these say nothing.
+    // `_` is a placeholder; three of them carry no information.
     if fields != "_ _ _" {
         module.set_source(url, &fields);
     }

@@ -1,8 +1,8 @@
-//! The values that a mapping consists of, and the rules that make them valid.
+//! The values of a mapping, and the rules that make them valid.
 //!
-//! Each type is built by a `parse` that rejects what the go command, or the version control
-//! system that it runs, would reject. After that nothing is checked again. Nothing here knows
-//! YAML, HTTP or the outside world.
+//! Each type has a `parse` that rejects what the go command, or the version control system that it
+//! runs, would reject. Nothing is checked again after that. This module knows nothing of YAML, HTTP
+//! or I/O.
 
 mod path;
 mod problem;
@@ -22,7 +22,7 @@ pub use repo::{RepoUrl, WebUrl};
 pub use source::{Forge, go_source};
 pub use vcs::Vcs;
 
-/// Returns a number of modules in words.
+/// Returns a count of modules with the noun in the right number.
 pub fn counted(modules: usize) -> String {
     match modules {
         1 => "1 module".to_owned(),

@@ -1,7 +1,7 @@
 //! Import paths: which ones Go accepts, and how a request names one.
 //!
 //! The rules are those of `CheckPath`, `CheckImportPath` and `SplitPathVersion` in
-//! golang.org/x/mod/module, which the go command applies before it asks any server.
+//! golang.org/x/mod/module, which the go command applies before it contacts any server.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,13 +11,12 @@ use percent_encoding::percent_decode_str;
 use super::punycode::to_ascii;
 use super::{ElementFault, HostFault, PathFault, Problem};
 
-/// The longest path that a file may hold, in bytes: nginx keeps the length of a location in one
-/// byte.
+/// The longest path in the file, in bytes: nginx stores the length of a location in one byte.
 pub const MAX_PATH: usize = 255;
-/// The longest element of a path, in bytes: an exported page is a file of that name.
+/// The longest path element, in bytes: an exported page is a file of that name.
 const MAX_ELEMENT: usize = 200;
 
-/// Hosts that the go command never asks, because it has rules of its own for them.
+/// Hosts that the go command never queries, because it has built-in rules for them.
 const KNOWN_TO_GO: [&str; 6] = [
     "github.com",
     "bitbucket.org",
@@ -37,8 +36,8 @@ impl Host {
     /// # Errors
     ///
     /// Rejects what `CheckPath` rejects in a first path element: no dot, a leading dash, a
-    /// character other than `a-z0-9.-`; a port, which no import path can have; and hosts that
-    /// the go command never asks (`vcsPaths` of cmd/go/internal/vcs).
+    /// character other than `a-z0-9.-`. Also rejects a port, which no import path can have, and
+    /// hosts that the go command never queries (`vcsPaths` of cmd/go/internal/vcs).
     pub fn parse(text: &str) -> Result<Self, Problem> {
         if text.is_empty() {
             return Err(Problem::EmptyHost);
@@ -111,20 +110,19 @@ impl fmt::Display for Host {
 pub struct ModulePath(Box<str>);
 
 impl ModulePath {
-    /// Parses `/`, `/gowechat` or `/x/experiments`; a trailing slash is dropped.
+    /// Parses `/`, `/gowechat` or `/x/experiments`; drops a trailing slash.
     ///
     /// # Errors
     ///
-    /// Rejects what `CheckPath` rejects after the first element, and what `go get` never
-    /// requests or rejects later: an element with the suffix of a version control system,
-    /// `vendor`, `...`, a last element that starts with `-` or `~`. A path has at most
-    /// [`MAX_PATH`] bytes.
+    /// Rejects what `CheckPath` rejects after the first element, and what `go get` never requests
+    /// or rejects later: an element with the suffix of a version control system, `vendor`, `...`, a
+    /// last element that starts with `-` or `~`. A path has at most [`MAX_PATH`] bytes.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let path = Self::below(text).map_err(|why| Problem::Path {
             path: text.into(),
             why,
         })?;
-        // `load.SafeArg` of the go command.
+        // The rule is that of `load.SafeArg` of the go command.
         match path
             .0
             .rsplit('/')
@@ -139,7 +137,7 @@ impl ModulePath {
         }
     }
 
-    /// Parses a path that more elements follow, as in a pattern.
+    /// Parses a path that more elements may follow, as in a pattern.
     fn below(text: &str) -> Result<Self, PathFault> {
         if text.len() > MAX_PATH {
             return Err(PathFault::TooLong(MAX_PATH));
@@ -202,16 +200,16 @@ fn check_path_element(element: &str) -> Result<(), PathFault> {
     Ok(())
 }
 
-/// Whether Go reads `element` as a version: `v` and digits or dots, as in `SplitPathVersion`
-/// (golang.org/x/mod/module). Not all of them are valid in a module path.
+/// Returns whether Go reads `element` as a version: `v`, then digits or dots, as in
+/// `SplitPathVersion` (golang.org/x/mod/module). Not all of these are valid in a module path.
 fn is_version(element: &str) -> bool {
     element.strip_prefix('v').is_some_and(|rest| {
         !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'.')
     })
 }
 
-/// Whether the go command takes an import path with this element for a repository's own
-/// address (the last entry of `vcsPaths` in cmd/go/internal/vcs), and asks no server.
+/// Returns whether the go command takes an import path with this element for a repository's own
+/// address (the last entry of `vcsPaths` in cmd/go/internal/vcs), and queries no server.
 fn has_vcs_suffix(element: &str) -> bool {
     [".git", ".hg", ".svn", ".bzr", ".fossil"]
         .iter()
@@ -224,10 +222,10 @@ impl fmt::Display for ModulePath {
     }
 }
 
-/// One key of the map: a module, or a pattern for every module directly below a path.
+/// One key of the map: a module, or a pattern for all modules directly below a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// The host that the key names; none stands for the default host.
+    /// The host that the key names; none for the default host.
     pub host: Option<Host>,
     /// The module's path, or for a pattern the path before `/*`.
     pub path: ModulePath,
@@ -236,18 +234,18 @@ pub struct Key {
 }
 
 impl Key {
-    /// Returns whether a key of the file is meant as a path, and not as the name of a setting:
-    /// it has a slash, or a dot, as the host of an import path has.
+    /// Returns whether a key of the file is meant as a path rather than a setting: it has a slash,
+    /// or a dot as in a host name.
     pub fn is_path(text: &str) -> bool {
         text.contains('/') || text.contains('.')
     }
 
-    /// Parses `/path`, `host.example/path`, and either of them with `/*` at the end.
+    /// Parses `/path` or `host.example/path`, optionally followed by `/*`.
     ///
     /// # Errors
     ///
-    /// Rejects what [`Host::parse`] and [`ModulePath::parse`] reject, and a `*` anywhere but as
-    /// the whole last element.
+    /// Rejects what [`Host::parse`] and [`ModulePath::parse`] reject, and a `*` other than as the
+    /// whole last element.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let rejected = |why| Problem::Path {
             path: text.into(),
@@ -287,9 +285,9 @@ impl Key {
         })
     }
 
-    /// Returns why the go command cannot use a key on this host, if that is so: on gopkg.in
-    /// Go requires a version in each path (`splitGopkgIn` of golang.org/x/mod/module), and it
-    /// has rules of its own for some paths (`vcsPaths` of cmd/go/internal/vcs).
+    /// Returns why the go command cannot use a key on this host, if so. gopkg.in requires a version
+    /// in each path (`splitGopkgIn` of golang.org/x/mod/module) and has built-in rules for some
+    /// paths (`vcsPaths` of cmd/go/internal/vcs).
     pub(crate) fn fault_on(&self, host: &Host) -> Option<PathFault> {
         let path = self.path.as_str();
         let is_known = match host.as_str() {
@@ -308,8 +306,8 @@ impl Key {
             .then_some(PathFault::Gopkg)
     }
 
-    /// Returns the bytes that keys of one host are ordered by, so that each path is followed directly
-    /// by everything below it. In plain byte order `-` and `.` come before `/`.
+    /// Returns the bytes by which keys of one host are sorted, so that each path comes right before
+    /// everything below it. Plain byte order would not do: `-` and `.` sort before `/`.
     pub fn order(&self) -> impl Iterator<Item = u8> {
         let star: &[u8] = if self.pattern { b"/*" } else { b"" };
         let bytes = self.path.as_str().bytes().chain(star.iter().copied());
@@ -332,16 +330,16 @@ impl fmt::Display for Key {
     }
 }
 
-/// The path of a request that could be an import path: decoded, with a slash before each
-/// element, without one at the end, and only characters that need no escape in HTML or a URL.
+/// The decoded path of a request, if it could be an import path: a slash before each element, none
+/// at the end, and only characters that need no escaping in HTML or a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestPath<'a>(Cow<'a, str>);
 
 impl<'a> RequestPath<'a> {
-    /// Reads the path of a request target, percent-decoded once.
+    /// Parses the path of a request target, percent-decoding it once.
     ///
-    /// None when it cannot be an import path: an empty element, one of dots only, an encoded
-    /// slash, or a character that `CheckImportPath` refuses.
+    /// Returns none if it cannot be an import path: an empty element, one of dots only, an encoded
+    /// slash, or a character that `CheckImportPath` rejects.
     pub fn parse(raw: &'a str) -> Option<Self> {
         let path = if raw.contains('%') {
             if raw
@@ -359,7 +357,7 @@ impl<'a> RequestPath<'a> {
             return None;
         }
         let end = path.strip_suffix('/').map_or(path.len(), str::len);
-        // One pass over the bytes: this runs for every request.
+        // A single pass over the bytes: this runs for every request.
         let mut only_dots = true;
         let mut length = 0;
         for &b in &path.as_bytes()[..end][1.min(end)..] {
@@ -383,19 +381,19 @@ impl<'a> RequestPath<'a> {
         }))
     }
 
-    /// The path as text: empty for the root, else `/a/b`.
+    /// Returns the path as text: empty for the root, else `/a/b`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What `importPathOK` accepts: `modPathOK`, and `+`.
+/// Returns whether `importPathOK` accepts a byte: `modPathOK`, and `+`.
 fn is_import_path_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+')
 }
 
-/// Returns whether the `*` of a pattern may stand for `element`: Go accepts it in a module path
-/// and asks the server for it. A version belongs to the module above.
+/// Returns whether the `*` of a pattern may match `element`: Go accepts it in a module path and
+/// queries the server for it. A version belongs to the module above.
 pub fn is_path_element(element: &str) -> bool {
     !element.is_empty()
         && !element.starts_with('.')
@@ -405,8 +403,8 @@ pub fn is_path_element(element: &str) -> bool {
         && check_element(element).is_ok()
 }
 
-/// `checkElem` of golang.org/x/mod/module for a module path. The caller checks the leading dot,
-/// which Go allows in no element after the host.
+/// Checks an element as `checkElem` of golang.org/x/mod/module does for a module path. The caller
+/// rejects a leading dot, which Go allows in no element after the host.
 fn check_element(element: &str) -> Result<(), ElementFault> {
     if element.bytes().all(|b| b == b'.') {
         return Err(ElementFault::Dots(element.into()));
@@ -444,8 +442,8 @@ fn is_windows_device(name: &str) -> bool {
     }
 }
 
-/// `SplitPathVersion`: a last element that reads as a version must be /v2 or higher, without
-/// a dot or a leading zero. Returns the digits of one that is not.
+/// Returns the digits of an invalid version by `SplitPathVersion`: a last element that reads as a
+/// version must be /v2 or higher, without a dot or a leading zero.
 fn bad_version(path: &str) -> Option<&str> {
     let stem = path.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     let digits = &path[stem.len()..];
@@ -540,13 +538,13 @@ mod tests {
         assert!(ModulePath::parse(&"/a".repeat(MAX_PATH / 2 + 1)).is_err());
     }
 
-    /// The characters that Go's own tests try in a host and in an element behind it.
+    /// Tries the characters that Go's own tests try in a host and in a later element.
     #[test]
     fn every_ascii_character_where_go_allows_it() {
         for c in (0..=127).map(char::from) {
             let in_host = matches!(c, 'a'..='z' | '0'..='9' | '-' | '.');
             assert_eq!(Host::parse(&format!("x{c}x.y")).is_ok(), in_host, "{c:?}");
-            // At the end of a path: a slash is dropped, a star makes a pattern of it.
+            // At the end of a path, a slash is dropped and a star makes a pattern.
             let in_path = c.is_ascii_alphanumeric() || "-_~/".contains(c);
             assert_eq!(
                 ModulePath::parse(&format!("/z{c}")).is_ok(),

@@ -1,6 +1,6 @@
-//! Why a value is rejected: one enum for every kind of value, and one of reasons for each kind.
+//! Why a value is rejected: one enum for the kinds of values, and one of reasons per kind.
 //!
-//! `Display` gives what is wrong and, after a line break, what to do, where that is known.
+//! `Display` gives what is wrong and, after a line break, what to do, if that is known.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,9 +9,9 @@ use thiserror::Error;
 
 /// Why a value cannot be used.
 ///
-/// Values in it are kept as they were read; `Display` cuts, escapes and masks them.
+/// It stores values as they were read; `Display` cuts, escapes and masks them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[allow(missing_docs)] // The messages say it.
+#[allow(missing_docs)] // The messages describe the variants.
 pub enum Problem {
     #[error("the host is empty\nwrite a domain, such as `go.example.org`")]
     EmptyHost,
@@ -39,7 +39,7 @@ pub enum Problem {
 
 /// Why a host name is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[allow(missing_docs)] // The messages say it.
+#[allow(missing_docs)] // The messages describe the variants.
 pub enum HostFault {
     #[error("it is a URL\nwrite the domain alone: {}", quoted(.0))]
     Url(String),
@@ -73,7 +73,7 @@ pub enum HostFault {
 
 /// Why a path is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[allow(missing_docs)] // The messages say it.
+#[allow(missing_docs)] // The messages describe the variants.
 pub enum PathFault {
     #[error("it is longer than {0} bytes\nnginx keeps the length of a location in one byte")]
     TooLong(usize),
@@ -123,7 +123,7 @@ pub enum PathFault {
 
 /// Why Go rejects one element of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[allow(missing_docs)] // The messages say it.
+#[allow(missing_docs)] // The messages describe the variants.
 pub enum ElementFault {
     #[error("{} is not a valid element", quoted(.0))]
     Dots(String),
@@ -139,7 +139,7 @@ pub enum ElementFault {
 
 /// Why a URL is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[allow(missing_docs)] // The messages say it.
+#[allow(missing_docs)] // The messages describe the variants.
 pub enum UrlFault {
     #[error("it is longer than {0} bytes")]
     TooLong(usize),
@@ -206,8 +206,8 @@ pub enum UrlFault {
     PublicProxy,
 }
 
-/// Returns `value` as it appears in a message: quoted, masked, control characters escaped, and
-/// cut where it is too long to read. It came from a file and may end on a terminal.
+/// Returns `value` as shown in a message: quoted, masked, with control characters escaped, and cut
+/// if it is long. It comes from a file and may be printed on a terminal.
 pub fn quoted(value: &str) -> String {
     const LONGEST: usize = 80;
     let value = masked(value);
@@ -219,8 +219,7 @@ pub fn quoted(value: &str) -> String {
     format!("{quote}{}{quote}", escaped(&shown))
 }
 
-/// Returns one character as it appears in a message: with its code point, where it could be
-/// taken for another.
+/// Returns a character as shown in a message, with its code point if it resembles another.
 pub fn quoted_char(c: char) -> String {
     let shown = quoted(c.encode_utf8(&mut [0; 4]));
     match c {
@@ -235,7 +234,7 @@ pub fn quoted_char(c: char) -> String {
     }
 }
 
-/// Names what people paste without seeing it.
+/// Returns the name of a character that people paste without seeing it.
 fn name_of(c: char) -> Option<&'static str> {
     Some(match c {
         '\t' => "a tab",
@@ -261,7 +260,7 @@ fn name_of(c: char) -> Option<&'static str> {
     })
 }
 
-/// Returns `text` with everything that could drive a terminal or forge a line escaped.
+/// Returns `text` with everything escaped that could control a terminal or forge a line.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -274,9 +273,9 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// Whether a character has no width of its own and can reorder, hide or imitate its neighbours
-/// (what Unicode calls default-ignorable, less variation selectors; line and paragraph
-/// separators), or is not a character at all, which no XML or HTML may have.
+/// Returns whether a character has no width of its own and can reorder, hide or imitate its
+/// neighbours (Unicode's default-ignorable characters, except variation selectors; line and
+/// paragraph separators), or is a noncharacter, which XML and HTML forbid.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -289,14 +288,14 @@ pub(crate) fn is_invisible(c: char) -> bool {
 /// Returns `text` without the credentials in its URLs.
 pub fn masked(text: &str) -> Cow<'_, str> {
     let mut out = Cow::Borrowed(text);
-    // From the end, so that the earlier ranges stay valid.
+    // Back to front, so that the earlier ranges stay valid.
     for range in credentials(text).into_iter().rev() {
         out.to_mut().replace_range(range, "…");
     }
     out
 }
 
-/// Finds what stands before the `@` in the URLs of a text, unless it can only be a user name.
+/// Finds the part before the `@` in the URLs of a text, unless it can only be a user name.
 pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
     if !text.contains('@') {
         return Vec::new();
@@ -307,7 +306,7 @@ pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
     while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
         let mut end = rest.find(is_end).unwrap_or(rest.len());
         if has_open_password(&rest[..end]) {
-            // A password may have a space, a quote or a comma in it.
+            // A password may contain a space, a quote or a comma.
             let reach = rest[end..].find("//").map_or(rest.len(), |next| end + next);
             end = rest[..reach].rfind('@').map_or(end, |at| end.max(at + 1));
         }
@@ -316,12 +315,12 @@ pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
         let Some(at) = word.rfind('@') else { continue };
         let (scheme, start) = match word.find("//") {
             Some(slashes) if slashes < at => (&word[..slashes], slashes + 2),
-            // The scp form.
+            // The scp form: `user@host:path`.
             _ => ("ssh", 0),
         };
         let user = &word[start..at];
         let is_name = !user.contains('/') && scheme.contains("ssh");
-        // A slash without a colon: the `@` belongs to a path.
+        // With a slash and no colon, the `@` is part of a path.
         if user.contains(':') || !(user.is_empty() || is_name || user.contains('/')) {
             let offset = word.as_ptr().addr() - text.as_ptr().addr();
             found.push(offset + start..offset + at);
@@ -330,8 +329,8 @@ pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Whether a word is the start of a URL with a password that may go on after it: what is after
-/// the colon is no port, or the word ends there.
+/// Returns whether a word starts a URL with a password that may continue after it: the text after
+/// the colon is not a port, or the word ends there.
 fn has_open_password(word: &str) -> bool {
     let Some((_, rest)) = word.split_once("//") else {
         return false;
@@ -342,8 +341,8 @@ fn has_open_password(word: &str) -> bool {
         && !authority.starts_with('[')
 }
 
-/// Returns the candidate that `word` was probably meant to be, if one is near enough: at most a
-/// third of its letters away, as rustc measures it.
+/// Returns the candidate closest to `word`, if at most a third of its letters differ, by rustc's
+/// measure.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let reach = (word.chars().count().max(3)) / 3;
     candidates

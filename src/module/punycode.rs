@@ -1,8 +1,8 @@
-//! Internationalised host names: their ASCII form, for a hint, and what letters they have.
+//! Internationalised host names: their ASCII form, for a hint, and the scripts they use.
 
-/// Returns a host name as DNS has it: `bücher.example` as `xn--bcher-kva.example`.
+/// Returns a host name in the form that DNS uses: `bücher.example` as `xn--bcher-kva.example`.
 ///
-/// Lower case is all the preparation; RFC 5891 asks for more, which a hint can leave out.
+/// It converts to lower case only; RFC 5891 asks for more, which a hint does not need.
 pub(crate) fn to_ascii(host: &str) -> String {
     let host = host.to_lowercase();
     let labels = host.split('.').map(|label| match label.is_ascii() {
@@ -48,8 +48,8 @@ fn encode(label: &str) -> String {
     output
 }
 
-/// Returns two scripts whose letters one label of a host mixes: one can be taken for the other,
-/// as in `gіthub.com` with a Cyrillic `і`.
+/// Returns two scripts that one label of a host mixes and that have look-alike letters, as in
+/// `gіthub.com` with a Cyrillic `і`.
 pub(crate) fn mixed_scripts(host: &str) -> Option<(&'static str, &'static str)> {
     host.split('.').find_map(|label| {
         let decoded = label.strip_prefix("xn--").and_then(decode);
@@ -63,7 +63,7 @@ pub(crate) fn mixed_scripts(host: &str) -> Option<(&'static str, &'static str)> 
     })
 }
 
-/// Names the script of a letter, for those with letters that look like Latin ones.
+/// Returns the script of a letter, for Latin and the scripts that resemble it.
 fn script(letter: char) -> Option<&'static str> {
     Some(match letter {
         'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => "Latin",

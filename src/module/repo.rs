@@ -5,10 +5,10 @@ use std::net::Ipv6Addr;
 
 use super::{Forge, Problem, UrlFault, credentials, is_invisible, nearest};
 
-/// The longest URL, in bytes: browsers and servers disagree about longer ones.
+/// The longest URL, in bytes; browsers and servers disagree about longer ones.
 const MAX_URL: usize = 2048;
 
-/// Hosts of public module proxies: they get a module from its repository, never the other way.
+/// Hosts of public module proxies. They fetch modules from repositories, so they cannot be one.
 const PUBLIC_PROXIES: [&str; 5] = [
     "proxy.golang.org",
     "sum.golang.org",
@@ -17,26 +17,26 @@ const PUBLIC_PROXIES: [&str; 5] = [
     "goproxy.dev",
 ];
 
-/// An absolute URL that the go command can hand to a version control system.
+/// An absolute URL that the go command can pass to a version control system.
 ///
-/// It has a known scheme and a host, no spaces, no password and, except over ssh, no user name.
-/// A URL that belongs to a pattern has one `*` in its path.
+/// It has a known scheme and a host, no spaces, no password and, except over ssh, no user name. The
+/// URL of a pattern has one `*` in its path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RepoUrl(Box<str>);
 
 impl RepoUrl {
-    /// The schemes by which the version control systems of the go command fetch.
+    /// The schemes that the go command's version control systems can fetch from.
     pub const SCHEMES: [&'static str; 9] = [
         "https", "http", "ssh", "git", "git+ssh", "svn", "svn+ssh", "bzr", "bzr+ssh",
     ];
 
-    /// Parses a repository's URL as go-import is to carry it.
+    /// Parses a repository's URL for go-import.
     ///
     /// # Errors
     ///
     /// Rejects what `validateRepoRoot` of the go command and Go's URL parser reject, what would
-    /// break the tag (white space), what nobody means to publish (credentials), and what is not
-    /// a repository (a page in one, a public module proxy).
+    /// break the tag (white space), what should not be published (credentials), and what is not a
+    /// repository (a page in one, a public module proxy).
     pub fn parse(text: &str) -> Result<Self, Problem> {
         if text.is_empty() {
             return Err(Problem::EmptyRepo);
@@ -66,20 +66,20 @@ impl RepoUrl {
         split_port(parts(&self.0).1).0
     }
 
-    /// Returns the path, with its leading slash; empty for none.
+    /// Returns the path, with its leading slash; empty if there is none.
     pub fn path(&self) -> &str {
         parts(&self.0).2
     }
 
-    /// Returns how many `*` the URL has.
+    /// Returns the number of `*` in the URL.
     pub fn stars(&self) -> usize {
         self.0.bytes().filter(|&b| b == b'*').count()
     }
 
-    /// Returns the page where a person reads the repository: https, without `.git`.
+    /// Returns the repository's web page: https, without `.git`.
     ///
-    /// An http URL with its own port stays http: https does not answer on that port. Over ssh
-    /// and the like the port is not the web server's, so it is dropped.
+    /// An http URL with an explicit port stays http: https does not answer on that port. For ssh
+    /// and the like the port is dropped, because it is not the web server's.
     pub fn web(&self) -> WebUrl {
         let web = self.web_with_suffix();
         match web.0.strip_suffix(".git") {
@@ -88,7 +88,7 @@ impl RepoUrl {
         }
     }
 
-    /// Returns the same with `.git`, which cgit shows in its addresses.
+    /// Returns the repository's web page with `.git` kept, for cgit.
     pub(super) fn web_with_suffix(&self) -> WebUrl {
         let (scheme, authority, path) = parts(&self.0);
         let (host, port) = split_port(authority);
@@ -118,12 +118,12 @@ impl fmt::Display for RepoUrl {
     }
 }
 
-/// An http or https URL for a person's browser.
+/// An http or https URL for a browser.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WebUrl(Box<str>);
 
 impl WebUrl {
-    /// Parses an absolute http(s) URL, such as a documentation site's.
+    /// Parses an absolute http(s) URL, such as that of a documentation site.
     ///
     /// # Errors
     ///
@@ -157,7 +157,8 @@ impl fmt::Display for WebUrl {
     }
 }
 
-/// Whether a valid URL has a password, a token, or a user name where only ssh has one.
+/// Returns whether a valid URL has a password, a token, or a user name with a scheme other than
+/// ssh.
 fn has_credentials(url: &str) -> bool {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -174,8 +175,8 @@ fn check_web(text: &str) -> Result<(), UrlFault> {
     if text.len() > MAX_URL {
         return Err(UrlFault::TooLong(MAX_URL));
     }
-    // It becomes part of a refresh and of a Location header: ASCII, and nothing that either
-    // would have to quote.
+    // It becomes part of a meta refresh and of a Location header, so it must be ASCII that needs no
+    // quoting in either.
     let is_bad = |&c: &char| !c.is_ascii_graphic() || is_in_no_url(c) || c == '\'';
     if let Some(bad) = text.chars().find(is_bad) {
         return Err(UrlFault::Character(bad));
@@ -188,7 +189,7 @@ fn check_web(text: &str) -> Result<(), UrlFault> {
     )
 }
 
-/// Whether a printable ASCII character is not allowed in any URL as it is.
+/// Returns whether no URL may contain this printable ASCII character unescaped.
 fn is_in_no_url(c: char) -> bool {
     matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
 }
@@ -197,7 +198,7 @@ fn check_repo(text: &str) -> Result<(), UrlFault> {
     if text.len() > MAX_URL {
         return Err(UrlFault::TooLong(MAX_URL));
     }
-    // One pass for the many that are right; what is wrong with the others may take longer.
+    // One pass for the common valid case; finding the exact fault may take longer.
     let is_plain = |b: u8| b.is_ascii_graphic() && !is_in_no_url(b.into());
     if !text.bytes().all(is_plain) {
         check_characters(text)?;
@@ -244,7 +245,7 @@ fn check_repo(text: &str) -> Result<(), UrlFault> {
     check_is_repository(text)
 }
 
-/// Rejects what no URL can have, white space included.
+/// Rejects characters that no URL can have, including white space.
 fn check_characters(text: &str) -> Result<(), UrlFault> {
     if text.contains(['\n', '\r']) {
         return Err(UrlFault::LineBreak);
@@ -273,7 +274,7 @@ fn check_characters(text: &str) -> Result<(), UrlFault> {
             ));
         }
     }
-    // Backslashes are part of a path on Windows before they are a bad character.
+    // A Windows path gets its own message, not the one about backslashes.
     if is_local(text) {
         return Err(UrlFault::Local);
     }
@@ -291,12 +292,12 @@ fn check_characters(text: &str) -> Result<(), UrlFault> {
     }
 }
 
-/// Whether a character stands for an ASCII one in text that an editor has improved.
+/// Returns whether an editor may have substituted this character for an ASCII one.
 fn is_lookalike(c: char) -> bool {
     matches!(c, '\u{2018}'..='\u{201e}' | '\u{ff01}'..='\u{ff5e}' | '\u{a0}' | '\u{3000}')
 }
 
-/// Whether a text is a path in a file system.
+/// Returns whether a text is a file system path.
 fn is_local(text: &str) -> bool {
     let has_drive =
         matches!(text.as_bytes(), [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
@@ -306,7 +307,7 @@ fn is_local(text: &str) -> bool {
         || text.starts_with("../")
 }
 
-/// What to say of a URL without a scheme: people write the scp form, or the host alone.
+/// Returns the fault of a URL without a scheme: usually the scp form, or a bare host.
 fn without_scheme(text: &str) -> UrlFault {
     let (host, path) = text.split_at(text.find([':', '/']).unwrap_or(text.len()));
     let path = path.trim_start_matches([':', '/']);
@@ -326,7 +327,7 @@ fn without_scheme(text: &str) -> UrlFault {
     UrlFault::NoScheme(Some(meant.trim_end_matches('/').to_owned()))
 }
 
-/// `validUserinfo` of net/url.
+/// Checks the user name as `validUserinfo` of net/url does.
 fn check_user(user: &str) -> Result<(), UrlFault> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=%@".contains(c);
     match user.chars().find(|&c| !allowed(c)) {
@@ -335,7 +336,7 @@ fn check_user(user: &str) -> Result<(), UrlFault> {
     }
 }
 
-/// `unescape` of net/url: a `%` has two hexadecimal digits after it.
+/// Checks that two hexadecimal digits follow each `%`, as `unescape` of net/url does.
 fn check_escapes(text: &str) -> Result<(), UrlFault> {
     for (index, _) in text.match_indices('%') {
         let escape: String = text[index..].chars().take(3).collect();
@@ -346,7 +347,8 @@ fn check_escapes(text: &str) -> Result<(), UrlFault> {
     Ok(())
 }
 
-/// `parseHost` and `validOptionalPort` of net/url, with the limits of DNS and TCP.
+/// Checks host and port as `parseHost` and `validOptionalPort` of net/url do, and by the limits of
+/// DNS and TCP.
 fn check_host_port(host_port: &str) -> Result<(), UrlFault> {
     let (host, port) = split_port(host_port);
     if host.is_empty() {
@@ -368,7 +370,7 @@ fn check_host_port(host_port: &str) -> Result<(), UrlFault> {
     }
     match port {
         None => Ok(()),
-        // Rust takes `+80` for a number; Go does not.
+        // Rust parses `+80` as a number; Go does not.
         Some(port) => match port.parse::<u16>() {
             Ok(1..) if !port.starts_with('+') => Ok(()),
             _ => Err(UrlFault::Port(port.into())),
@@ -376,7 +378,7 @@ fn check_host_port(host_port: &str) -> Result<(), UrlFault> {
     }
 }
 
-/// Rejects a page of a forge, a release of a repository, and a public module proxy.
+/// Rejects a page or a release on a forge, and a public module proxy.
 fn check_is_repository(url: &str) -> Result<(), UrlFault> {
     if let Some((repository, version)) = url.rsplit_once('@')
         && repository.len() > url.rfind('/').unwrap_or_default()
@@ -401,8 +403,7 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
         let owner = elements.first().unwrap_or(&"OWNER");
         return Err(UrlFault::Owner(format!("https://github.com/{owner}/NAME")));
     }
-    // Where the name of the repository ends, and how many elements after it name a page and a
-    // branch.
+    // How many elements the repository's name has, and how many after it name a page and a branch.
     let forge = Forge::infer(&host);
     let found = |words: &[&str]| {
         elements
@@ -439,7 +440,7 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
     };
     let repository = elements.get(..end).unwrap_or(&elements).join("/");
     let mut directory = elements.get(end + skipped..).unwrap_or_default();
-    // A page of a file: its directory is meant.
+    // The page of a file: suggest its directory.
     if directory.last().is_some_and(|last| last.contains('.')) {
         directory = &directory[..directory.len() - 1];
     }
@@ -454,7 +455,7 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
     }))
 }
 
-/// Splits host and port; the colons within an IPv6 address in brackets belong to the host.
+/// Splits host and port; the colons of an IPv6 literal in brackets belong to the host.
 fn split_port(host_port: &str) -> (&str, Option<&str>) {
     match host_port.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),

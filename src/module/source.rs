@@ -1,25 +1,25 @@
-//! Forges, and the go-source templates that name a file and a line on each.
+//! Forges, and their go-source templates for directories and for lines of files.
 //!
-//! The shapes are the ones that pkg.go.dev recognises (golang.org/x/pkgsite,
-//! internal/source): from them it makes links to the version at hand. It adds the module's
-//! subdirectory itself, so no template has it.
+//! The templates have the forms that pkg.go.dev recognises (golang.org/x/pkgsite, internal/source);
+//! it derives versioned links from them. It adds the module's subdirectory itself, so no template
+//! includes it.
 
 use super::{Problem, RepoUrl, Vcs, nearest};
 
-/// The software that shows a repository to a browser.
+/// The software that hosts a repository's web pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Forge {
-    /// GitHub, and Gitee, which has the same addresses.
+    /// GitHub, and Gitee, which has the same URL scheme.
     Github,
     /// GitLab.
     Gitlab,
     /// Gitea.
     Gitea,
-    /// Forgejo, of which Codeberg is one.
+    /// Forgejo, such as Codeberg.
     Forgejo,
     /// Gogs.
     Gogs,
-    /// Bitbucket's cloud.
+    /// Bitbucket Cloud.
     Bitbucket,
     /// SourceHut.
     Sourcehut,
@@ -29,15 +29,15 @@ pub enum Forge {
     Cgit,
 }
 
-/// One forge: how to know it, and how it names things.
+/// How to recognise a forge, and its URL scheme.
 struct Row {
     forge: Forge,
     name: &'static str,
-    /// Hosts that run it: a whole name, `name.*` for any host that starts so, or `*.name`.
+    /// Hosts that run it: a full name, `name.*` for a prefix, or `*.name` for a suffix.
     hosts: &'static [&'static str],
     directory: &'static str,
     file: &'static str,
-    /// Its alias for the default branch, or the commonest name of one where it has no alias.
+    /// Its alias for the default branch, or the most common branch name if it has no alias.
     reference: &'static str,
 }
 
@@ -117,7 +117,7 @@ const ROWS: [Row; 9] = [
 ];
 
 impl Forge {
-    /// Every forge's name, as the file spells it.
+    /// The forges' names, as the file spells them.
     pub const NAMES: [&'static str; ROWS.len()] = {
         let mut names = [""; ROWS.len()];
         let mut i = 0;
@@ -154,7 +154,7 @@ impl Forge {
         })
     }
 
-    /// The forge that a host is known to run.
+    /// Returns the forge that a host is known to run.
     pub fn infer(host: &str) -> Option<Self> {
         let host = host.to_ascii_lowercase();
         let runs = |pattern: &str| match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
@@ -167,7 +167,7 @@ impl Forge {
             .map(|row| row.forge)
     }
 
-    /// Whether the forge's addresses name a branch.
+    /// Returns whether the forge's URLs name a branch.
     pub fn has_branches(self) -> bool {
         !self.row().reference.is_empty()
     }
@@ -177,11 +177,11 @@ impl Forge {
     }
 }
 
-/// The last three fields of go-source: the repository's address, and the templates of a
-/// directory and of a line in a file. `branch` stands where the forge's alias would.
+/// Returns the last three fields of go-source: the repository's page, and the templates of a
+/// directory and of a line in a file. `branch` replaces the forge's alias.
 pub fn go_source(repo: &RepoUrl, forge: Forge, branch: Option<&str>) -> String {
     let row = forge.row();
-    // cgit shows `.git` in its addresses, unless `remove-suffix` is on.
+    // cgit keeps `.git` in its URLs unless `remove-suffix` is on.
     let home = match forge {
         Forge::Cgit => repo.web_with_suffix(),
         _ => repo.web(),

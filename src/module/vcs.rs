@@ -1,4 +1,4 @@
-//! Version control systems, by the names that go-import carries.
+//! Version control systems, by their names in go-import.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ pub enum Vcs {
     Git,
     /// Mercurial.
     Hg,
-    /// Subversion. The go command fetches it for private paths only, unless GOVCS says more.
+    /// Subversion. By default (see GOVCS), the go command fetches it for private paths only.
     Svn,
     /// Bazaar. Go 1.27 no longer fetches it; older releases do.
     Bzr,
     /// Fossil.
     Fossil,
-    /// No version control: the repository is the URL of a module proxy.
+    /// No version control: the repository URL is that of a module proxy.
     Mod,
 }
 
@@ -36,7 +36,7 @@ impl Vcs {
     ///
     /// # Errors
     ///
-    /// Rejects any other, as the go command does ("unknown vcs").
+    /// Rejects any other name, as the go command does ("unknown vcs").
     pub fn parse(text: &str) -> Result<Self, Problem> {
         if let Some((_, vcs)) = Self::ALL.iter().find(|(name, _)| *name == text) {
             return Ok(*vcs);
@@ -63,8 +63,8 @@ impl Vcs {
         })
     }
 
-    /// Returns the schemes by which the go command fetches with this system: those of its
-    /// `vcsGit` and so on (cmd/go/internal/vcs), and for `mod` those of `newProxyRepo`
+    /// Returns the schemes that the go command fetches from with this system: those of its `vcsGit`
+    /// and so on (cmd/go/internal/vcs), and for `mod` those of `newProxyRepo`
     /// (cmd/go/internal/modfetch). Bazaar's are those of Go 1.26.
     pub fn schemes(self) -> &'static [&'static str] {
         match self {
@@ -76,8 +76,8 @@ impl Vcs {
         }
     }
 
-    /// Infers the system from a repository's URL: by its suffix, its scheme, or a host known for
-    /// one system; else Git.
+    /// Infers the system from a repository's URL: by its suffix, its scheme, or a host that is
+    /// known for one system. The default is Git.
     pub fn infer(repo: &RepoUrl) -> Self {
         const SUFFIXES: [(&str, Vcs); 5] = [
             (".git", Vcs::Git),
@@ -103,7 +103,7 @@ impl Vcs {
         }
     }
 
-    /// The name in go-import.
+    /// Returns the name in go-import.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Git => "git",

@@ -1,26 +1,26 @@
-//! A hash table that finds things by a path that they hold.
+//! A hash table keyed by a path that is stored elsewhere.
 //!
-//! It stores numbers only and has no copy of any path, of which a large site has a million.
-//! The hash is a fast one, with no secret: the keys are the operator's, so no client can choose
-//! keys that collide, and a path that collides with some is compared with these few.
+//! It copies no path: a large site has a million of them. The hash is fast and unkeyed, because the
+//! keys come from the operator and a client cannot choose colliding ones. A requested path that
+//! collides costs a few comparisons.
 
 use std::hash::BuildHasher as _;
 
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
-/// Things of type `T`, for each of which `path`, an argument of every function, says its path.
-/// It must say the same of a thing each time.
+/// A table of items of type `T`. Every call takes a closure that returns an item's path, which must
+/// be the same each time.
 #[derive(Debug)]
 pub(super) struct ByPath<T>(HashTable<T>);
 
 impl<T> ByPath<T> {
-    /// An empty table, with room for so many things.
+    /// Returns an empty table with room for `things` items.
     pub(super) fn with_capacity(things: usize) -> Self {
         Self(HashTable::with_capacity(things))
     }
 
-    /// Adds a thing with a path that no other has.
+    /// Adds an item whose path is not in the table yet.
     pub(super) fn insert<'a>(&mut self, thing: T, path: impl Fn(&T) -> &'a str) {
         let hash_of = hash(path(&thing));
         self.0

@@ -10,16 +10,16 @@ use crate::config::Module;
 pub struct Changes {
     /// Import paths that only the new site has.
     pub added: Vec<String>,
-    /// Import paths that only the old site had.
+    /// Import paths that only the old site has.
     pub removed: Vec<String>,
-    /// Import paths of modules that are not what they were.
+    /// Import paths of modules that changed.
     pub altered: Vec<String>,
-    /// Whether anything else is different.
+    /// Whether anything else changed.
     pub settings: bool,
 }
 
 impl Changes {
-    /// What is different in `new`.
+    /// Compares two sites.
     pub fn between(old: &Site, new: &Site) -> Self {
         let mut before: HashMap<String, &Module> = modules(old).collect();
         let mut changes = Self {

@@ -1,17 +1,17 @@
-//! Lists: what is below a folder, for a person.
+//! Lists of the modules below a folder, for browsers.
 
 use super::by_path::ByPath;
 use super::{PageKey, VirtualHost, depth, first_elements, key_depth};
 use crate::module::Key;
 use crate::page::{CompiledPage, Entry, ListPage};
 
-/// Up to so many modules a list shows each; above, one level with counts.
+/// The most modules that a list shows one by one; longer lists show one level, with counts.
 const FLAT_LIST: usize = 200;
-/// A list has no more lines than a person scrolls through.
+/// The most lines of a list.
 pub(super) const LONGEST_LIST: usize = 1000;
 
 impl VirtualHost {
-    /// The key of a folder's list, and the modules that it lists; none where it lists none.
+    /// Returns the key of a folder's list and the modules on it, or none if the folder has no list.
     pub(super) fn folder(&self, folder: &str) -> Option<(PageKey, &[u32])> {
         let below = self.listed_below(folder);
         let first = self.number(*below.first()?);
@@ -33,8 +33,8 @@ impl VirtualHost {
         })
     }
 
-    /// The lines of one level: each module directly below `folder`, and one line for all that
-    /// lies deeper below the same child. Also how many modules no line stands for.
+    /// Returns the lines of one level, and how many modules they do not cover. Each module directly
+    /// below `folder` has a line; deeper ones share one line per child.
     pub(super) fn one_level(&self, folder: &str, below: &[u32]) -> (Vec<Entry>, usize) {
         let level = depth(folder) + 1;
         let mut entries = Vec::new();
@@ -54,7 +54,7 @@ impl VirtualHost {
                 1 => self.entry(first),
                 _ => Entry {
                     name: format!("{}{child}/", self.name),
-                    // Where a module answers for the folder, the folder has no list.
+                    // A path that a module answers for has no list to link to.
                     href: self.find(child).is_none().then(|| format!("{child}/")),
                     note: Some(format!("{count} modules")),
                 },
@@ -76,35 +76,35 @@ impl VirtualHost {
         }
     }
 
-    /// The modules below `folder` that may be listed.
+    /// Returns the listed modules below `folder`.
     pub(super) fn listed_below(&self, folder: &str) -> &[u32] {
         self.folders.below(folder, |nth| self.key(nth))
     }
 }
 
-/// The modules that may be listed, and the paths that these are below.
+/// The listed modules, and the folders that contain them.
 #[derive(Debug)]
 pub(super) struct Folders {
-    /// In the order of their keys.
+    /// Sorted by key.
     listed: Vec<u32>,
     by_path: ByPath<Folder>,
 }
 
-/// A path, and where those below it stand in the list.
+/// A folder: the range of `listed` below it.
 #[derive(Debug)]
 struct Folder {
-    /// How much of the path of the first of them is the folder's.
+    /// The length of the folder's path, which is a prefix of the first module's path.
     length: u32,
     first: u32,
     end: u32,
 }
 
 impl Folders {
-    /// The folders of a list of modules, in which each is followed by what is below it.
+    /// Finds the folders of a sorted list of modules.
     pub(super) fn new<'a>(listed: Vec<u32>, key: impl Fn(u32) -> &'a Key + Copy) -> Self {
         let path = |folder: &Folder| folder_path(folder, &listed, key);
         let mut by_path = ByPath::with_capacity(0);
-        // Those that modules may still be found below, each within the one before.
+        // The folders that may contain the next module, outermost first.
         let mut open: Vec<Folder> = Vec::new();
         for (&nth, at) in listed.iter().zip(0..) {
             let key = key(nth);
@@ -130,12 +130,12 @@ impl Folders {
         Self { listed, by_path }
     }
 
-    /// How many modules may be listed.
+    /// Returns how many modules are listed.
     pub(super) fn len(&self) -> usize {
         self.listed.len()
     }
 
-    /// Those of the list that are below `folder`.
+    /// Returns the listed modules below `folder`.
     fn below<'a>(&self, folder: &str, key: impl Fn(u32) -> &'a Key + Copy) -> &[u32] {
         let path = |folder: &Folder| folder_path(folder, &self.listed, key);
         match self.by_path.find(folder, path) {
@@ -150,7 +150,7 @@ fn folder_path<'a>(folder: &Folder, listed: &[u32], key: impl Fn(u32) -> &'a Key
     &first.path.as_str()[..folder.length as usize]
 }
 
-/// Whether a key lies below a folder; a pattern lies below the path before its `*`.
+/// Returns whether a key is below a folder; a pattern is below the path before its `*`.
 fn is_below(key: &Key, folder: &str) -> bool {
     key.path
         .as_str()

@@ -1,4 +1,4 @@
-//! The rendered pages of a site, as many as fit into a bounded amount of memory.
+//! A cache of the site's rendered pages, bounded in bytes.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,20 +9,19 @@ use rustc_hash::FxBuildHasher;
 
 use crate::page::CompiledPage;
 
-/// In bytes. Some thousand modules' pages fit, or a hundred of the longest lists.
+/// In bytes: room for the pages of some thousand modules, or for a hundred of the longest lists.
 const CAPACITY: u64 = 16 << 20;
-/// What an entry takes besides its page: its place in the cache's tables, the headers of its
-/// allocations.
+/// The memory of an entry besides its page: the cache's tables and the allocator's headers.
 const OVERHEAD: usize = 256;
 const TYPICAL_PAGE: usize = 3 << 10;
 
-/// Which page.
+/// The key of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum PageKey {
-    /// That of the module with this number, or that of the subpaths `below` it.
+    /// The page of the module with this number, or the one for its subpaths if `below`.
     Module { number: usize, below: bool },
-    /// The list of a folder, whose path has this length. The number is that of the first module
-    /// below it.
+    /// The list of a folder: the number of the first module below it, and the length of the
+    /// folder's path.
     List { first: usize, length: u32 },
 }
 
@@ -35,7 +34,7 @@ impl Pages {
         let options = OptionsBuilder::new()
             .weight_capacity(CAPACITY)
             .estimated_items_capacity(CAPACITY as usize / TYPICAL_PAGE)
-            // Each shard has its part of the capacity, and a part may be too small for a list.
+            // The capacity is split among the shards, and a list may be larger than one share.
             .shards(1)
             .build()
             .expect("both capacities are given");
@@ -44,7 +43,7 @@ impl Pages {
         Self(Cache::with_options(options, Weight, hasher, lifecycle))
     }
 
-    /// Returns the page, rendered if it is not there. Who asks for it meanwhile waits.
+    /// Returns the page, and renders it on a miss. Concurrent callers wait for that one rendering.
     pub(super) fn get(
         &self,
         key: PageKey,

@@ -1,33 +1,33 @@
-//! The modules that a misspelt path may mean.
+//! Suggestions for a misspelt path.
 //!
-//! A slip leaves what is before it as it was, and what is after it. So what was meant stands
-//! near the misspelt path either where all paths are ordered, or where they are ordered by
-//! their letters from the last to the first. Only the nearest few in each order are compared:
-//! a miss costs the same however many modules there are.
+//! A typo leaves the text before and after it intact. So the intended path is close to the misspelt
+//! one when all paths are sorted, either from their first letter or from their last. Only the
+//! nearest few in each order are compared, so the cost of a miss does not grow with the number of
+//! modules.
 
 use std::collections::HashMap;
 
-/// No path above this length is a misspelling, or is suggested.
+/// Longer paths, in bytes, are neither corrected nor suggested.
 pub(super) const LONGEST: usize = 128;
-/// How many neighbours to either side are compared, in each order.
+/// How many neighbours on either side are compared, in each order.
 const NEIGHBOURS: usize = 8;
-/// So many ways to cut off what a request may name below a module are tried.
+/// How many prefixes of a request are tried: it may name a package below a module.
 const MOST_PREFIXES: usize = 3;
-/// A path with more slips than this means nothing.
+/// The most typos of a path that still gets a suggestion.
 const MOST_SLIPS: usize = 2;
 
-/// The paths that may be suggested, in the two orders. Case makes no difference.
+/// The paths that may be suggested, in both orders, in lower case.
 #[derive(Debug)]
 pub(super) struct Suggestions {
     forwards: Order,
     backwards: Order,
-    /// How those are written that have capital letters, by how they stand in the orders; one
-    /// of them, where several differ in nothing else.
+    /// The original spelling of each path that has capital letters, by its lower-case form. If
+    /// several differ in case only, one of them is kept.
     capitals: HashMap<String, String>,
 }
 
 impl Suggestions {
-    /// Orders paths; those longer than [`LONGEST`] are left out.
+    /// Sorts paths; those longer than [`LONGEST`] are left out.
     pub(super) fn new<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Self {
         let paths = paths.filter(|path| path.len() <= LONGEST);
         let letters = paths
@@ -43,8 +43,8 @@ impl Suggestions {
         }
     }
 
-    /// At most so many paths that `asked` may mean, or that it may name something below of,
-    /// the likeliest first.
+    /// Returns up to `most` paths that `asked`, or a prefix of it, may have been meant to be, the
+    /// closest first.
     pub(super) fn near(&self, asked: &str, most: usize) -> Vec<String> {
         let mut found = Vec::new();
         let asked = asked.to_ascii_lowercase().into_bytes();
@@ -56,7 +56,7 @@ impl Suggestions {
                 Some((distance, path.iter().copied().map(char::from).collect()))
             };
             found.extend(self.forwards.around(meant).filter_map(compared));
-            // No other is likelier: one that differs in case alone stands here too.
+            // No path can be closer: one that differs in case only is found here too.
             if most == 1 && found.iter().any(|&(distance, _)| distance <= 1) {
                 break;
             }
@@ -68,7 +68,7 @@ impl Suggestions {
                 path.reverse();
                 compared(path)
             }));
-            // What is like a module is not below another.
+            // A path that resembles a module is not tried as a package below another.
             if !found.is_empty() {
                 break;
             }
@@ -85,26 +85,25 @@ impl Suggestions {
     }
 }
 
-/// Texts of at most [`LONGEST`] bytes in order.
+/// Sorted texts of at most [`LONGEST`] bytes.
 ///
-/// They stand side by side, so that neighbours are in a few lines of the processor's cache;
-/// and the first of each block is known by its place, so that those that a search compares are
-/// few enough to stay in the cache among a million.
+/// They are stored back to back, so neighbours share a few cache lines. The binary search touches
+/// only the first text of each block, few enough to stay in the cache with a million texts.
 #[derive(Debug)]
 struct Order {
-    /// Each text, after its length in one byte.
+    /// The texts, each after a byte with its length.
     texts: Box<[u8]>,
-    /// Where every [`BLOCK`]th text begins.
+    /// The offset of every [`BLOCK`]th text.
     blocks: Box<[usize]>,
     count: usize,
 }
 
-/// How many texts a search goes through one by one.
+/// How many texts a search scans one by one.
 const BLOCK: usize = 16;
 
 impl Order {
     fn new(texts: impl Iterator<Item = impl ExactSizeIterator<Item = u8>> + Clone) -> Self {
-        // What grows to a hundred megabytes by doubling leaves as much behind.
+        // Counted first: growing a Vec to 100 MB by doubling leaves as much freed memory behind.
         let count = texts.clone().count();
         let mut entries = Vec::with_capacity(count);
         let mut unordered = Vec::with_capacity(texts.clone().map(|text| text.len()).sum());
@@ -112,7 +111,7 @@ impl Order {
             let start = unordered.len();
             unordered.extend(text);
             let text = &unordered[start..];
-            // Most texts differ in the first eight bytes, which are at hand here.
+            // Kept inline: most texts differ in their first eight bytes.
             let mut first = [0; 8];
             let known = text.len().min(8);
             first[..known].copy_from_slice(&text[..known]);
@@ -138,7 +137,7 @@ impl Order {
         }
     }
 
-    /// The texts next to the place where `text` is, or would be.
+    /// Returns the texts around the position of `text` in the order.
     fn around(&self, text: &[u8]) -> impl Iterator<Item = &[u8]> {
         let is_before = |other: &[u8]| other < text;
         let block = self
@@ -159,7 +158,7 @@ impl Order {
         self.texts_at(self.blocks.get(nth).copied().unwrap_or(self.texts.len()))
     }
 
-    /// The texts from the one that begins there to the last.
+    /// Returns the texts from byte `start` on.
     fn texts_at(&self, start: usize) -> impl Iterator<Item = &[u8]> {
         let mut rest = &self.texts[start..];
         std::iter::from_fn(move || {
@@ -171,7 +170,7 @@ impl Order {
     }
 }
 
-/// A path, and what is left when its last elements go one by one.
+/// Returns a path and its parents, longest first.
 fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::successors(Some(path), |path| {
         Some(&path[..path.iter().rposition(|&b| b == b'/')?])
@@ -179,11 +178,11 @@ fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     .take_while(|path| !path.is_empty())
 }
 
-/// How far `candidate` is from what was asked; none where it is something else.
+/// Returns the distance of `candidate` from the requested path, or none if they are unrelated.
 fn distance(asked: &[u8], candidate: &[u8]) -> Option<usize> {
-    // A folder too few, or too many, in front.
+    // One has extra folders in front.
     let displaced = || {
-        // The last letters first: they are at hand, and most often differ.
+        // The last byte first: it is cheap to compare and usually differs.
         let displaced = asked.last() == candidate.last()
             && (asked.ends_with(candidate) || candidate.ends_with(asked));
         displaced.then_some(MOST_SLIPS)
@@ -192,14 +191,13 @@ fn distance(asked: &[u8], candidate: &[u8]) -> Option<usize> {
         return displaced();
     }
     let same = in_common(asked.iter(), candidate.iter());
-    // Folders that both have say nothing about what the rest was meant to be.
+    // Folders that both share say nothing about the rest.
     let folders = candidate[..same].iter().rposition(|&b| b == b'/')?;
     let most = ((candidate.len() - folders - 1) / 3).min(MOST_SLIPS);
     slips(&asked[same..], &candidate[same..], most).or_else(displaced)
 }
 
-/// How many letters must be added, left out, replaced or swapped with the next to make one
-/// text the other; none if more than `most`.
+/// Returns the edit distance of two texts, with transpositions, or none if it is more than `most`.
 fn slips(a: &[u8], b: &[u8], most: usize) -> Option<usize> {
     if a.len().abs_diff(b.len()) > most {
         return None;
@@ -212,7 +210,7 @@ fn slips(a: &[u8], b: &[u8], most: usize) -> Option<usize> {
     let same = in_common(a.iter().rev(), b.iter().rev());
     match (&a[..a.len() - same], &b[..b.len() - same]) {
         ([], rest) | (rest, []) => Some(rest.len()),
-        // Each end has a slip, and where these are the same one, nothing is left between.
+        // One edit is left, and both ends differ: a replacement or a swap.
         (a, b) if most == 1 => {
             let replaced = a.len() == 1 && b.len() == 1;
             let swapped = a.len() == 2 && b.len() == 2 && a[0] == b[1] && a[1] == b[0];

@@ -1,5 +1,4 @@
-//! What a look-up, a list and a suggestion are, each said once more in the plainest way, and
-//! compared for whatever proptest thinks of.
+//! Compares look-ups, lists and suggestions with naive implementations, on input from proptest.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,14 +9,14 @@ use super::list::LONGEST_LIST;
 use super::*;
 use crate::page::Entry;
 
-/// Keys of a small alphabet, so that many are above, below and beside each other.
+/// Keys of a small alphabet, so that many are above, below and next to each other.
 fn keys() -> impl Strategy<Value = BTreeMap<String, bool>> {
     let key =
         "(|a\\.b|c\\.d)(/[ab]|/a-b|/a\\.b|/v2){0,3}(|/\\*)".prop_filter_map("no key", |key| {
             let key = if key.is_empty() { "/".to_owned() } else { key };
             Key::parse(&key).ok().map(|_| key)
         });
-    // Whether each is hidden.
+    // The value is whether the key is hidden.
     prop::collection::btree_map(key, prop::bool::weighted(0.2), 1..20)
 }
 
@@ -34,18 +33,17 @@ fn site(keys: &BTreeMap<String, bool>) -> Option<Site> {
             "{key}:\n  repo: https://h.example/r{star}\n  hidden: {hidden}"
         );
     }
-    // Refused where `/a` stands beside `a.b/a`.
+    // `/a` together with `a.b/a` is rejected.
     let config = Config::parse("vanity.yaml", &text, Some(&Host::parse("a.b").unwrap())).ok()?;
     Some(Site::new(config.host.clone().unwrap(), config))
 }
 
-/// The elements of a path.
 fn elements(path: &str) -> Vec<&str> {
     path.split('/').skip(1).collect()
 }
 
-/// How many elements of a request a module matches, if it matches: and an exact key beats a
-/// pattern.
+/// Returns how many elements of a request a module matches, if it does, and whether its key is
+/// exact.
 fn rank(module: &Module, request: &str) -> Option<(usize, bool)> {
     let (own, asked) = (elements(module.key.path.as_str()), elements(request));
     if !asked.starts_with(&own) {
@@ -165,9 +163,9 @@ fn one_level_of_a_list() {
         shown,
         [
             "a.b/a (/a) ",
-            // The module /a answers for all that is below it: there is no list to link to.
+            // The module /a answers for everything below it, so there is no list to link to.
             "a.b/a/ (no link) 2 modules",
-            // One alone needs no line that counts it.
+            // A single module needs no line with a count.
             "a.b/a-b/x/y (/a-b/x/y) ",
             "a.b/d/ (/d/) 2 modules",
             "a.b/d.e (/d.e) ",
