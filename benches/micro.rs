@@ -1,6 +1,6 @@
-//! The pure parts, each alone: look-up, answer, reading a file, replacing a site.
+//! Microbenchmarks: lookup, response, reading a file, replacing a site.
 //!
-//! `cargo bench --bench micro`, and after `--` the name of one benchmark, or divan's flags.
+//! `cargo bench --bench micro`; after `--`, the name of a benchmark or divan's flags.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -16,15 +16,15 @@ use govanityurls::module::RequestPath;
 use govanityurls::site::Site;
 
 const SIZES: [usize; 3] = [10, 10_000, 1_000_000];
-/// How many different paths are asked for in turn: enough that those of a large site do not
-/// stay in the processor's caches, and few enough to render all their pages beforehand.
+/// Number of paths to cycle through: too many for a large site to stay in the CPU caches, and few
+/// enough to render all their pages beforehand.
 const PATHS: usize = 1024;
 
 fn main() {
     divan::main();
 }
 
-/// A file with so many modules, ten thousand at most in one folder, and one pattern.
+/// Returns a file with `modules` modules, at most ten thousand per folder, and one pattern.
 fn file(modules: usize) -> String {
     let mut text = "host: go.example\n/pattern/*:\n  repo: https://h.example/*\n".to_owned();
     for nth in 0..modules {
@@ -45,7 +45,7 @@ fn new_site(config: Config) -> Site {
     Site::new(config.host.clone().unwrap(), config)
 }
 
-/// The site with so many modules, built once for all benchmarks.
+/// Returns the site with this many modules, built once for all benchmarks.
 fn site(modules: usize) -> &'static Site {
     static SITES: Mutex<Option<HashMap<usize, &'static Site>>> = Mutex::new(None);
     let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +55,7 @@ fn site(modules: usize) -> &'static Site {
         .or_insert_with(|| Box::leak(Box::new(new_site(config(modules)))))
 }
 
-/// Paths of modules spread over the site, one after the other, with `suffix` at their ends.
+/// Returns paths of modules spread evenly over the site, each with `suffix` appended.
 fn spread(modules: usize, suffix: &str) -> Vec<String> {
     let step = (modules / PATHS).max(1);
     (0..PATHS.min(modules))
@@ -63,7 +63,7 @@ fn spread(modules: usize, suffix: &str) -> Vec<String> {
         .collect()
 }
 
-/// Hands out the paths in turn.
+/// Cycles through the paths.
 fn in_turn<'a>(paths: &'a [String]) -> impl Fn() -> &'a str {
     let next = Cell::new(0);
     move || {
@@ -73,7 +73,7 @@ fn in_turn<'a>(paths: &'a [String]) -> impl Fn() -> &'a str {
     }
 }
 
-/// The look-up alone, of paths that were parsed before.
+/// Only the lookup; the paths are parsed beforehand.
 mod look_up {
     use super::*;
 
@@ -113,8 +113,7 @@ mod look_up {
     }
 }
 
-/// The whole way from the path of a request to the bytes of the page, which of modules'
-/// roots are rendered already.
+/// From the request path to the bytes of the page. Pages of module roots are already rendered.
 mod answer {
     use super::*;
 
@@ -150,7 +149,7 @@ mod answer {
     }
 }
 
-/// What a start or a reload does.
+/// The work of a start or a reload.
 mod load {
     use super::*;
 
@@ -170,7 +169,7 @@ mod load {
             .bench_local_values(new_site);
     }
 
-    /// The swap and what it prepares; building the new site and dropping the old are not in it.
+    /// The swap and its preparation, without building the new site or dropping the old one.
     #[divan::bench(args = super::SIZES, sample_count = 5, sample_size = 1)]
     fn replace_site(bencher: Bencher<'_, '_>, modules: usize) {
         let config = config(modules);
@@ -181,14 +180,14 @@ mod load {
     }
 }
 
-/// Files that make no sense and must be read or rejected in bounded time: a MiB each, of which
-/// the first half is modules.
+/// Adversarial files that must be read or rejected in bounded time. Each is 1 MiB; the first half
+/// is modules.
 mod hostile {
     use super::*;
 
     const SIZE: usize = 1 << 20;
 
-    /// Repeats `unit` up to a MiB after many modules; `open` comes before, as it is.
+    /// Returns many modules, then `open` once, then `unit` repeated up to 1 MiB.
     fn text(open: &str, unit: &str) -> String {
         let mut text = file(12_000) + open;
         text.extend(std::iter::repeat_n(

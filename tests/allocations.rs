@@ -1,5 +1,5 @@
-//! What requests cost in allocations: a look-up none, the page of a module's root or a list
-//! none once it is rendered, and a crawl of all pages no more than the cache holds.
+//! Allocations per request: none for a lookup, none for a module root's page or a list once
+//! rendered, and for a crawl of all pages no more than the cache holds.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,10 +10,10 @@ use govanityurls::config::Config;
 use govanityurls::module::RequestPath;
 use govanityurls::site::{Answer, Site};
 
-/// One element more than the deepest module, so that every prefix is looked up.
+/// One element deeper than the deepest module, so that every prefix is looked up.
 const DEEP: &str = "/a/b/c/d/e/f/g/h/i/j/k";
 
-/// A thousand modules, among which a misspelt path has neighbours, and a pattern.
+/// A thousand modules, so that a misspelt path has neighbours, and a pattern.
 fn site() -> Site {
     let mut text = "host: go.example\n\
         /a/b/c/d/e/f/g/h/i/x:\n  repo: https://github.com/o/deep\n\
@@ -50,7 +50,7 @@ fn a_look_up_allocates_nothing() {
     }
 }
 
-/// Allocations of an answer after the first, which may render a page.
+/// Counts the allocations of a response after the first, which may render a page.
 fn of_answer(site: &Site, path: &str, go_get: bool) -> u64 {
     let is_module = |answer| matches!(answer, Answer::Module(..));
     assert!(is_module(site.answer(None, path, go_get)), "{path}");
@@ -71,9 +71,9 @@ fn the_page_of_a_module_is_rendered_once() {
 #[test]
 fn the_page_of_a_subpath_costs_little() {
     let site = site();
-    // The body, the entity tag, and what `Bytes` and `format!` add to them.
+    // The body, the entity tag, and the overhead of `Bytes` and `format!`.
     assert!(of_answer(&site, "/x/m7/sub/package", true) <= 2);
-    // The page is a little smaller than the room that was made for it, and moves.
+    // The page is a little smaller than its buffer, so shrinking it moves it.
     assert!(of_answer(&site, "/tools/hammer", true) <= 2);
 }
 

@@ -1,7 +1,7 @@
-//! Files that are wrong, each in one way: the program says what, where, and what to do.
+//! Invalid files, each with one error: the program says what is wrong, where, and what to do.
 //!
-//! Every file is given to the real program, with little memory and time; the snapshots show
-//! file and message side by side.
+//! Every file goes to the real program, with limited memory and time. The snapshots show each file
+//! next to its message.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,11 +15,11 @@ use std::process::{Command, Stdio};
 
 use support::program;
 
-/// Runs `check` in `directory` on its vanity.yaml, for the host that the cases know, and
-/// gives what it says on standard error.
+/// Runs `check` on vanity.yaml in `directory`, for the host that the cases assume, and returns its
+/// standard error.
 ///
-/// A hundred mebibytes are enough for the largest of these files, and ten seconds of the
-/// processor for the most tangled: what needs more is killed, and has no exit status.
+/// 100 MiB is enough for the largest of these files, and ten seconds of CPU time for the most
+/// complex. A process that exceeds them is killed and has no exit status.
 fn refusal_in(directory: &Path, file: &str) -> String {
     let program = program();
     let mut limited = limited(program.get_program().as_ref());
@@ -49,7 +49,7 @@ fn refusal_in(directory: &Path, file: &str) -> String {
     stderr
 }
 
-/// A program under limits: 100 MiB of memory beside what its own file takes, and ten seconds.
+/// Limits a program to ten seconds of CPU time and 100 MiB of memory beyond its own executable.
 fn limited(program: &Path) -> Command {
     let own = fs::metadata(program).unwrap().len() >> 10;
     let mut command = Command::new("sh");
@@ -66,7 +66,7 @@ fn refusal(file: &[u8]) -> String {
     refusal_in(directory.path(), "vanity.yaml")
 }
 
-/// Files and what is said about them, one after the other.
+/// Renders files and their messages, one after the other.
 fn side_by_side<'a>(cases: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let mut out = String::new();
     for (name, file) in cases {
@@ -80,7 +80,7 @@ fn side_by_side<'a>(cases: impl IntoIterator<Item = (&'a str, String)>) -> Strin
     out
 }
 
-/// The files in one of ours: each behind a line `=== name`, with `→` for a tab.
+/// Splits a case file: each case follows a line `=== name`; `→` stands for a tab.
 fn collection(text: &str) -> impl Iterator<Item = (&str, String)> {
     text.split("=== ").skip(1).map(|case| {
         let (name, file) = case.split_once('\n').unwrap();
@@ -107,7 +107,7 @@ collections!(
     credentials
 );
 
-/// Files that differ in one line, which stands where the template has a `@`.
+/// Builds files from a template by replacing its `@` with one line of the case file each.
 macro_rules! one_line {
     ($($name:ident: $template:literal),*) => {$(
         #[test]
@@ -127,7 +127,7 @@ one_line!(
     settings: "@\n/a:\n  repo: https://h.example/a\n"
 );
 
-/// Go has rules of its own for some hosts, also where the file or the command line names them.
+/// Go has special rules for some hosts, whether the file or the command line names them.
 #[test]
 fn hosts_with_rules_of_their_own() {
     let mut out = String::new();
@@ -217,7 +217,7 @@ fn bytes_that_are_no_text() {
 
 #[test]
 fn sizes() {
-    // Nine levels of nine: 387 million values, if anyone wrote them out.
+    // Nine levels of nine: 387 million values when expanded.
     let bomb = |first: &str, open: &str, close: &str, entry: fn(usize, usize) -> String| {
         let mut file = format!("paths:\n{first}");
         for level in 1..9 {
@@ -336,7 +336,7 @@ fn files_that_cannot_be_read() {
     insta::assert_snapshot!(out);
 }
 
-/// Root may read everything, unless it gives that up.
+/// Root can read everything unless it drops that capability.
 #[test]
 fn no_permission() {
     let directory = tempfile::tempdir().unwrap();

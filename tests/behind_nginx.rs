@@ -1,4 +1,4 @@
-//! What nginx does with the answers and with the paths that a file may have.
+//! How nginx handles the responses, and the paths that a file may contain.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ fn one_cache_keeps_the_pages_of_two_hosts_apart() {
         let config =
             "/m:\n  repo: https://h.example/a\nb.example/m:\n  repo: https://h.example/b\n";
         lab.govanityurls(config, &["-host", "a.example", "-listen", UPSTREAM]);
-        // nginx's default key has the name of the upstream in it, and not the host.
+        // nginx's default cache key contains the upstream's name instead of the host.
         let rule = format!(
             "location / {{ proxy_pass http://{UPSTREAM}; proxy_set_header Host $host; \
              proxy_cache pages; add_header Cache-Status $upstream_cache_status; }}"
@@ -45,7 +45,7 @@ fn one_cache_keeps_the_pages_of_two_hosts_apart() {
 fn the_longest_path_captures_no_other() {
     enter(|mut lab| {
         let element = |length| "a".repeat(length);
-        // 255 bytes: nginx keeps the length of a location in one.
+        // nginx stores the length of a location in one byte: at most 255.
         let path = format!("/{}/{}", element(200), element(53));
         let config = format!("{path}:\n  repo: https://h.example/m\n");
         lab.govanityurls(&config, &["-host", "a.example", "-listen", UPSTREAM]);

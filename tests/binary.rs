@@ -1,4 +1,4 @@
-//! What is in the program besides the program.
+//! What the executable contains besides code.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! `govanityurls check`: every error in one run, several files, standard input, JSON, notes.
+//! `govanityurls check`: all errors in one run, several files, standard input, JSON, notes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,8 +10,7 @@ use std::process::Output;
 use support::{SEED, program};
 use tempfile::TempDir;
 
-/// One error for each kind of place: a setting, a module's key, a value, a module, the whole
-/// file.
+/// One error for each kind of place: a setting, a module's key, a value, a module, the whole file.
 const BAD: &str = "\
 hots: a.example
 /a:
@@ -55,7 +54,7 @@ fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
-/// The first lines of errors, which have no margin.
+/// Returns the first line of each error, which is not indented.
 fn headlines(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.starts_with(' ')).collect()
 }

@@ -1,5 +1,4 @@
-//! The command line: what decides host and address, exit statuses, and what is said on which
-//! stream.
+//! The command line: how host and address are chosen, exit statuses, and which stream gets what.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,7 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use support::{PATIENCE, SEED, Server, program, wait_until};
 use tempfile::TempDir;
 
-/// How the usage text opens.
+/// First line of the usage text.
 const USAGE: &str =
     "govanityurls is a service that allows you to set custom import paths for your go packages";
 
@@ -23,7 +22,7 @@ fn directory(config: &str) -> TempDir {
     directory
 }
 
-/// Runs the program to its end in `directory`.
+/// Runs the program to completion in `directory`.
 fn run(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = program();
     command.current_dir(directory).args(args);
@@ -46,10 +45,11 @@ fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
-/// A copy that every user can run: the build may be where only its owner can look.
+/// Copies the program to a place that every user can run it from; the build directory may be
+/// private.
 ///
-/// Made by another process: while this one has the file open for writing, a test in another
-/// thread may fork, and then the kernel refuses to run the copy.
+/// A separate process makes the copy: if this one had the file open for writing, a test in another
+/// thread could fork, and the kernel would refuse to run the copy.
 fn copy_of_program(directory: &Path) -> PathBuf {
     let copy = directory.join("govanityurls");
     let status = Command::new("cp")
@@ -60,7 +60,7 @@ fn copy_of_program(directory: &Path) -> PathBuf {
     copy
 }
 
-/// It ended with `status`, and said why in one short paragraph on standard error.
+/// Asserts that it exited with `status` and explained why in one short paragraph on standard error.
 fn assert_refused(output: &Output, status: i32, words: &[&str]) {
     let said = stderr(output);
     assert_eq!(output.status.code(), Some(status), "{said}");
@@ -73,7 +73,7 @@ fn assert_refused(output: &Output, status: i32, words: &[&str]) {
     }
 }
 
-/// Starts a server in `directory`. Unless `args` or `env` say more, PORT=0 gives it a port.
+/// Starts a server in `directory`. Unless `args` or `env` override it, PORT=0 picks a free port.
 fn serve(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Server {
     let mut command = program();
     command.current_dir(directory).args(args).env("PORT", "0");
@@ -81,7 +81,7 @@ fn serve(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Server {
     Server::spawn(command)
 }
 
-/// The import path in the page of `/gowechat`.
+/// Returns the import path in the page of `/gowechat`.
 fn served(server: &Server) -> String {
     let page = server.get("/gowechat?go-get=1");
     assert_eq!(page.status, 200);
@@ -92,7 +92,7 @@ fn served(server: &Server) -> String {
 #[test]
 #[ignore = "needs unshare; tests/run runs it"]
 fn without_more_it_listens_on_port_8080() {
-    // In a network namespace of its own the port is free, whatever this machine runs.
+    // In its own network namespace, the port is always free.
     let directory = directory(SEED);
     let mut inside = Command::new("unshare");
     inside.args(["--map-root-user", "--net", "sh", "-c"]).arg(
@@ -110,7 +110,7 @@ fn without_more_it_listens_on_port_8080() {
 #[ignore = "run by without_more_it_listens_on_port_8080"]
 fn without_more_it_listens_inside() {
     if TcpListener::bind("0.0.0.0:8080").is_err() {
-        // Run by itself, on a machine where something listens there.
+        // Run by hand, the port may be in use.
         return;
     }
     let directory = directory(SEED);
@@ -176,7 +176,7 @@ fn a_flag_beats_the_environment_beats_port_for_the_address() {
     let directory = directory(SEED);
     let port = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = port.local_addr().unwrap().port();
-    // Only the first of these is free to be taken; each of the others would refuse to start.
+    // Only the first of these is free; the server fails to start on any other.
     let listen = "127.0.0.1:0";
     let taken = "192.0.2.1:1";
     let host = "-host=tonybai.com";
@@ -190,7 +190,7 @@ fn a_flag_beats_the_environment_beats_port_for_the_address() {
         let server = serve(directory.path(), args, env);
         assert!(server.log[0].contains(" on 127.0.0.1:"), "{:?}", server.log);
     }
-    // Somebody may take the free port before the server does; then there is nothing to see.
+    // Another process may take the free port first; then there is nothing to check.
     let port = port.to_string();
     if TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
         let server = serve(directory.path(), &[host], &[("PORT", &port)]);
@@ -264,7 +264,7 @@ fn commands_that_are_another_way_of_writing_something_else() {
         assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
         assert!(stdout(&output).starts_with(opening), "{args:?}: {output:?}");
     }
-    // A value is not a command.
+    // A flag's value is not a command.
     let output = run(directory.path(), &["-config", "serve", "check"], &[]);
     assert_refused(&output, 1, &["serve: ", "no such file"]);
     for args in [
@@ -301,7 +301,7 @@ fn help_shows_the_flags_of_its_command_in_even_columns() {
         !said.contains("-listen") && !said.contains("-watch"),
         "{said}"
     );
-    // The second column starts where a line that goes on in it does.
+    // Continuation lines are indented to the second column.
     let column = said.find("The custom").unwrap() - said.find("      -host").unwrap();
     let next = said
         .lines()
@@ -340,7 +340,7 @@ fn switches_in_the_environment() {
             .any(|line| line.contains("request client"));
         assert_eq!(is_logged, is_on, "{value}");
     }
-    // As in Go tools.
+    // As in Go's tools.
     for args in [
         &["-watch", "-host=a.b"][..],
         &["-watch=true", "-host=a.b"],
@@ -367,7 +367,7 @@ fn an_error_about_the_environment_names_the_variable() {
         let output = run(directory.path(), &["-config=vanity.yaml"], &[(name, value)]);
         assert_refused(&output, 2, &[&format!("'{name}'"), words]);
     }
-    // The flag was typed, and the variable is not read.
+    // The flag is given, so the variable is not read.
     let env = [("GOVANITYURLS_HOST", "a.example")];
     let output = run(directory.path(), &["-host=x"], &env);
     assert_refused(&output, 2, &["'-host <HOST>'"]);
@@ -389,7 +389,7 @@ fn unknown_variables_are_warned_of_once() {
         ("GOVANITYURLS_PORT", "80"),
         ("GOVANITYURLS_NONSENSE", "1"),
         ("GOVANITYURLS_WATCH", "off"),
-        // Kubernetes sets these beside a Service of the same name.
+        // Kubernetes sets these for a Service of the same name.
         ("GOVANITYURLS_SERVICE_HOST", "10.0.0.1"),
         ("GOVANITYURLS_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
     ];
@@ -558,7 +558,7 @@ fn what_the_machine_or_the_file_refuses_ends_with_1() {
         1,
         &[&taken.0, "in use", "-listen"],
     );
-    // Of the block that is kept for documentation: no machine has it.
+    // From a block reserved for documentation: no machine has it.
     assert_refused(
         &run(good, &[host, "-listen", "192.0.2.1:8080"], &[]),
         1,
@@ -571,7 +571,7 @@ fn a_low_port_without_the_right_to_it() {
     use std::os::unix::process::CommandExt as _;
     let lowest = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     if lowest.ok().and_then(|port| port.trim().parse().ok()) < Some(2) {
-        // Here anybody may.
+        // Here, any user may bind low ports.
         return;
     }
     let directory = directory(SEED);
@@ -654,7 +654,7 @@ fn check_says_what_is_in_the_file() {
 fn a_signal_stops_it_and_frees_the_port() {
     for signal in ["TERM", "INT"] {
         let mut server = Server::start(SEED);
-        // An idle connection must not hold it up.
+        // An idle connection must not delay the stop.
         let idle = server.connect();
         server.signal(signal);
         assert_eq!(server.wait().code(), Some(0), "{signal}");
@@ -691,8 +691,8 @@ impl Drop for Killed {
     }
 }
 
-/// With `stderr` for its standard error a server answers many requests, good and bad, each
-/// worth a line of its log, and ends as it is told to.
+/// With `stderr` as its standard error, a server still answers many requests, good and bad, that
+/// each produce a log line, and still stops on request.
 fn assert_serves_with(stderr: Stdio) {
     let directory = directory(SEED);
     let addr = TcpListener::bind("127.0.0.1:0")

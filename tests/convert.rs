@@ -1,7 +1,7 @@
-//! `govanityurls convert`: what sally and vangen serve for a file, the program serves for what
-//! it makes of that file.
+//! `govanityurls convert`: the program serves the converted file as sally and vangen serve the
+//! original.
 //!
-//! The tags expected here are those that the two tools' templates make.
+//! The expected tags are those of the two tools' templates.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -38,7 +38,7 @@ fn refused(text: &str) -> String {
     stderr
 }
 
-/// A server of what `convert` printed, without -host: the file must name it.
+/// Serves the output of `convert` without -host: the file must name the host.
 fn serve(config: &str) -> (Server, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("vanity.yaml"), config).unwrap();
@@ -55,7 +55,7 @@ fn serve(config: &str) -> (Server, tempfile::TempDir) {
     (Server::spawn(command), directory)
 }
 
-/// The content of a tag of the page for an import path.
+/// Returns the content of a tag of the page for an import path.
 fn tag(server: &Server, import_path: &str, name: &str) -> Option<String> {
     let (host, path) = import_path.split_at(import_path.find('/').unwrap());
     let page = server.request("GET", &format!("{path}?go-get=1"), &[("host", host)]);
@@ -102,7 +102,7 @@ custom: 1
 #[test]
 fn sally_is_served_alike() {
     let (server, _directory) = serve(&converted("sally.yaml", SALLY));
-    // Per package: path, and behind it what sally's template puts into go-import.
+    // Per package: its path, and the rest of go-import in sally's template.
     for (path, import) in [
         ("go.example.org/zap", "git https://github.com/team/zap-go"),
         (
@@ -169,8 +169,8 @@ const VANGEN: &str = r##"{
 #[test]
 fn vangen_is_served_alike() {
     let (server, _directory) = serve(&converted("vangen.json", VANGEN));
-    // Per repository: prefix, what vangen puts into go-import and go-source behind it, and the
-    // page that it links to as the home.
+    // Per repository: prefix, the rest of vangen's go-import and go-source, and the home page it
+    // links to.
     for (prefix, import, source, home) in [
         (
             "/short",
@@ -215,7 +215,7 @@ fn vangen_is_served_alike() {
             Some("https://git.example.org/half _ _"),
             None,
         ),
-        // vangen writes `_ _ _`, which tells nobody anything.
+        // vangen writes `_ _ _` here, which carries no information.
         ("", "svn https://svn.example.org/root", None, None),
     ] {
         for below in ["", "/cmd/x"] {
@@ -255,7 +255,7 @@ fn the_content_tells_the_kind_not_the_name() {
     assert!(converted("vanity.yaml", SALLY).contains("uber-go/sally"));
     let in_yaml = "domain: go.example.org\nrepositories:\n- {url: https://h.example/a}\n";
     assert!(converted("x", in_yaml).contains("4d63.com/vangen"));
-    // index is off where it is not asked for.
+    // The index is off by default.
     assert!(converted("x", in_yaml).contains("\nindex: none\n"));
     assert!(!converted("x", VANGEN).contains("index"));
 }

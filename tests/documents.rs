@@ -1,5 +1,5 @@
-//! The documents have what the program has: every setting, key, flag, command, system and forge,
-//! and no file that is not there.
+//! The documents list every setting, key, flag, command, system and forge, and link to no missing
+//! file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -27,7 +27,7 @@ fn names<'a>(of: impl IntoIterator<Item = &'a str>) -> Names {
     of.into_iter().map(str::to_owned).collect()
 }
 
-/// The rows of a table in README, by the title of its first column.
+/// Returns the rows of the README table whose first column has this title.
 fn rows(title: &str) -> Vec<Vec<String>> {
     let readme = text("README.md");
     let cells = |line: &str| -> Vec<String> {
@@ -45,19 +45,19 @@ fn rows(title: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// What a table in README has in its first column.
+/// Returns the first column of a README table.
 fn listed(title: &str) -> Names {
     let cell = |row: Vec<String>| row[0].trim_matches('`').to_owned();
     rows(title).into_iter().map(cell).collect()
 }
 
-/// Every name in a text that could be one of the program's.
+/// Returns every word of a text that could be a name of the program's.
 fn words(text: &str) -> Names {
     let word = Regex::new(r"[\w.-]+").unwrap();
     names(word.find_iter(text).map(|found| found.as_str()))
 }
 
-/// The flags of a command that it does not share with every other one.
+/// Returns the flags that are specific to a command.
 fn flags(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     let own = |name: &&str| !matches!(*name, "help" | "version");
     let flag = move |arg| Some((Arg::get_long(arg).filter(own)?, arg));
@@ -70,7 +70,7 @@ fn system_names() -> Names {
 
 #[test]
 fn readme_lists_every_setting_and_key() {
-    // `paths` is about keys, and in the text above the table.
+    // `paths` holds modules; the text above the table explains it.
     let settings = SETTINGS.into_iter().filter(|name| *name != "paths");
     assert_eq!(listed("setting"), names(settings));
     assert!(text("README.md").contains("`paths:`"));
@@ -109,7 +109,7 @@ fn readme_lists_every_command_with_its_flags_and_their_values() {
     let words = words(&readme);
     for command in Cli::command().get_subcommands() {
         let name = command.get_name();
-        // What happens without a command, and another way of writing -version.
+        // The default command, and an alias of -version.
         if matches!(name, "serve" | "version") {
             continue;
         }
@@ -173,7 +173,7 @@ fn no_document_links_to_a_file_that_is_missing() {
     assert!(links > 10, "{links} links");
 }
 
-/// Every Markdown file of the repository.
+/// Returns every Markdown file of the repository.
 fn documents() -> Vec<String> {
     ["", "docs/"]
         .into_iter()
@@ -199,7 +199,7 @@ fn the_guide_for_contributors_names_every_part_of_the_code() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
         let is_folder = entry.file_type().unwrap().is_dir();
-        // `metrics.rs` stands for the folder of its parts, too.
+        // `metrics.rs` also stands for the folder of its submodules.
         if is_folder && Path::new(&entry.path()).with_extension("rs").exists() {
             continue;
         }

@@ -1,5 +1,5 @@
-//! `govanityurls export`: the files are the server's answers, what is not ours stays, and real
-//! go commands fetch by way of them.
+//! `govanityurls export`: the files equal the server's responses, other files stay, and real go
+//! commands can fetch from them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ use lab::modules::{self, PATHS, PRINTED, PROGRAM, VANITY};
 use lab::{Lab, Scheme, enter};
 use support::{SEED, Server, program, wait_until};
 
-/// A directory with a vanity.yaml, to export from.
+/// A directory with a vanity.yaml to export from.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -43,7 +43,7 @@ impl Place {
         command
     }
 
-    /// An export that must work; what it says on standard error.
+    /// Runs an export that must succeed; returns its messages.
     fn export(&self, out: &str) -> String {
         let output = self.command(out).output().unwrap();
         let said = text(output.stderr);
@@ -51,7 +51,7 @@ impl Place {
         said
     }
 
-    /// An export that must be refused, and change nothing; what it says.
+    /// Runs an export that must fail and change nothing; returns its messages.
     fn refused(&self, out: &str) -> String {
         self.fails(&mut self.command(out))
     }
@@ -70,7 +70,7 @@ impl Place {
         said
     }
 
-    /// The names in the directory.
+    /// Lists the names in the directory.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -84,7 +84,7 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// All files below a directory, with what is in them; and empty folders.
+/// Reads all files below a directory; includes empty folders.
 fn files(dir: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut folders = vec![dir.to_owned()];
@@ -110,7 +110,7 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
     found
 }
 
-/// Asserts that each file is what the server answers on `host`; the files' names.
+/// Asserts that each file equals the server's response on `host`; returns the files' names.
 fn compare(dir: &Path, server: &Server, host: &str) -> Vec<String> {
     let files = files(dir);
     for (name, body) in &files {
@@ -219,7 +219,7 @@ fn the_next_export_replaces_the_last() {
     assert!(place.path("site/other/index.html").exists());
     assert_eq!(place.names(), ["site", "vanity.yaml"]);
 
-    // An empty directory is as good as none.
+    // An empty directory counts as absent.
     fs::create_dir(place.path("empty")).unwrap();
     place.export("empty");
     assert_eq!(files(&place.path("empty")), files(&place.path("site")));
@@ -247,7 +247,7 @@ fn what_no_export_has_made_is_not_touched() {
         let said = place.refused(out);
         assert!(said.contains(why), "{out}: {said}");
     }
-    // Nor what somebody has put into a directory of ours.
+    // Nor files that someone else put into an exported directory.
     for file in ["CNAME", "gowechat/.git"] {
         let file_in = place.path("site").join(file);
         fs::write(&file_in, "mine").unwrap();
@@ -262,7 +262,7 @@ fn what_no_export_has_made_is_not_touched() {
 fn a_failure_changes_nothing() {
     let place = Place::new(SEED);
     place.export("site");
-    // No file may be longer than nothing.
+    // A file size limit of zero makes every write fail.
     let mut limited = Command::new("sh");
     limited
         .current_dir(&place.0)
@@ -324,7 +324,7 @@ fn the_longest_path_and_element_are_files() {
     }
 }
 
-/// A run that is interrupted while it writes `site`; what it says.
+/// Interrupts an export while it writes `site`; returns its messages.
 fn interrupted(place: &Place, signal: &str, meanwhile: impl FnOnce()) -> (Option<i32>, String) {
     let many: String = (0..5_000)
         .map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"))
@@ -369,7 +369,7 @@ fn the_next_export_clears_up_after_one_that_was_killed() {
     place.export("site");
     assert_eq!(place.names(), ["site", "vanity.yaml"]);
 
-    // Killed between the two renames, and while it removed the old files.
+    // Killed between the two renames, and while removing the old files.
     let before = files(&place.path("site"));
     let work = place.path(".site.export");
     fs::create_dir(&work).unwrap();
@@ -439,7 +439,7 @@ fn go_gets_from_plain_files() {
             for path in packages {
                 go.get(path);
             }
-            // Of a module's path with its version there is no file, and go tries no shorter.
+            // There is no file for a module's path with its version, and go tries no shorter path.
             let said = go.get_fails(version_2[0]);
             let why = "does not contain package tonybai.com/gowechat/v2";
             assert!(said.contains(why), "{said}");
@@ -489,7 +489,7 @@ fn go_gets_major_versions_from_plain_files_by_a_key_of_their_own() {
     });
 }
 
-/// Exports, and starts nginx with the files alone; what the export says.
+/// Exports, and starts nginx with the files alone; returns the export's messages.
 fn serve_files(lab: &mut Lab, config: &str, rule: &str) -> String {
     modules::make(lab);
     fs::write(lab.dir().join("vanity.yaml"), config).unwrap();
@@ -499,7 +499,7 @@ fn serve_files(lab: &mut Lab, config: &str, rule: &str) -> String {
     let output = command.output().unwrap();
     let server = |host: &str, more: &str| {
         let dir = lab.dir().join("site").join(host);
-        // Every nginx has types; the lab's none.
+        // A normal nginx has MIME types; the lab's does not.
         let types = "types { text/html html; }";
         let root = dir.display();
         format!("root {root}; {types} error_page 404 /404.html; {more}")

@@ -1,4 +1,4 @@
-//! The whole way: real go commands fetch real repositories through nginx and the program.
+//! End to end: real go commands fetch real repositories through nginx and the program.
 
 mod lab;
 mod support;
@@ -6,7 +6,7 @@ mod support;
 use lab::modules::{self, PATHS, PRINTED, PROGRAM, VANITY};
 use lab::{Commit, Lab, Scheme, enter, enter_and_fail, processes_of};
 
-/// The rule that people have in their nginx.
+/// A widespread nginx rule.
 const RULE: &str = r#"
     location /gowechat {
             proxy_pass http://127.0.0.1:8080;
@@ -93,7 +93,7 @@ fn a_folder_above_modules_is_not_found_and_in_nobodys_way() {
     enter(|mut lab| {
         start(&mut lab, Scheme::Https);
         for go in lab.go_commands() {
-            // On the way to a package go asks for each of its parents, /x among them.
+            // On the way to a package, go requests each parent, including /x.
             go.get("tonybai.com/x/experiments/sub");
             let version = go.version_of("tonybai.com/x/experiments");
             assert!(version.starts_with("v0.0.0-"), "{version}");
@@ -184,23 +184,23 @@ fn a_healthy_go_get_counts_no_miss() {
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
 fn nothing_is_left_running_after_a_failure() {
-    // That nothing is left is checked after every test; here it is one that fails half-way.
+    // Every test checks for leftovers; this one fails half-way.
     enter_and_fail("on purpose", |mut lab| {
         start(&mut lab, Scheme::Https);
         let processes = processes_of(lab.dir()).join("\n");
         for name in ["nginx", "fcgiwrap", "govanityurls -host tonybai.com"] {
             assert!(processes.contains(name), "{name} is not in\n{processes}");
         }
-        // Not even what a lab that is never dropped has started.
+        // Not even processes started by a lab that is never dropped.
         std::mem::forget(lab);
         panic!("on purpose");
     });
 }
 
-/// Where the program has its metrics.
+/// Address of the program's metrics.
 const ADMIN: &str = "127.0.0.1:9090";
 
-/// Starts everything: repositories, the program, nginx.
+/// Starts the repositories, the program and nginx.
 fn start(lab: &mut Lab, scheme: Scheme) {
     modules::make(lab);
     let config = match scheme {

@@ -1,4 +1,4 @@
-//! Files that are right, however they are written: `check` passes, and the server serves them.
+//! Valid files in every notation: `check` passes, and the server serves them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use support::{SEED, Server, program, repository_file};
 
-/// What `check` says about a file that it accepts.
+/// Returns the output of `check` for a file that it accepts.
 fn accepted(directory: &Path, arguments: &[&str]) -> String {
     let output = program()
         .arg("check")
@@ -29,7 +29,7 @@ fn check(config: &str, arguments: &[&str]) -> String {
     accepted(directory.path(), arguments)
 }
 
-/// The go-import content that the go command gets for a path.
+/// Returns the go-import content that the go command gets for a path.
 fn go_import(server: &Server, path: &str) -> String {
     meta(server, path, "go-import").unwrap_or_else(|| panic!("no go-import at {path}"))
 }
@@ -124,7 +124,7 @@ fn one_mapping_in_many_spellings() {
     }
 }
 
-/// The configuration that the README of GoogleCloudPlatform/govanityurls shows.
+/// The configuration from the README of GoogleCloudPlatform/govanityurls.
 #[test]
 fn the_file_of_the_go_tool() {
     let config = "\
@@ -179,11 +179,11 @@ fn the_example_is_right_and_live() {
     assert_eq!(said, "vanity.yaml.example: ok, 2 modules on example.com\n");
 }
 
-/// Every example in it holds, alone among the live lines and all at once.
+/// Every example is valid, uncommented alone and all at once.
 #[test]
 fn the_examples_in_comments_hold() {
     let text = fs::read_to_string(repository_file("vanity.yaml.example")).unwrap();
-    // "# Prose", "#key: example", "#  indented: example".
+    // `# Prose`, `#key: example` or `#  indented: example`.
     let example = |line: &str| {
         let rest = line.strip_prefix('#')?;
         let is_prose = rest.is_empty() || (rest.starts_with(' ') && !rest.starts_with("  "));
@@ -203,7 +203,7 @@ fn the_examples_in_comments_hold() {
         notes.starts_with("vanity.yaml: note: 1 module with `subdir`"),
         "{notes}"
     );
-    // A group of lines ends where the next is no example.
+    // A group ends at the next line that is not an example.
     let lines: Vec<_> = text.lines().collect();
     for group in lines.chunk_by(|a, b| example(a).is_some() == example(b).is_some()) {
         let Some(start) = group.first().filter(|line| example(line).is_some()) else {
@@ -216,7 +216,7 @@ fn the_examples_in_comments_hold() {
             "{start}"
         );
     }
-    // Every key that there is, is in it.
+    // It contains every key.
     for key in [
         "host",
         "cache_max_age",
@@ -239,7 +239,7 @@ fn the_examples_in_comments_hold() {
     }
 }
 
-/// What YAML reads as a number or a boolean is text all the same.
+/// Text that YAML would read as a number or a boolean stays text.
 #[test]
 fn text_is_taken_as_written() {
     for branch in ["1.10", "0x10", "1e3", "2024", "0o17", "007", "true", "no"] {
@@ -319,7 +319,7 @@ fn hosts_of_forges_are_known_in_any_case() {
     );
 }
 
-/// cgit's addresses have the `.git` that other forges drop.
+/// cgit's URLs keep the `.git` that other forges drop.
 #[test]
 fn cgit_links_keep_the_suffix() {
     let source = |forge: &str| {

@@ -1,4 +1,4 @@
-//! Requests and files that mean no good, or make no sense.
+//! Malicious and malformed requests and files.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,32 +12,32 @@ use support::{PATIENCE, Response, SEED, Server};
 
 const MARKUP: &str = "<script>alert(1)</script>";
 
-/// Sends a whole request, and reads until the server closes the connection.
+/// Sends a whole request and reads until the server closes the connection.
 fn ask(server: &Server, request: &str) -> String {
     exchange(server, request.as_bytes(), false)
 }
 
-/// Sends bytes, says that there will be no more, and reads all that comes: maybe nothing.
+/// Sends bytes, closes the sending side, and reads the response, which may be empty.
 fn send(server: &Server, bytes: &[u8]) -> String {
     exchange(server, bytes, true)
 }
 
 fn exchange(server: &Server, bytes: &[u8], and_close: bool) -> String {
     let mut stream = server.connect();
-    // The server may have enough before all is sent.
+    // The server may respond before everything is sent.
     let _ = stream.write_all(bytes);
     if and_close {
         let _ = stream.shutdown(Shutdown::Write);
     }
     let mut answer = Vec::new();
     if let Err(error) = stream.read_to_end(&mut answer) {
-        // Closed with bytes of ours unread, which is fine; not a timeout, which is not.
+        // A reset because of unread bytes is fine; a timeout is not.
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
     }
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Every response in `answer` is the client's fault or fine, and reflects no markup.
+/// Asserts that every response is a success or a client error, and reflects no markup.
 fn assert_harmless(answer: &str, what: &str) {
     let what: String = what.chars().take(100).collect();
     for line in answer.split("HTTP/1.").skip(1) {
@@ -165,7 +165,8 @@ fn nothing_of_a_request_is_reflected() {
 
 #[test]
 fn what_the_file_says_is_escaped() {
-    // What of these a rule refuses never gets as far as a page; the rest is text there.
+    // Some of these never reach a page because a rule rejects them; the others must appear there as
+    // text.
     let evil = r#""><script>alert(1)</script>&amp;'"#;
     let module = "/m:\n  repo: https://git.example.com/m\n";
     let mut tried = 0;
@@ -307,7 +308,7 @@ fn a_head_that_is_too_large() {
     let many: String = (0..500).map(|n| format!("X-{n}: a\r\n")).collect();
     let answer = ask(&server, &head(&many));
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    // What a browser with many cookies sends is still read.
+    // A browser with many cookies is still served.
     let answer = ask(
         &server,
         &head(&format!("Cookie: {}\r\n", "a".repeat(8 << 10))),

@@ -1,4 +1,4 @@
-//! Section "The answers" of the contract, row by row, over real sockets.
+//! Every row of the HTTP contract's answers, over real sockets.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,14 +12,14 @@ const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const MISS: &str = "public, max-age=60";
 
-/// What the head of a module's page has in front of what only browsers read.
+/// Start of a module page's head, before the part that only browsers read.
 fn head(page: &Response) -> Vec<&str> {
     let (_, head) = page.body.split_once("<head>\n").unwrap();
     let (tags, _) = head.split_once("<meta name=\"viewport\"").unwrap();
     tags.lines().collect()
 }
 
-/// Sends bytes on one connection, and reads until the server closes it.
+/// Sends bytes on one connection and reads until the server closes it.
 fn exchange(server: &Server, bytes: &[u8]) -> Vec<u8> {
     let mut stream = server.connect();
     stream.write_all(bytes).unwrap();
@@ -28,7 +28,7 @@ fn exchange(server: &Server, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Cuts what a connection brought into its responses; `heads` are answers to HEAD.
+/// Splits a connection's bytes into responses; `heads` are responses to HEAD.
 fn responses(mut bytes: &[u8], heads: &[usize]) -> Vec<Response> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
@@ -103,7 +103,7 @@ fn a_module_and_what_is_below_it() {
         r#"content="tonybai.com/x/experiments git https://github.com/bigwhite/experiments""#
     ));
     assert_eq!(server.get("/gowechatx").status, 404);
-    // The same page for every client: no byte depends on who asks.
+    // The same page for every client: no byte depends on the client.
     assert_eq!(
         server.get("/gowechat").body,
         server.get("/gowechat?go-get=1").body
@@ -189,7 +189,7 @@ fn a_miss() {
             assert_eq!(miss.header("cache-control"), Some(MISS));
             assert_common_headers(&miss);
             assert_eq!(miss.body, format!("{line}\n"));
-            // The go command prints eight lines of 81 bytes at most.
+            // The go command prints at most eight lines of 81 bytes.
             assert!(miss.body.lines().count() <= 8);
             assert!(
                 miss.body.lines().all(|line| line.len() < 81),
@@ -198,7 +198,7 @@ fn a_miss() {
             );
         }
     }
-    // A long path makes no long answer.
+    // A long path does not make the response long.
     let miss = server.get(&format!("/{}?go-get=1", "a".repeat(2000)));
     assert!(miss.body.len() < 200, "{}", miss.body);
 }
@@ -235,7 +235,7 @@ fn a_body_is_not_waited_for() {
         let mut stream = server.connect();
         let request = format!("POST /gowechat HTTP/1.1\r\nHost: tonybai.com\r\n{framing}\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
-        // Not a byte of the body is sent, and still there is an answer.
+        // The body is never sent, and the server still responds.
         let mut start = [0; 12];
         stream.read_exact(&mut start).unwrap();
         assert_eq!(&start, b"HTTP/1.1 405");
@@ -287,7 +287,7 @@ fn a_known_page_is_not_sent_again() {
             }
         }
     }
-    // After a restart, and on another machine, the tag is the same.
+    // The tag is stable across restarts and machines.
     let tag = |server: &Server| server.get("/gowechat").header("etag").map(str::to_owned);
     assert_eq!(tag(&server), tag(&Server::start(SEED)));
     let changed = SEED.replace("bigwhite/gowechat", "bigwhite/other");
@@ -327,7 +327,7 @@ fn older_and_odd_ways_to_ask() {
     let server = Server::start(SEED);
     let page = server.get("/gowechat").body;
     for request in [
-        // HTTP/1.0 closes by itself, and needs no Host.
+        // HTTP/1.0 closes by default and needs no Host.
         "GET /gowechat HTTP/1.0\r\n\r\n",
         "GET /gowechat HTTP/1.0\r\nHost: tonybai.com\r\n\r\n",
         "GET http://tonybai.com/gowechat HTTP/1.1\r\nHost: tonybai.com\r\nConnection: close\r\n\r\n",
@@ -363,12 +363,12 @@ fn a_request_needs_one_valid_host() {
         (target, "1.1", "Host: [::1\r\n"),
         (target, "1.1", "Host: b\u{fc}cher.example\r\n"),
         (target, "1.0", "Host: <b>\r\n"),
-        // The target names a host, and the header is required all the same.
+        // The Host header is required even if the target names a host.
         (absolute, "1.1", ""),
         (absolute, "1.1", "Host: a b\r\n"),
     ] {
         for method in ["GET", "POST"] {
-            // The connection ends, as after any request that makes no sense.
+            // The connection closes, as after any malformed request.
             let request = format!(
                 "{method} {target} HTTP/{version}\r\n{host}\r\n\
                  GET /x/experiments HTTP/1.1\r\nHost: tonybai.com\r\n\r\n"

@@ -1,4 +1,4 @@
-//! Connections that are kept, by nginx above all, and how they end.
+//! Persistent connections, mostly from nginx, and how they end.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,8 +16,8 @@ use support::{PATIENCE, Response, SEED, Server, wait_until};
 
 const ADMIN: &str = "127.0.0.1:8081";
 
-/// Written into the end of a `server` block. A pool of connections that nginx closes after
-/// 60 s of rest, its default; the log names every upstream that was tried for a request.
+/// Appended to a `server` block: a pool whose connections nginx closes after 60 s idle, its
+/// default. The log names every upstream tried for a request.
 const POOL: &str = r#"
 }
 log_format tried '$status tried $upstream_addr and got $upstream_status';
@@ -43,7 +43,7 @@ fn start(lab: &mut Lab) {
     lab.nginx(Scheme::Http, &hosts);
 }
 
-/// One request; the answer.
+/// Sends one request and returns the response.
 fn send(address: &str, request: &[u8]) -> Response {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -64,7 +64,7 @@ fn metric(name: &str) -> u64 {
     line.unwrap().trim().parse().unwrap()
 }
 
-/// What nginx wrote of its requests; all answered at the first try.
+/// Returns nginx's log lines; asserts that every request succeeded at the first upstream.
 fn assert_first_try(lab: &Lab, status: u16, requests: usize) {
     let path = lab.dir().join("nginx/tried.log");
     let text = wait_until("nginx has written all", || {
@@ -91,7 +91,7 @@ fn nginx_finds_no_connection_closed_under_it() {
             });
         };
         burst();
-        // A connection that was kept is used again.
+        // The pooled connection is reused.
         let accepted = metric("govanityurls_connections_accepted_total");
         let kept = metric("govanityurls_connections ");
         assert!((1..=8).contains(&kept), "{kept} kept");
@@ -116,7 +116,7 @@ fn a_connection_rests_for_longer_than_nginx_lets_it() {
         let n = stream.read(&mut [0; 4096]).unwrap();
         assert!(n > 0, "closed after {n} bytes");
     };
-    // One that asks and asks, and reads no answer: it is cut after a minute.
+    // A client that keeps sending requests and reads no response is cut off after a minute.
     let mut floods = server.connect();
     floods
         .set_write_timeout(Some(Duration::from_secs(1)))
@@ -134,7 +134,7 @@ fn a_connection_rests_for_longer_than_nginx_lets_it() {
     request(&mut rests);
     request(&mut returns);
     let start = Instant::now();
-    // Longer than a head may take.
+    // Longer than the timeout for a head.
     thread::sleep(Duration::from_secs(12));
     request(&mut returns);
 
@@ -143,13 +143,13 @@ fn a_connection_rests_for_longer_than_nginx_lets_it() {
     assert_eq!(rests.read(&mut [0]).unwrap(), 0);
     let rested = start.elapsed().as_secs();
     assert!((74..85).contains(&rested), "{rested} s");
-    // The other has not rested for so long.
+    // The other has not been idle that long.
     request(&mut returns);
     let cut = floods.write_all(b"G").unwrap_err();
     assert_ne!(cut.kind(), ErrorKind::WouldBlock);
 }
 
-/// The answer comes before the body, which nobody reads; nginx sends it all the same.
+/// The response comes before the body, which nobody reads; nginx still sends all of it.
 #[test]
 #[ignore = "needs nginx; tests/run runs it"]
 fn nginx_gets_the_answer_to_a_request_with_a_large_body() {

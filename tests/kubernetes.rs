@@ -1,4 +1,4 @@
-//! contrib/kubernetes: the API server takes it, and the program takes what is in it.
+//! contrib/kubernetes: the API server accepts it, and the program accepts its flags and file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,7 +19,7 @@ fn manifests() -> PathBuf {
     repository_file("contrib/kubernetes/govanityurls.yaml")
 }
 
-/// The object of a kind.
+/// Returns the object of a kind.
 fn object(kind: &str) -> Value {
     let text = fs::read_to_string(manifests()).unwrap();
     serde_yaml::Deserializer::from_str(&text)

@@ -1,6 +1,6 @@
-//! What one client may do, so that it costs no other.
+//! Limits on what one client may use, so that others are not affected.
 //!
-//! The time limits themselves are tested beside the code, on a clock that the tests set.
+//! The timeouts themselves are tested in src/, where tests control the clock.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ use support::{PATIENCE, SEED, Server, program, wait_until};
 
 const REQUEST: &[u8] = b"GET /gowechat HTTP/1.1\r\nHost: tonybai.com\r\n\r\n";
 
-/// Reads one answer, whose connection stays open.
+/// Reads one response from a connection that stays open.
 fn read_answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     loop {
@@ -42,7 +42,7 @@ fn ask(stream: &mut TcpStream) -> String {
     read_answer(stream)
 }
 
-/// A number that the admin endpoints tell over a connection that is open already.
+/// Reads a metric over a connection to the admin endpoints that is already open.
 fn metric(admin: &mut TcpStream, name: &str) -> u64 {
     admin
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -52,7 +52,7 @@ fn metric(admin: &mut TcpStream, name: &str) -> u64 {
     line.unwrap().trim().parse().unwrap()
 }
 
-/// Asks, and begins another request, so that the connection does not rest.
+/// Gets one response and starts another request, so that the connection is not idle.
 fn keep_busy(stream: &mut TcpStream) {
     ask(stream);
     stream.write_all(&REQUEST[..20]).unwrap();
@@ -65,7 +65,7 @@ fn connect_admin(server: &Server) -> TcpStream {
     stream
 }
 
-/// Whether the client gets nothing for a while.
+/// Returns whether the server sends nothing for a while.
 fn waits(stream: &mut TcpStream) -> bool {
     stream
         .set_read_timeout(Some(Duration::from_millis(300)))
@@ -90,7 +90,7 @@ fn a_head_of_more_than_sixteen_kilobytes_is_refused() {
     let path = format!("/{}", fill(16_000));
     assert_eq!(server.get(&path).status, 404);
     assert_eq!(server.get(&format!("{path}{path}")).status, 431);
-    // Many clients send on without looking.
+    // Many clients keep sending without reading.
     assert_eq!(
         server.request("GET", "/", &[("X", &fill(1 << 20))]).status,
         431
@@ -149,7 +149,7 @@ fn connections_above_the_limit_wait_and_are_served() {
     eleventh.write_all(REQUEST).unwrap();
     assert!(waits(&mut eleventh));
     assert_eq!(metric(&mut admin, "govanityurls_connections "), 10);
-    // Those that are open are none the worse for it.
+    // Existing connections are unaffected.
     open[3].write_all(&REQUEST[20..]).unwrap();
     read_answer(&mut open[3]);
     open[3].write_all(&REQUEST[..20]).unwrap();
@@ -169,7 +169,7 @@ fn the_limit_is_one_for_all_listeners() {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     };
-    // Either may have all.
+    // Either client may use all connections.
     for _ in 0..2 {
         let mut open = [server.connect(), server.connect()];
         open.iter_mut().for_each(keep_busy);
@@ -197,16 +197,16 @@ fn connections_that_rest_make_room_and_requests_in_progress_are_not_cut() {
     let mut busy: Vec<_> = (0..8).map(|_| server.connect()).collect();
     busy.iter_mut().for_each(keep_busy);
     let mut resting: Vec<_> = (8..64).map(|_| server.connect()).collect();
-    // Half of them have been answered, and half have never sent a byte.
+    // Half of them have had a response; the other half have never sent a byte.
     resting[..28].iter_mut().for_each(|stream| _ = ask(stream));
-    // All at once, which is more than are closed at a time.
+    // More at once than the server closes at a time.
     let mut new: Vec<_> = (0..20).map(|_| server.connect()).collect();
     new.iter_mut().for_each(|stream| _ = ask(stream));
     for stream in &mut busy {
         stream.write_all(&REQUEST[20..]).unwrap();
         read_answer(stream);
     }
-    // No more are closed than needed.
+    // The server closes no more than it needs to.
     let open = |stream: &&mut TcpStream| waits_briefly(stream);
     let left = resting.iter_mut().filter(open).count();
     assert!((20..=36).contains(&left), "{left} of 56 are left");
@@ -226,7 +226,7 @@ fn waits_briefly(stream: &TcpStream) -> bool {
     result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
-/// The program with limits on its descriptors, as `ulimit` takes them.
+/// Returns the program under limits on file descriptors, given as to `ulimit`.
 fn start_limited(ulimit: &str) -> Server {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
@@ -267,9 +267,9 @@ fn without_descriptors_for_connections_a_reload_and_the_admin_endpoints_work() {
         server.signal("HUP");
         server.wait_for_line("reloaded ");
     }
-    // Who rests makes room until all are answered.
+    // Idle connections make room until every request has a response.
     all[1..].iter_mut().for_each(|stream| {
-        // One that rested may have been closed.
+        // An idle connection may have been closed.
         if stream.write_all(REQUEST).is_ok() {
             let _ = stream.read(&mut [0; 4096]);
         }
@@ -284,7 +284,7 @@ fn it_recovers_when_there_are_file_descriptors_again() {
     let mut admin = connect_admin(&server);
     let mut first = server.connect();
     ask(&mut first);
-    // At the start it would have made do with that.
+    // Lowered only now: at startup, the program would adapt to the limit.
     server.limit_descriptors(64);
     let refused = "govanityurls_connections_refused_total{reason=\"accept\"}";
     assert_eq!(metric(&mut admin, refused), 0);
@@ -293,7 +293,7 @@ fn it_recovers_when_there_are_file_descriptors_again() {
     wait_until("it has tried many times", || {
         (metric(&mut admin, refused) >= 10).then_some(())
     });
-    // Said once. This comes after all that was said before it.
+    // Logged once. The reload's log line comes after all earlier lines.
     server.signal("HUP");
     server.wait_for_line("reload");
     let said = server
@@ -301,7 +301,7 @@ fn it_recovers_when_there_are_file_descriptors_again() {
         .iter()
         .filter(|line| line.contains("cannot accept"));
     assert_eq!(said.count(), 1, "{:#?}", server.log);
-    // Who is connected is served.
+    // Existing connections are still served.
     ask(&mut first);
     let mut last = all.pop().unwrap();
     last.write_all(REQUEST).unwrap();
@@ -312,8 +312,8 @@ fn it_recovers_when_there_are_file_descriptors_again() {
     assert_eq!(server.get("/gowechat").status, 200);
 }
 
-/// The shape of a Slowloris attack: 2,000 connections that send nothing, half a head, or a
-/// byte a second, beside one client that behaves.
+/// Simulates a Slowloris attack: 2,000 connections that send nothing, half a head, or a byte a
+/// second, next to one well-behaved client.
 #[test]
 #[ignore = "takes 12 s; tests/run runs it"]
 fn two_thousand_slow_clients_disturb_nobody() {

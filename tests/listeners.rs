@@ -1,4 +1,4 @@
-//! Where the server listens, and what it says where it cannot.
+//! Where the server listens, and its errors if it cannot.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -18,14 +18,14 @@ use support::{PATIENCE, Response, SEED, Server, program, wait_until};
 
 const ASK: &[u8] = b"GET /gowechat HTTP/1.1\r\nHost: tonybai.com\r\nConnection: close\r\n\r\n";
 
-/// A directory with a vanity.yaml in it.
+/// A directory with a vanity.yaml.
 fn directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
     directory
 }
 
-/// `command`, or `program`, to serve the vanity.yaml of a directory.
+/// Returns `command`, or `program`, set up to serve the vanity.yaml of a directory.
 fn serving(mut command: Command, directory: &Path, listen: &[&str]) -> Command {
     command
         .args(["-host", "tonybai.com", "-config"])
@@ -40,7 +40,7 @@ fn start(directory: &Path, listen: &[&str]) -> Server {
     Server::spawn(serving(program(), directory, listen))
 }
 
-/// What the program says that cannot listen: one paragraph.
+/// Runs a program that cannot listen; returns its message, which must be one paragraph.
 fn refused(directory: &Path, listen: &[&str]) -> String {
     refusal(serving(program(), directory, listen))
 }
@@ -62,7 +62,7 @@ fn unix(path: &Path) -> String {
     format!("unix:{}", path.display())
 }
 
-/// Whether there is an answer on a connection.
+/// Returns whether a connection gets a response.
 fn answers(mut stream: impl std::io::Read + std::io::Write) -> bool {
     let mut bytes = Vec::new();
     stream.write_all(ASK).unwrap();
@@ -74,7 +74,7 @@ fn answers_at(path: &Path) -> bool {
     answers(UnixStream::connect(path).unwrap())
 }
 
-/// The addresses in the log, in the order of -listen.
+/// Returns the addresses from the log, in the order of -listen.
 fn addresses(server: &mut Server, count: usize) -> Vec<String> {
     while server.log.len() < count {
         server.wait_for_line("serving ");
@@ -132,7 +132,7 @@ fn every_ipv6_address_alone_takes_ipv4_too_and_leaves_it_beside_an_ipv4_listener
     ));
     stop(&mut alone);
 
-    // The port that was free a moment ago.
+    // The port that was just free.
     let (four, six) = (format!("0.0.0.0:{port}"), format!("[::]:{port}"));
     for listen in [[&four, &six], [&six, &four]] {
         let mut both = start(directory.path(), &listen.map(String::as_str));
@@ -170,9 +170,9 @@ fn a_port_alone_is_of_every_address_and_the_log_says_so() {
 #[ignore = "needs strace; tests/run runs it"]
 fn a_port_alone_is_of_ipv4_where_there_is_no_ipv6() {
     let directory = directory();
-    // The first socket of the program is the one for IPv6.
+    // The program's first socket is the IPv6 one.
     let refuse = "inject=socket:error=EAFNOSUPPORT:when=1";
-    // -D: the process is the program, not strace.
+    // With -D, the child process is the program, not strace.
     let strace = "strace -D -f -q -o /dev/null -e trace=socket -e";
     let strace: Vec<_> = strace.split(' ').chain([refuse]).collect();
     let server = Server::spawn(serving(started_by(&strace), directory.path(), &[":0"]));
@@ -209,7 +209,7 @@ fn two_addresses_of_its_own_that_are_the_same_port() {
         assert_eq!(said.lines().count(), 1, "{said}");
         assert!(said.contains(words), "{said}");
     }
-    // What is not the same: other loopback addresses, and a port that the kernel chooses.
+    // Not conflicts: other loopback addresses, and a port chosen by the kernel.
     let mut command = serving(program(), directory.path(), &["127.0.0.1:0"]);
     command.args(["-admin", "127.0.0.1:0"]);
     stop(&mut Server::spawn(command));
@@ -256,7 +256,7 @@ fn a_killed_server_starts_again_where_it_was() {
     let mut server = start(directory.path(), &["127.0.0.1:0", &unix(&socket)]);
     let tcp = addresses(&mut server, 2).remove(0);
     for _ in 0..3 {
-        // Connections that the kernel remembers for a while yet.
+        // Leaves connections in TIME_WAIT.
         let mut kept = TcpStream::connect(&tcp).unwrap();
         kept.write_all(b"GET /gowechat HTTP/1.1\r\n").unwrap();
         assert!(answers(TcpStream::connect(&tcp).unwrap()));
@@ -283,14 +283,14 @@ fn a_socket_of_a_live_server_is_refused() {
     );
     assert!(answers_at(&path));
 
-    // So is one that listens and answers nobody.
+    // A server that listens but never responds also counts as running.
     let path = directory.path().join("mute.sock");
     let _mute = UnixListener::bind(&path).unwrap();
     let said = refused(directory.path(), &[&unix(&path)]);
     assert!(said.contains("another process listens there"), "{said}");
 }
 
-/// None of these may be taken from its process, nor waited for.
+/// The program must not take over any of these, nor block on them.
 #[test]
 fn a_socket_that_is_busy_or_not_ready_is_refused() {
     let directory = directory();
@@ -326,7 +326,7 @@ fn of_several_starts_at_once_one_wins() {
     let path = directory.path().join("http.sock");
     for _ in 0..10 {
         drop(fs::remove_file(&path));
-        // Left behind by a server that was killed.
+        // Left behind by a killed server.
         drop(UnixListener::bind(&path).unwrap());
         let mut servers: Vec<_> = (0..3)
             .map(|_| {
@@ -416,11 +416,11 @@ fn addresses_that_cannot_be() {
     assert!(said.contains("no such directory; make it"), "{said}");
     let said = refused(directory.path(), &[&at("vanity.yaml/http.sock")]);
     assert!(said.contains("vanity.yaml/http.sock: "), "{said}");
-    // An address for documentation, which no machine has.
+    // An address reserved for documentation, which no machine has.
     let said = refused(directory.path(), &["192.0.2.1:8080"]);
     assert!(said.contains("no such address"), "{said}");
 
-    // As long as can be; the directory's name has its share.
+    // A path of the maximum length, including the directory's name.
     let room = 107 - directory.path().as_os_str().len() - 1;
     let longest = directory.path().join("x".repeat(room));
     let mut server = start(directory.path(), &[&unix(&longest)]);
@@ -443,7 +443,7 @@ fn a_port_in_use() {
         "{said}"
     );
 
-    // Also for the admin endpoints; and no socket file is left by those that could be had.
+    // The same for the admin endpoints. The sockets that could be bound leave no file behind.
     let socket = directory.path().join("http.sock");
     let mut command = serving(program(), directory.path(), &[&unix(&socket)]);
     command.args(["-admin", &address.to_string()]);
@@ -454,10 +454,10 @@ fn a_port_in_use() {
     assert!(twice.contains("the port is in use"), "{twice}");
 }
 
-/// Takes every power of root's away; anyone else has none.
+/// Drops all of root's capabilities; other users have none.
 const POWERLESS: [&str; 3] = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
 
-/// The program, started by another.
+/// Returns the program, started by another one.
 fn started_by(wrapper: &[&str]) -> Command {
     let mut command = Command::new(wrapper[0]);
     command.args(&wrapper[1..]);
@@ -489,7 +489,7 @@ fn a_directory_that_may_not_be_written() {
     assert!(said.contains("permission denied"), "{said}");
     assert!(said.contains("able to write to the directory"), "{said}");
 
-    // A socket there that is another user's is not taken for a stale one.
+    // A socket that belongs to another user does not count as stale.
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
     drop(UnixListener::bind(&path).unwrap());
     fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
@@ -502,7 +502,7 @@ fn a_directory_that_may_not_be_written() {
 #[ignore = "needs unshare and setpriv; tests/run runs it"]
 fn a_port_below_1024() {
     let directory = directory();
-    // In a network of its own, where no setting of the machine opens low ports to everyone.
+    // In its own network namespace, where low ports are always privileged.
     let mut with = vec!["unshare", "--net"];
     if !is_root() {
         with.push("--map-root-user");
@@ -523,9 +523,10 @@ fn that_descriptors_are_short_is_said_once() {
     let directory = directory();
     let mut server = start(directory.path(), &["127.0.0.1:0"]);
     assert_eq!(server.get("/gowechat").status, 200);
-    // At the start it would have made do with that.
+    // Lowered only now: at startup, the program would adapt to the limit.
     server.limit_descriptors(24);
-    // More than it can have open; each that ends lets another in, and then it is short again.
+    // More than the limit allows. Each connection that ends admits another, and the limit is hit
+    // again.
     let mut streams: Vec<_> = (0..40).map(|_| server.connect()).collect();
     server.wait_for_line("cannot accept connections: ");
     for stream in &mut streams {

@@ -1,4 +1,4 @@
-//! What is logged: one line for a request, whatever the client sends, and few others.
+//! Log output: one line per request, whatever the client sends, and few others.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use support::{SEED, Server, program};
 
-/// Sends `head`, reads the answer to its end, and returns the line that the log has of it.
+/// Sends `head`, reads the whole response, and returns its access log line.
 fn logged(server: &mut Server, head: &[u8]) -> String {
     let mut stream = server.connect();
     stream.write_all(head).unwrap();
@@ -26,7 +26,7 @@ fn get(target: &str, headers: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Heads that try to break out of their line.
+/// Heads that try to inject a line break or an escape sequence.
 fn injections() -> Vec<Vec<u8>> {
     let texts: [&[u8]; 10] = [
         b"\"",
@@ -66,7 +66,7 @@ fn injections() -> Vec<Vec<u8>> {
     heads
 }
 
-/// Sends every injection and then a last request; the lines of the access log, less the last.
+/// Sends every injection and then a final request; returns the access log without the final line.
 fn lines_of_injections(args: &[&str]) -> (usize, Vec<String>) {
     let mut server = Server::start_with(SEED, args);
     let started = server.log.len();
@@ -119,7 +119,7 @@ fn a_line_tells_who_asked_for_what() {
 #[test]
 fn a_line_in_json_has_the_same() {
     let mut server = Server::start_with(SEED, &["-access-log", "-log-format", "json"]);
-    // The lifecycle as well.
+    // The lifecycle messages as well.
     let _: Value = serde_json::from_str(&server.log[0]).unwrap();
     let line = logged(&mut server, &get("/x", "User-Agent: a \"b\"\r\n"));
     let line: Value = serde_json::from_str(&line).unwrap();
@@ -193,7 +193,7 @@ fn a_trusted_proxy_names_the_client() {
     }
 }
 
-/// Whether a character drives a terminal, or hides or reorders what is next to it.
+/// Returns whether a character controls a terminal, or hides or reorders its neighbours.
 fn is_dangerous(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -208,7 +208,7 @@ fn no_client_can_break_a_line_of_text() {
     for line in &lines {
         assert!(line.len() < 20_000);
         assert!(!line.chars().any(is_dangerous), "{line:?}");
-        // Outside quotation marks stands nothing that a client sent.
+        // Nothing outside quotation marks comes from a client.
         let mut outside = String::new();
         let (mut quoted, mut escaped) = (false, false);
         for c in line.chars() {
@@ -261,14 +261,14 @@ fn the_level_silences_the_lifecycle_and_not_the_access_log() {
         .args(["-host", "tonybai.com", "-log-level", "warn", "-access-log"])
         .arg("-listen")
         .arg(format!("unix:{}", socket.display()));
-    // No line says that it serves.
+    // There is no startup line to wait for.
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut stream = support::wait_until("it listens", || {
         std::os::unix::net::UnixStream::connect(&socket).ok()
     });
     stream.write_all(&get("/x", "")).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
-    // Not by SIGKILL: the line may still be on its way to the log.
+    // Not SIGKILL: the line may not have been written yet.
     support::signal(child.id(), "TERM");
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
@@ -292,7 +292,7 @@ fn the_lifecycle_names_modules_file_and_address() {
     assert!(!server.log.iter().any(|line| line.contains("request")));
 }
 
-/// The reader of its log has ended: no reason to end, nor to leave a request unanswered.
+/// The reader of the log has exited; the server still runs and answers requests.
 #[test]
 fn it_serves_on_when_nobody_reads_its_log() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Every kind of key and value that a module can have, with real go commands behind nginx.
+//! Every kind of key and value of a module, with real go commands behind nginx.
 
 #![allow(clippy::unwrap_used)]
 
@@ -50,13 +50,13 @@ go.example/exact:
                 go.get(path);
                 assert_eq!(go.version_of(path), "v1.0.0", "{path}");
             }
-            // The pattern answers; git.example has no such repository.
+            // The pattern matches, but git.example has no such repository.
             let said = go.get_fails("tonybai.com/x/none");
             assert!(said.contains("https://git.example/none-go.git"), "{said}");
         }
         let robots = lab.browse("https://go.example/robots.txt");
         assert_eq!(robots, (200, "robots".to_owned()));
-        // The program itself leaves it, too.
+        // The program responds 404 when asked directly.
         let server = lab.server();
         for name in ["/robots.txt", "/favicon.ico", "/.well-known/security.txt"] {
             let answer = server.request("GET", name, &[("Host", "go.example")]);
@@ -139,7 +139,7 @@ fn three_modules_in_three_directories_of_a_repository() {
             let path = path(dir);
             new.get(&format!("{path}/sub"));
             assert_eq!(new.version_of(&path), "v1.0.0");
-            // Go before 1.25 takes a tag of four fields for none.
+            // Go before 1.25 ignores a tag with four fields.
             let said = old.get_fails(&path);
             assert!(said.contains("no go-import meta tags"), "{said}");
         }
@@ -168,7 +168,7 @@ fn a_module_from_a_proxy_of_files() {
             .args(["archive", "--format=zip", "v1.0.0"])
             .arg(format!("--prefix={path}@v1.0.0/"))
             .arg(format!("--output={}", zip.display())));
-        // Only the proxy has it from here on.
+        // From here on, only the proxy has it.
         fs::remove_dir_all(repository).unwrap();
 
         lab.govanityurls(
@@ -237,7 +237,7 @@ host: tonybai.com
             let body = answer.body.to_ascii_lowercase();
             assert!(!body.contains("did you mean"), "{path}: {body}");
         }
-        // What is not hidden is suggested.
+        // Modules that are not hidden are suggested.
         assert!(server.get("/publi?go-get=1").body.contains("did you mean"));
     });
 }
@@ -277,14 +277,14 @@ fn check_says_what_not_every_go_command_fetches() {
     }
 }
 
-/// What is printed for the one host of a file: the http level, and its server block.
+/// Returns the rules for a file's only host: the http level, and its server block.
 fn rules(lab: &Lab) -> (String, String) {
     let printed = lab.printed(&[]);
     let (http, server) = printed.split_once("\n# In the server block").unwrap();
     (http.to_owned(), format!("#{server}"))
 }
 
-/// Makes the repository of a module with a package below its root, tagged v1.0.0.
+/// Creates a repository with a module and a package below its root, tagged v1.0.0.
 fn module(lab: &Lab, repository: &str, path: &str) -> std::path::PathBuf {
     let files = files(path);
     let files: Vec<_> = files.iter().map(|(name, text)| (*name, &**text)).collect();

@@ -1,4 +1,4 @@
-//! What the admin listener answers, and that it counts what was asked.
+//! The responses of the admin listener, and its request counts.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,14 +15,14 @@ use regex::Regex;
 use serde_json::Value;
 use support::{PATIENCE, Response, SEED, Server, repository_file, wait_until};
 
-/// Where the log says that the admin endpoints are.
+/// Returns the address of the admin endpoints from the log.
 fn admin(server: &Server) -> String {
     let line = &server.log[0];
     let (_, address) = line.rsplit_once("admin endpoints on ").unwrap();
     address.to_owned()
 }
 
-/// One request to the admin listener.
+/// Sends one request to the admin listener.
 fn ask(admin: &str, target: &str, headers: &str) -> Response {
     let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
     let mut bytes = Vec::new();
@@ -39,7 +39,7 @@ fn ask(admin: &str, target: &str, headers: &str) -> Response {
     Response::parse(&bytes)
 }
 
-/// All samples, by name and labels, less what only buckets tell.
+/// Returns all samples by name and labels, except histogram buckets.
 fn samples(admin: &str) -> BTreeMap<String, f64> {
     let text = ask(admin, "/metrics", "").body;
     text.lines()
@@ -58,7 +58,7 @@ fn start(config: &str) -> (Server, String) {
     (server, admin)
 }
 
-/// promtool finds nothing to say about the text.
+/// Asserts that promtool accepts the text without warnings.
 fn check(text: &str) {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
@@ -86,7 +86,7 @@ fn promtool_has_nothing_to_say() {
     check(&ask(&admin, "/metrics", "").body);
 }
 
-/// Runs promtool, which must be content.
+/// Runs promtool, which must succeed.
 fn promtool(args: &[&str]) {
     let output = Command::new("promtool")
         .args(args)
@@ -128,7 +128,7 @@ fn dashboard() -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-/// The queries of all panels, and of the variables.
+/// Returns the queries of all panels and variables.
 fn dashboard_queries() -> Vec<String> {
     let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap().iter();
@@ -137,7 +137,7 @@ fn dashboard_queries() -> Vec<String> {
     queries.collect()
 }
 
-/// Everything that a query of the dashboard or an alert asks for is what a server has.
+/// Every metric and label in the dashboard and alerts exists on a server.
 #[test]
 fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
     let (server, admin) = start(SEED);
@@ -172,7 +172,7 @@ fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
             assert!(!samples.is_empty(), "no {name} in {metrics}");
             asked.insert(name.to_owned());
             for found in matcher.captures_iter(found.get(2).map_or("", |labels| labels.as_str())) {
-                // Prometheus adds these.
+                // Added by Prometheus.
                 if matches!(&found[1], "instance" | "job") {
                     continue;
                 }
@@ -195,7 +195,7 @@ fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
             }
         }
     }
-    // And there is nothing that nobody asks for.
+    // Conversely, every metric is used.
     for line in metrics.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split(['{', ' ']).next().unwrap();
         assert!(asked.contains(name), "{name} is in no panel");
@@ -291,7 +291,7 @@ fn a_client_is_told_by_its_user_agent() {
     }
 }
 
-/// What the go command asks for on its way to a package, twice where the answer is 404.
+/// The go command's requests on its way to a package; those that get a 404 are sent twice.
 #[test]
 fn a_healthy_go_get_counts_no_miss() {
     let (server, admin) = start(
@@ -321,7 +321,7 @@ fn a_healthy_go_get_counts_no_miss() {
     assert_eq!(count(&before, "go_get_miss"), 0.0);
     assert_eq!(count(&before, "go_get_folder"), 12.0);
     assert_eq!(count(&before, "go_get_hit"), 4.0);
-    // Beside a folder, or not an import path at all.
+    // Next to a folder, or not an import path at all.
     for miss in ["/z", "/x/yy", "/hidden/secre", "/hid", "/x//y", "/x/.."] {
         assert_eq!(server.get(&format!("{miss}?go-get=1")).status, 404);
     }
@@ -376,7 +376,7 @@ fn connections_are_counted_while_they_are_open_and_when_they_are_refused() {
         (samples(&admin)[bad] == 1.0).then_some(())
     });
     assert_eq!(samples(&admin)["connections_accepted_total"], 4.0);
-    // It was a request as well, and answered.
+    // The scrape was a request as well and got a response.
     let answered = |status| {
         let labels = format!("{{kind=\"other\",status=\"{status}\",client=\"other\"}}");
         samples(&admin)[&format!("http_requests_total{labels}")]
@@ -413,7 +413,7 @@ fn counts_survive_reloads_which_are_counted_too() {
     server.signal("HUP");
     server.wait_for_line("refused");
     server.get("/gowechat?go-get=1");
-    // The log comes after the count.
+    // The log line is written after the count.
     let samples = samples(&admin);
     for (name, value) in [
         (r#"config_reloads_total{outcome="success"}"#, 1.0),
@@ -480,7 +480,7 @@ fn a_thousand_modules_are_counted_apart_and_the_rest_together() {
     assert_eq!(samples["modules"], 1100.0);
 }
 
-/// The series that count requests by module.
+/// Returns the series that count requests by module.
 fn by_module(admin: &str) -> Vec<(String, f64)> {
     let is_by_module = |(name, _): &(String, f64)| name.starts_with("go_gets_total");
     samples(admin).into_iter().filter(is_by_module).collect()
@@ -549,7 +549,7 @@ fn the_format_is_the_one_that_the_client_asks_for() {
         text.body
             .contains("# TYPE govanityurls_http_requests_total counter\n")
     );
-    // Prometheus 2 and 3 ask like this.
+    // As sent by Prometheus 2 and 3.
     let accept = "Accept: application/openmetrics-text;version=1.0.0;q=0.6,\
                   text/plain;version=0.0.4;q=0.3,*/*;q=0.1\r\n";
     let open = ask(&admin, "/metrics", accept);

@@ -1,4 +1,4 @@
-//! `govanityurls nginx`: what it prints, and real go commands through a real nginx with it.
+//! `govanityurls nginx`: its output, and real go commands through a real nginx that uses it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use lab::modules::{self, PATHS, PRINTED, PROGRAM, VANITY};
 use lab::{Lab, Scheme, complaints, enter, run};
 use support::{SEED, program, repository_file, wait_until};
 
-/// What `govanityurls nginx` does with a file of this text.
+/// Runs `govanityurls nginx` on a file with this text.
 fn nginx(config: &str, args: &[&str]) -> Output {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("vanity.yaml"), config).unwrap();
@@ -24,7 +24,7 @@ fn nginx(config: &str, args: &[&str]) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-/// What it prints, as it must.
+/// Returns its output; it must succeed.
 fn printed(config: &str, args: &[&str]) -> String {
     let output = nginx(config, args);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -32,14 +32,14 @@ fn printed(config: &str, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The locations of what is printed, in order.
+/// Returns the locations in the output, in order.
 fn locations(printed: &str) -> Vec<&str> {
     let lines = printed.lines().map(str::trim);
     let locations = lines.filter_map(|line| line.strip_prefix("location "));
     locations.map(|rest| rest.trim_end_matches(" {")).collect()
 }
 
-/// A file with `modules` modules, spread over `folders` folders.
+/// Returns a file with `modules` modules, spread over `folders` folders.
 fn in_folders(modules: usize, folders: usize) -> String {
     (0..modules).fold(String::new(), |mut text, nth| {
         let folder = nth % folders;
@@ -62,7 +62,7 @@ b.example/y:
 fn the_example_is_what_is_printed() {
     let example = fs::read_to_string(repository_file("contrib/nginx/govanityurls.conf")).unwrap();
     assert_eq!(printed(SEED, &["-host", "tonybai.com"]), example);
-    // The rules of the one host of a file need no name.
+    // With a single host, no name is needed.
     assert_eq!(
         printed(SEED, &[]),
         example
@@ -128,7 +128,7 @@ fn one_location_for_each_folder() {
     for location in ["^~ /f7/", "= /gowechat", "^~ /gowechat/", "^~ /x/"] {
         assert!(locations.contains(&location), "{location}: {locations:?}");
     }
-    // A module above others covers them, and has its own path too.
+    // A module above others covers them, and its own path too.
     let above = "/x/y/z:\n  repo: https://h.example/z\n/x:\n  repo: https://h.example/x\n";
     let rules = printed(above, &["-depth", "1"]);
     assert_eq!(self::locations(&rules), ["= /x", "^~ /x/"]);
@@ -147,7 +147,7 @@ fn several_upstreams_share_the_requests() {
         let line = format!("    server {server} max_fails=0;\n");
         assert!(rules.contains(&line), "{rules}");
     }
-    // A name may have several addresses; one address is never given up.
+    // A name may resolve to several addresses. A single address is never marked as failed.
     assert!(printed(SEED, &["-upstream=app:8080"]).contains("app:8080 max_fails=0;"));
     assert!(!printed(SEED, &["-upstream=10.0.0.1:8080"]).contains("max_fails"));
 }
@@ -164,7 +164,7 @@ fn a_cached_response_belongs_to_its_host_and_outlives_an_hour() {
     assert_eq!(after(&rules, " inactive="), "7d");
 }
 
-/// The word after `before`.
+/// Returns the word after `before`.
 fn after<'a>(text: &'a str, before: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap();
     rest.split_whitespace().next().unwrap()
@@ -179,7 +179,7 @@ fn names_the_command_that_prints_it() {
         first,
         "# Printed by `govanityurls nginx -match go-get -upstream 127.0.0.1:1`."
     );
-    // No argument ends the comment.
+    // No argument can end the comment.
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("it's\nnew"), SEED).unwrap();
     let mut command = program();
@@ -231,7 +231,7 @@ fn refused_with_the_statuses_of_every_command() {
     }
 }
 
-/// Host names so long that nginx's own table of them has no room for one.
+/// Host names too long for nginx's default hash table.
 fn long_host(length: usize) -> String {
     let labels = "a".repeat(40) + "." + &"b".repeat(60) + "." + &"c".repeat(60) + ".";
     let start: String = labels.chars().take(length - 8).collect();
@@ -302,7 +302,7 @@ fn nginx_has_no_complaint_about_whole_servers() {
         for length in [45, 46, 47, 48, 61, 62, 63, 110, 111, 150] {
             let long = long_host(length);
             assert_eq!(long.len(), length);
-            // nginx's limit is the test's: a size only where it is needed.
+            // The test checks against nginx's limit: the size is set only where it is needed.
             let rules = check(std::slice::from_ref(&long), &[]);
             assert_eq!(
                 rules.contains("server_names_hash_bucket_size"),
@@ -311,7 +311,7 @@ fn nginx_has_no_complaint_about_whole_servers() {
             );
             check(&["tonybai.com".to_owned(), long], &["-cache"]);
         }
-        // Names without an order that suits nginx's hash.
+        // Names in an order that nginx's hash handles badly.
         let name = |nth: u32| format!("{:x}.modules.example", nth.wrapping_mul(2_654_435_761));
         for count in [32, 33, 100, 600] {
             check(&(1..=count).map(name).collect::<Vec<_>>(), &[]);
@@ -326,7 +326,7 @@ fn go_gets_through_the_locations() {
         start(&mut lab, &[]);
         let (root, blog) = (root(&lab), blog(&lab));
         lab.nginx_as_printed(&["-host=tonybai.com"], |host| match host {
-            // With a rule that would take a module's path, were it asked first.
+            // With a rule that would take a module's path if it came first.
             "tonybai.com" => format!("{blog} location ~ \\.js$ {{ return 403; }}"),
             _ => root.clone(),
         });
@@ -366,7 +366,7 @@ fn go_gets_through_whole_servers_over_a_unix_socket() {
         lab.nginx_with(Scheme::Https, &http, &[]);
         get_all(&lab);
 
-        // The list, and by way of the redirect from plain HTTP.
+        // The list, through the redirect from plain HTTP.
         let (status, body) = lab.browse("http://tonybai.com/");
         assert!(status == 200 && body.contains("/x/experiments"), "{body}");
         let redirected = "http tonybai.com \"GET / HTTP/1.1\" 301";
@@ -439,8 +439,8 @@ fn go_gets_from_the_cache_while_the_program_is_down() {
         start(&mut lab, &[]);
         start_with_cache(&mut lab);
         get_all(&lab);
-        // Stopped, it accepts connections and says nothing. Dead, it accepts none; the response
-        // of the last request is the last that gets too old.
+        // A stopped server accepts connections and sends nothing; a dead one accepts none. The last
+        // request's response is the last to become stale.
         for signal in ["STOP", "KILL"] {
             fs::write(lab.dir().join("nginx/cache.log"), "").unwrap();
             lab.server().signal(signal);
@@ -463,7 +463,7 @@ fn a_change_shows_through_the_cache_within_ten_seconds() {
     enter(|mut lab| {
         start(&mut lab, &[]);
         start_with_cache(&mut lab);
-        // The same path on another host has another response.
+        // The same path on another host has a different response.
         let page = |host: &str| lab.browse(&format!("https://{host}/gowechat?go-get=1")).1;
         assert!(page("vanity.example").contains("git.example/vanity.git"));
         let old = page("tonybai.com");
@@ -488,7 +488,7 @@ fn a_change_shows_through_the_cache_within_ten_seconds() {
     });
 }
 
-/// nginx with a cache for both hosts, and a log of what it did.
+/// nginx with a cache for both hosts, and a log of cache hits.
 fn start_with_cache(lab: &mut Lab) {
     let http = lab.printed(&["-host=tonybai.com", "-cache", "-part=http"]);
     let log = "log_format cache '$host \"$request_uri\" $upstream_cache_status';\n";
@@ -500,7 +500,7 @@ fn start_with_cache(lab: &mut Lab) {
         )
     });
     let hosts = hosts.each_ref().map(|(host, text)| (*host, text.as_str()));
-    // Everything that nginx writes belongs to the lab.
+    // nginx writes only inside the lab.
     let http = http.replace("/var/cache/", "");
     lab.nginx_with(Scheme::Https, &(log.to_owned() + &http), &hosts);
 }
@@ -536,8 +536,8 @@ fn certificates_where_nothing_answers_on_port_80() {
 
 const HOSTS: [&str; 2] = ["tonybai.com", "vanity.example"];
 
-/// Types the commands of the comments, renews, lets `certbot --nginx` change the file, and
-/// renews again, in the way that it was and by `certbot --nginx`.
+/// Runs the commands from the comments, renews the certificate, lets `certbot --nginx` edit the
+/// file, and renews again, both the original way and with `certbot --nginx`.
 fn get_certificates(lab: &mut Lab, change: impl Fn(&str) -> String) {
     lab.acme();
     let printed = lab.printed(&["-host=tonybai.com", "-server"]);
@@ -558,7 +558,7 @@ fn get_certificates(lab: &mut Lab, change: impl Fn(&str) -> String) {
             .skip_while(|line| !line.starts_with("-----BEGIN"))
             .collect::<String>()
     };
-    // A reload takes effect some time after its command.
+    // A reload takes effect shortly after its command returns.
     wait_until("nginx has the file", || {
         let [one, other] = HOSTS.map(served);
         (one != other).then_some(())
@@ -602,7 +602,7 @@ fn socket(lab: &Lab) -> String {
     format!("unix:{}", lab.dir().join("g.sock").display())
 }
 
-/// A root directory with an article at the path of a module.
+/// Creates a root directory with an article at the path of a module.
 fn root(lab: &Lab) -> String {
     let dir = lab.dir().join("blog");
     let write = |path: &str, text: &str| {

@@ -8,10 +8,10 @@ mod support;
 use regex::Regex;
 use support::{SEED, Server};
 
-/// The name and the attributes of each start tag of the head, as Go's XML tokenizer gives them
-/// out in lax mode. It knows what these pages may hold, and panics at anything else: a
-/// document type, tags with or without attributes in double quotes, text, and entities by
-/// number, which are the same to XML and to HTML.
+/// Returns the name and attributes of each start tag in the head, as Go's XML tokenizer does in lax
+/// mode. It handles only what these pages contain, and panics at anything else: a document type,
+/// tags with or without attributes in double quotes, text, and numeric entities, which are the same
+/// in XML and HTML.
 fn start_tags(page: &str) -> Vec<(String, Vec<(String, String)>)> {
     let mut tags = Vec::new();
     for piece in page.split('<').skip(1) {
@@ -52,7 +52,7 @@ fn unescaped(value: &str) -> String {
     out
 }
 
-/// The fields of every tag of that name.
+/// Returns the fields of every tag of that name.
 fn meta(page: &str, wanted: &str) -> Vec<Vec<String>> {
     let value = |attributes: &[(String, String)], name: &str| {
         let found = attributes.iter().find(|(given, _)| given == name);
@@ -68,7 +68,7 @@ fn meta(page: &str, wanted: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The one go-import of a page, and its one go-source.
+/// Returns the only go-import and the only go-source of a page.
 fn tags(server: &Server, target: &str) -> (Vec<String>, Option<Vec<String>>) {
     let page = server.get(&format!("{target}?go-get=1"));
     assert_eq!(page.status, 200, "{target}");
@@ -86,12 +86,12 @@ fn tags(server: &Server, target: &str) -> (Vec<String>, Option<Vec<String>>) {
     (import, source)
 }
 
-/// The shapes of link that pkg.go.dev knows, by the forge whose they are.
+/// Link formats that pkg.go.dev knows, by forge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     Github,
     Gitlab,
-    /// With `src/branch`, where a version is a tag or a commit.
+    /// With `src/branch`, where a version would be a tag or a commit.
     Gitea,
     Gogs,
     Bitbucket,
@@ -100,8 +100,9 @@ enum Shape {
     Cgit,
 }
 
-/// Which shape pkg.go.dev makes version-aware links of, for a repository's URL or else for
-/// the templates of its go-source; none: it links to what go-source says, at any version.
+/// Returns the link format for which pkg.go.dev makes version-aware links, from a repository's URL
+/// or else from the go-source templates. With `None`, it links to the go-source URLs at any
+/// version.
 fn recognised(source: &[String]) -> Option<Shape> {
     use Shape::*;
     const NAME: &str = r"[a-z0-9A-Z_.\-]+";
@@ -173,7 +174,7 @@ fn pages_are_read_as_go_reads_them() {
         ]
     );
     assert_eq!(tags(&server, "/proxy").0[1], "mod");
-    // Nothing known of the forge: no tag is better than one of too few fields.
+    // Unknown forge: no tag is better than one with too few fields.
     assert_eq!(tags(&server, "/plain").1, None);
     let title = |(name, _): &(String, _)| name == "title";
     assert!(start_tags(&server.get("/m").body).iter().any(title));
@@ -181,8 +182,8 @@ fn pages_are_read_as_go_reads_them() {
 
 #[test]
 fn a_subpath_and_its_root_agree() {
-    // The go command asks for the package, then for the prefix that its page names, and
-    // believes neither unless the tags are the same.
+    // The go command requests the package, then the prefix that its page names, and accepts them
+    // only if the tags are the same.
     let server = Server::start(&format!(
         "{SEED}/team/*:\n  repo: https://github.com/team/*-go\n/mono:\n  repo: https://h.example/m\n  subdir: go\n"
     ));
@@ -235,7 +236,7 @@ fn a_forge_of_ones_own_is_known_by_its_links() {
         ("forgejo", Some(Shape::Gitea)),
         ("gogs", Some(Shape::Gogs)),
         ("cgit", Some(Shape::Cgit)),
-        // pkg.go.dev knows these by their hosts only. The links work, at the branch's head.
+        // pkg.go.dev recognises these only by host. The links work, but at the branch's head.
         ("github", None),
         ("bitbucket", None),
         ("sourcehut", None),
@@ -255,7 +256,7 @@ fn a_forge_of_ones_own_is_known_by_its_links() {
 
 #[test]
 fn a_branch_of_more_than_letters_is_not_known_by_its_links() {
-    // The expressions want `\w+` for the branch. Known hosts do not mind.
+    // pkg.go.dev's patterns require `\w+` for the branch, except on known hosts.
     for forge in ["gitea", "gitlab", "gogs"] {
         let more = format!("  forge: {forge}\n  branch: release-1.x\n");
         let source = source_of("https://code.example.com/a/b", &more);

@@ -1,4 +1,4 @@
-//! The configuration is replaced while requests are answered.
+//! The configuration is replaced under load.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,7 +12,7 @@ use std::process::Output;
 use load::{Answers, Load, answers};
 use support::{Server, program, wait_until};
 
-/// Two sites that differ in every module, and in which modules they have.
+/// Two sites that differ in every module and in their sets of modules.
 const A: &str = "\
 /gowechat:
   repo: https://github.com/bigwhite/gowechat
@@ -30,7 +30,7 @@ cache_max_age: 60
 /new:
   repo: https://gitlab.com/moved/new
 ";
-/// Its first module is sound, and must not be served.
+/// Its first module is valid, and must still not be served.
 const BROKEN: &str = "\
 /gowechat:
   repo: https://wrong.example/gowechat
@@ -38,7 +38,7 @@ const BROKEN: &str = "\
   repos: https://wrong.example/experiments
 ";
 
-/// What the server says of both sites, once it serves A again.
+/// Returns the responses for both sites, with A served again at the end.
 fn answers_of_both(server: &mut Server) -> [Answers; 2] {
     let a = answers(server.addr);
     write(server, B);
@@ -112,7 +112,7 @@ fn a_refused_reload_says_what_check_says() {
     let first = server.wait_for_line("reload refused, the old configuration stays");
     assert!(first.contains("ERROR"), "{first}");
     for line in said.lines() {
-        // The very next lines, to the letter.
+        // Exactly the lines that follow.
         assert_eq!(server.wait_for_line(""), line);
     }
     assert_eq!(answers(server.addr), before);
@@ -123,7 +123,7 @@ fn a_refused_reload_says_what_check_says() {
     server.wait_for_line("vanity.yaml");
     assert_eq!(answers(server.addr), before);
 
-    // And it recovers.
+    // It recovers.
     write(&server, B);
     server.signal("HUP");
     server.wait_for_line("reloaded ");
@@ -158,7 +158,7 @@ fn the_log_names_what_changed() {
 #[test]
 fn signals_during_a_reload_cause_one_more() {
     let mut server = Server::start(A);
-    // Long enough to read that the signals come meanwhile.
+    // Large enough that the signals arrive during the read.
     let many: String = (0..20_000)
         .map(|n| format!("/many/{n}:\n  repo: https://git.example/{n}\n"))
         .collect();
@@ -179,7 +179,7 @@ fn signals_during_a_reload_cause_one_more() {
     assert_eq!(reloads.count(), 3, "{:#?}", server.log);
 }
 
-/// Each of these would keep a reader waiting, or never end.
+/// Each of these would block a reader, or never end.
 #[test]
 fn only_a_regular_file_is_read_again() {
     let mut server = Server::start_with(A, &["-watch", "-admin", "127.0.0.1:0"]);
@@ -232,12 +232,12 @@ fn a_sighup_after_the_reload_of_an_edit_is_about_the_same_edit() {
     server.wait_for_line("the file has changed: reloading");
     server.signal("HUP");
     server.wait_for_line("the file has not changed since it was reloaded a moment ago");
-    // Another edit is not, however soon it comes.
+    // A different edit is reported as such, however soon it comes.
     write(&server, A);
     server.signal("HUP");
     server.wait_for_line("SIGHUP: reloading");
     server.wait_for_line("reloaded ");
-    // Nor is the next signal: nothing was read for a change since.
+    // So is the next signal: no change has been read since.
     server.signal("HUP");
     server.wait_for_line("SIGHUP: reloading");
     server.wait_for_line("nothing changed");
@@ -246,11 +246,11 @@ fn a_sighup_after_the_reload_of_an_edit_is_about_the_same_edit() {
     assert_eq!(reloads.count(), 3, "{:#?}", server.log);
 }
 
-/// Puts a file with this text in the place of the one that is watched.
+/// Replaces the watched file with one that has this text.
 type Replace = fn(&Path, &str);
 
 fn by_truncating(file: &Path, text: &str) {
-    // As a shell's `>` does: for a moment the file is empty, then half there.
+    // As a shell's `>` does: the file is briefly empty, then partial.
     use std::io::Write as _;
     let mut file = fs::File::create(file).unwrap();
     let (half, rest) = text.split_at(text.len() / 2);
@@ -264,8 +264,8 @@ fn by_renaming(file: &Path, text: &str) {
     fs::rename(new, file).unwrap();
 }
 
-/// As Kubernetes does: vanity.yaml -> ..data/vanity.yaml, ..data -> ..2026_1, and `..data` is
-/// what is replaced.
+/// As Kubernetes does: vanity.yaml -> ..data/vanity.yaml, ..data -> ..2026_1, and only `..data` is
+/// replaced.
 fn by_swapping_links(file: &Path, text: &str) {
     use std::os::unix::fs::symlink;
     let dir = file.parent().unwrap();
@@ -327,7 +327,7 @@ fn watched(replace: Replace) {
     };
     assert_eq!(refused(&server), 2, "{:#?}", server.log);
 
-    // A file that is gone for the moment is on its way to be replaced.
+    // A file that is briefly missing is not an error: it is about to be replaced.
     fs::remove_file(&file).unwrap();
     replace(&file, A);
     wait_until("the site is A", || (answers(addr) == both[0]).then_some(()));

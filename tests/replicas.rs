@@ -1,4 +1,4 @@
-//! Two servers of one file are as good as one, and better.
+//! Two servers with the same file act as one, with better availability.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -37,7 +37,7 @@ other.example/b/c:
   repo: https://git.example/c
 ";
 
-/// Each kind of answer.
+/// One request for each kind of response.
 const REQUESTS: [(&str, &str, &str); 14] = [
     ("GET", "tonybai.com", "/gowechat?go-get=1"),
     ("GET", "tonybai.com", "/gowechat/mp"),
@@ -55,8 +55,7 @@ const REQUESTS: [(&str, &str, &str); 14] = [
     ("GET", "unknown.example", "/a"),
 ];
 
-/// The same modules, the last of the file first; the hosts keep their order, since the first
-/// is the default.
+/// The same modules in reverse order. The hosts keep their order, since the first is the default.
 fn reversed(config: &str) -> String {
     let mut modules: Vec<Vec<&str>> = Vec::new();
     for line in config.lines() {
@@ -69,7 +68,7 @@ fn reversed(config: &str) -> String {
     modules.concat().join("\n") + "\n"
 }
 
-/// All of the answers to [`REQUESTS`], but their dates.
+/// Returns the responses to all of [`REQUESTS`], without their dates.
 fn all_answers(server: &Server) -> Vec<Response> {
     REQUESTS
         .iter()
@@ -93,7 +92,7 @@ fn answers_depend_on_the_file_alone() {
         "{}",
         expected[9].body
     );
-    // Hash maps have another order in every process.
+    // Hash maps iterate in a different order in every process.
     for config in [CONFIG, CONFIG, CONFIG, &reversed(CONFIG)] {
         let other = Server::start(config);
         for (request, (a, b)) in REQUESTS
@@ -105,7 +104,7 @@ fn answers_depend_on_the_file_alone() {
     }
 }
 
-/// Beside the printed rules: which replicas nginx has tried.
+/// Added to the printed rules: a log of the replicas that nginx tried.
 const TRIED: &str = "add_header X-Upstream $upstream_addr always;";
 
 fn replica(dir: &Path, nth: usize) -> Server {
@@ -118,14 +117,14 @@ fn replica(dir: &Path, nth: usize) -> Server {
     Server::spawn(command)
 }
 
-/// Starts nginx with the rules that the program prints for both replicas, and returns its address.
+/// Starts nginx with the printed rules for both replicas; returns its address.
 fn nginx_with_printed_rules(lab: &mut Lab) -> SocketAddr {
     let part = |part| {
         let mut nginx = program();
         nginx
             .current_dir(lab.dir())
             .args(["nginx", "-match=go-get"]);
-        // A name, and an address.
+        // One by name, one by address.
         nginx.args(["-upstream=tonybai.com:8081", "-upstream=127.0.0.1:8082"]);
         run(nginx.args(["-part", part]))
     };
@@ -160,7 +159,7 @@ fn behind_nginx_nobody_notices_that_one_stops() {
                 load.goes_on(20);
                 replicas[stopped].signal(signal);
                 assert_eq!(replicas[stopped].wait().success(), signal == "TERM");
-                // nginx has met the dead one, and asked the other.
+                // nginx has tried the dead replica and then the other.
                 wait_until("one is tried in vain", || {
                     upstream().contains(", ").then_some(())
                 });
@@ -197,7 +196,7 @@ fn behind_nginx_nobody_notices_a_minute_of_restarts() {
         let requests = Load::during(nginx, &right, |load| {
             let start = Instant::now();
             while start.elapsed() < Duration::from_secs(60) {
-                // Moments that have nothing to do with the clients'.
+                // Unrelated to the clients' timing.
                 thread::sleep(Duration::from_millis(random(1000).into()));
                 let nth = restarts % 2;
                 let signal = ["TERM", "KILL"][random(2) as usize];

@@ -1,5 +1,5 @@
-//! `govanityurls schema`: what the program reads passes the schema, and what it refuses is
-//! refused by the schema too, as far as a schema can tell.
+//! `govanityurls schema`: files that the program accepts match the schema; files that it rejects do
+//! not, as far as a schema can express.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -24,8 +24,8 @@ fn the_file_is_what_is_printed() {
     assert_eq!(file, schema());
 }
 
-/// The example is copied to /etc/govanityurls, so the address is where packages install the
-/// schema, and not relative to the repository.
+/// The example gets copied to /etc/govanityurls, so its schema path is where packages install the
+/// schema, not relative to the repository.
 #[test]
 fn the_example_names_the_installed_schema() {
     let example = fs::read_to_string(repository_file("vanity.yaml.example")).unwrap();
@@ -35,7 +35,7 @@ fn the_example_names_the_installed_schema() {
     );
 }
 
-/// What the schema has against each file, by the reference validator: None, if nothing.
+/// Returns the reference validator's error for each file, if any.
 fn judge(files: &[Value]) -> Vec<Option<String>> {
     const VALIDATE: &str = "
 import json, sys
@@ -48,7 +48,7 @@ for file in files:
     print(json.dumps(error and error.message))
 ";
     let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
-    // In Python `$` also stands before a newline at the end.
+    // In Python, `$` also matches before a trailing newline.
     let schema = schema.to_string();
     let schema = schema.replace("$\"", "\\\\Z\"").replace("$)", "\\\\Z)");
     let mut input = schema;
@@ -80,8 +80,8 @@ for file in files:
     said
 }
 
-/// A file as an editor sees it: without tags, and with every key a string. None where YAML
-/// itself refuses it.
+/// Returns a file as an editor sees it: without tags, and with every key a string; `None` if YAML
+/// itself rejects it.
 fn parsed(text: &str) -> Option<Value> {
     fn plain(value: Value) -> Value {
         match value {
@@ -103,7 +103,7 @@ fn parsed(text: &str) -> Option<Value> {
     serde_yaml::from_str(text).ok().map(plain)
 }
 
-/// Whether `check` accepts a file.
+/// Returns whether `check` accepts a file.
 fn accepts(text: &str) -> bool {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("vanity.yaml"), text).unwrap();
@@ -119,7 +119,7 @@ fn accepts(text: &str) -> bool {
 #[ignore = "needs python3 with jsonschema; tests/run runs it"]
 fn good_files_pass() {
     let example = fs::read_to_string(repository_file("vanity.yaml.example")).unwrap();
-    // "#key: example" and "#  indented: example" are what a comment marks.
+    // `#key: example` and `#  indented: example` are commented-out lines.
     let uncommented = |line: &str| match line.strip_prefix('#') {
         Some(rest) if !rest.is_empty() && (!rest.starts_with(' ') || rest.starts_with("  ")) => {
             format!("{rest}\n")
@@ -275,8 +275,8 @@ fn good_files_pass() {
     }
 }
 
-/// The files of `tests/bad_files`, by name: those behind a line `=== name`, and those that
-/// differ in one line from a template.
+/// Returns the files of `tests/bad_files` by name: those that follow a line `=== name`, and those
+/// built from a template.
 fn bad_files() -> Vec<(String, String)> {
     let mut files = Vec::new();
     for name in [
@@ -308,8 +308,8 @@ fn bad_files() -> Vec<(String, String)> {
     files
 }
 
-/// What no schema can tell: tags and comments, of which it sees nothing; one path in two
-/// spellings; the default host; capitals in a host; and how a number is spelt.
+/// What no schema can express: tags and comments, which it never sees; one path in two spellings;
+/// the default host; capitals in a host; and the spelling of a number.
 const BEYOND_A_SCHEMA: [&str; 21] = [
     "an unquoted exclamation mark",
     "a tag on a value",
@@ -351,7 +351,7 @@ fn bad_files_are_refused() {
         .map(|((name, _), _)| *name)
         .collect();
     assert_eq!(accepted, BEYOND_A_SCHEMA);
-    // The rest comes to no schema: the parser refuses it, as an editor's does.
+    // The parser rejects the rest before the schema applies, as an editor's does.
     let yaml_refuses: Vec<_> = files
         .iter()
         .filter(|(name, _)| !parsed.iter().any(|(parsed, _)| parsed == name))

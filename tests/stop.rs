@@ -1,4 +1,4 @@
-//! The server stops, and nobody who was being served notices.
+//! The server stops without failing any request in progress.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use load::{Client, Load, answers};
 use support::{SEED, Server, passed_sockets, program, repository_file, wait_until};
 
-/// How long a stop may take, whatever clients do, with time for a busy machine.
+/// Upper bound for a stop, whatever clients do, with slack for a busy machine.
 const CEILING: Duration = Duration::from_secs(10 + 5);
 
-/// Stops the server; how long it took.
+/// Stops the server; returns how long it took.
 fn stop(server: &mut Server, signal: &str) -> Duration {
     let start = Instant::now();
     server.signal(signal);
@@ -28,7 +28,7 @@ fn stop(server: &mut Server, signal: &str) -> Duration {
     start.elapsed()
 }
 
-/// Asks until the server says that it closes the connection; how many answers there were.
+/// Sends requests until the server closes the connection; returns the number of responses.
 fn ask_to_the_end(addr: SocketAddr, answered: &AtomicUsize) -> io::Result<()> {
     let mut client = Client::connect(addr)?;
     loop {
@@ -64,7 +64,7 @@ fn clients_that_keep_asking_get_every_answer_and_are_told_to_go() {
         });
         server.wait_for_line(&format!("SIG{signal}: stopping"));
         server.wait_for_line("stopped");
-        // The port is free: this does not share it.
+        // The port is free again.
         TcpListener::bind(addr).unwrap();
     }
 }
@@ -84,7 +84,7 @@ fn a_new_connection_is_answered_or_refused_but_never_half_answered() {
                         };
                         match client.get("/gowechat?go-get=1", "close") {
                             Ok(response) => assert_eq!(response.status, 200),
-                            // The kernel had taken it for the program, which never saw it.
+                            // The kernel had accepted the connection, but the program never saw it.
                             Err(error) => {
                                 let before = error.kind() == io::ErrorKind::ConnectionReset
                                     || error.kind() == io::ErrorKind::BrokenPipe;
@@ -112,7 +112,7 @@ fn a_new_connection_is_answered_or_refused_but_never_half_answered() {
 #[test]
 fn who_is_connected_when_the_signal_comes_is_answered() {
     let mut server = Server::start(SEED);
-    // Asleep, it accepts none of these; awake again, it has them and the signal before it.
+    // While stopped, it accepts none of these; once continued, it has them and the earlier signal.
     server.signal("STOP");
     let mut clients: Vec<_> = (0..100)
         .map(|_| {
@@ -137,7 +137,7 @@ fn connections_that_rest_hold_nothing_up() {
     let mut resting: Vec<_> = (0..50)
         .map(|nth| {
             let mut client = Client::connect(server.addr).unwrap();
-            // Some have asked before, some not yet.
+            // Some have sent a request before, some have not.
             if nth % 2 == 0 {
                 client.get("/gowechat", "keep-alive").unwrap();
             }
@@ -163,7 +163,7 @@ fn a_request_that_had_begun_is_answered() {
     first.send(begin).unwrap();
     second.send(begin).unwrap();
     server.signal("TERM");
-    // By then those that have begun nothing are closed.
+    // By now, connections without a request are closed.
     assert!(resting.is_closed().unwrap());
     for client in [&mut first, &mut second] {
         client.send(rest).unwrap();
@@ -185,7 +185,7 @@ fn clients_that_never_finish_are_waited_for_no_longer_than_the_ceiling() {
     let mut server = Server::spawn(command);
     let admin = server.log[0].rsplit(' ').next().unwrap().parse().unwrap();
 
-    // Ask more than the buffers on the way hold of answers, and read none of them.
+    // Request more than the buffers can hold, and read nothing.
     let _deaf = [(server.addr, "/"), (admin, "/metrics")].map(|(addr, target)| {
         let mut client = Client::connect(addr).unwrap();
         client.set_write_timeout(Duration::from_secs(2)).unwrap();
@@ -216,7 +216,7 @@ fn signals_of_other_daemons_do_not_end_it_and_quit_stops_it() {
     server.wait_for_line("SIGQUIT: stopping");
 }
 
-/// systemd keeps the socket, so that connections wait while no program runs.
+/// systemd keeps the socket, so connections wait while no program runs.
 #[test]
 fn a_restart_behind_a_socket_of_systemds_loses_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! What a request costs in system calls: one to wait for it, one to read it, one to answer it.
+//! System calls per request: one to wait for it, one to read it, one to write the response.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -15,9 +15,9 @@ use support::{SEED, Server, wait_until};
 #[ignore = "needs strace; tests/run runs it"]
 fn a_request_is_one_read_and_one_write() {
     const MORE: u64 = 1000;
-    // Threads that wake each other on a busy machine, a timer.
+    // Slack for a timer, and for threads that wake each other on a busy machine.
     const SLACK: u64 = MORE / 20;
-    // What a start and a stop cost is in both.
+    // Both counts include start and stop.
     let (few, many) = (calls(100), calls(100 + MORE));
     let (mut read, mut written, mut waited, mut other) = (0, 0, 0, 0);
     for (name, count) in &many {
@@ -33,18 +33,19 @@ fn a_request_is_one_read_and_one_write() {
     let around = MORE..=MORE + SLACK;
     assert!(around.contains(&read), "{read} reads: {many:?}");
     assert!(around.contains(&written), "{written} writes: {many:?}");
-    // The client waits for each answer, so each request is waited for.
+    // The client waits for each response, so the server waits for each request.
     assert!(waited <= MORE + SLACK, "{waited} waits: {many:?}");
     assert!(other <= SLACK, "{other} others: {few:?} {many:?}");
 }
 
-/// How often the program makes each system call from its start to its stop, when one
-/// connection brings so many requests, each after the answer to the last.
+/// Counts each system call from start to stop, for one connection with this many requests, each
+/// sent after the previous response.
 fn calls(requests: u64) -> BTreeMap<String, u64> {
     let directory = tempfile::tempdir().unwrap();
     let file = |name| directory.path().join(name);
     fs::write(file("vanity.yaml"), SEED).unwrap();
-    // -D: the program is our child, and strace its grandchild, so that signals reach the program.
+    // With -D, the program is our child and strace our grandchild, so that signals reach the
+    // program.
     let mut command = Command::new("strace");
     command
         .args(["-D", "-f", "-c", "-U", "calls,name", "-o"])
@@ -59,7 +60,7 @@ fn calls(requests: u64) -> BTreeMap<String, u64> {
         stream
             .write_all(b"GET /gowechat?go-get=1 HTTP/1.1\r\nHost: tonybai.com\r\n\r\n")
             .unwrap();
-        // It comes in one piece, if it is written in one.
+        // A single write arrives in one piece.
         let length = stream.read(&mut answer).unwrap();
         assert!(answer[..length].starts_with(b"HTTP/1.1 200 "));
         assert!(answer[..length].ends_with(b"</html>\n"));
@@ -94,7 +95,7 @@ fn a_server_handles_sighup_before_it_does_anything_else() {
             .unwrap_or_else(|| panic!("{call}: {calls}"))
     };
     let handled = at("rt_sigaction(SIGHUP, {sa_handler=0x");
-    // The thread that writes the log, and the file.
+    // The log's thread, and the file.
     assert!(handled < at("clone3("), "{calls}");
     assert!(handled < at("\"/nonexistent.yaml\""), "{calls}");
 }

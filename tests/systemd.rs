@@ -1,4 +1,4 @@
-//! What systemd and the program say to each other, and the units in contrib/systemd.
+//! The protocol between systemd and the program, and the units in contrib/systemd.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use load::{Client, answers};
 use support::{PATIENCE, SEED, Server, passed_sockets, program, repository_file, wait_until};
 
-/// A directory with a vanity.yaml, and the socket that stands for systemd's.
+/// A directory with a vanity.yaml, and a socket in place of systemd's.
 struct Manager {
     directory: tempfile::TempDir,
     socket: UnixDatagram,
@@ -36,7 +36,7 @@ impl Manager {
         self.directory.path().join(name)
     }
 
-    /// The program that this manager is told about.
+    /// Returns the program, connected to this manager.
     fn program(&self) -> Command {
         let mut command = program();
         command
@@ -46,7 +46,7 @@ impl Manager {
         command
     }
 
-    /// What it is told next, one variable an element.
+    /// Receives the next message, one variable per element.
     fn told(&self) -> Vec<String> {
         let mut bytes = [0; 4096];
         let length = self.socket.recv(&mut bytes).unwrap();
@@ -55,7 +55,7 @@ impl Manager {
     }
 }
 
-/// CLOCK_MONOTONIC, by the one clock of this machine that a file tells.
+/// Returns CLOCK_MONOTONIC, read from the only file that exposes it.
 fn uptime() -> Duration {
     let text = fs::read_to_string("/proc/uptime").unwrap();
     Duration::from_secs_f64(text.split(' ').next().unwrap().parse().unwrap())
@@ -80,7 +80,7 @@ fn systemd_is_told_of_every_turn() {
         assert_eq!(told[0], "RELOADING=1", "{told:?}");
         let micros = told[1].strip_prefix("MONOTONIC_USEC=").unwrap();
         let at = Duration::from_micros(micros.parse().unwrap());
-        // The file counts in hundredths, and both clocks the same time.
+        // The file counts in hundredths of a second; both clocks measure the same time.
         let slack = Duration::from_millis(100);
         assert!(before < at + slack && at < uptime() + slack, "{at:?}");
         manager.told()
@@ -92,7 +92,7 @@ fn systemd_is_told_of_every_turn() {
     .unwrap();
     let one = ["READY=1", "STATUS=1 module on tonybai.com"];
     assert_eq!(reload(), one);
-    // A refused reload is over as well; the status says why until a reload succeeds.
+    // A rejected reload also ends; the status gives the reason until a reload succeeds.
     fs::write(manager.path("vanity.yaml"), "/gowechat:\n  rep: x\n").unwrap();
     for _ in 0..2 {
         let told = reload();
@@ -156,7 +156,7 @@ fn a_manager_that_is_gone_is_no_reason_to_stop() {
     assert_eq!(server.get("/gowechat").status, 200);
 }
 
-/// The program with these sockets passed to it.
+/// Returns the program with these sockets passed to it.
 fn passed<const N: usize>(sockets: [OwnedFd; N], names: &str) -> Command {
     let mut command = passed_sockets(N, names);
     command
@@ -195,7 +195,7 @@ fn passed_sockets_are_told_apart_by_their_names() {
             (other.1, one.1)
         };
         let mut command = passed([one.0.into(), other.0.into()], names);
-        // What was passed beats what was typed.
+        // Passed sockets take precedence over flags.
         command.args(["-listen", "127.0.0.1:1", "-admin", "127.0.0.1:1"]);
         let server = Server::spawn(command);
         for (addr, target, status) in [
@@ -266,7 +266,7 @@ fn a_passed_socket_of_another_kind_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let datagram = UnixDatagram::bind(directory.path().join("x")).unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    // What Accept=yes would pass.
+    // Accept=yes would pass such a socket.
     let (listener, addr) = tcp();
     let connected = TcpStream::connect(addr).unwrap();
     let accepted = listener.accept().unwrap().0;
@@ -310,7 +310,7 @@ fn systemds_own_tool_passes_a_socket() {
         .stdin(Stdio::null())
         .stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
-    // The connection that makes it start the program is the first that this answers.
+    // The connection that starts the program is the first to get a response.
     let mut client = wait_until("it listens", || Client::connect(addr).ok());
     assert_eq!(client.get("/gowechat", "close").unwrap().status, 200);
     child.kill().unwrap();
@@ -321,8 +321,8 @@ fn unit(name: &str) -> String {
     fs::read_to_string(repository_file("contrib/systemd").join(name)).unwrap()
 }
 
-/// The units in a directory, with this program's path in place of the installed one's: that
-/// an ExecStart is there is one of the things that systemd verifies.
+/// Writes the units to a directory, with the path of this program in place of the installed one's,
+/// because systemd verifies that ExecStart exists.
 fn units(directory: &Path) -> [PathBuf; 4] {
     [
         "govanityurls.service",
@@ -354,7 +354,8 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     assert_eq!(String::from_utf8(said).unwrap(), "");
     assert!(output.status.success());
 
-    // In tenths. The check goes to the whole internet, which the server does not.
+    // The exposure score in tenths. Unlike the server, the check needs access to the whole
+    // internet.
     for (unit, most) in [(&units[0], 12), (&units[2], 17)] {
         let mut security = Command::new("systemd-analyze");
         let output = security
@@ -378,7 +379,8 @@ fn the_sandbox_has_room_for_all_that_the_program_does() {
     let program = program();
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o"]).arg(&trace);
-    // What of the unit's restrictions needs no systemd: no capability, no way to new ones.
+    // The part of the unit's sandbox that works without systemd: no capabilities, and no way to
+    // gain any.
     command.args(["setpriv", "--pdeathsig", "KILL", "--no-new-privs"]);
     if Command::new("id").arg("-u").output().unwrap().stdout == b"0\n" {
         command.args(["--bounding-set=-all", "--inh-caps=-all"]);
@@ -413,7 +415,7 @@ fn the_sandbox_has_room_for_all_that_the_program_does() {
     assert!(server.wait().success());
 
     let text = fs::read_to_string(&trace).unwrap();
-    // From the program's own start on: setpriv does what systemd itself would.
+    // From the program's own start on: setpriv does systemd's part.
     let start = format!("execve(\"{}\"", program.get_program().to_str().unwrap());
     let (_, text) = text.split_once(&start).unwrap();
     let calls: BTreeSet<_> = text
@@ -442,7 +444,7 @@ fn the_sandbox_has_room_for_all_that_the_program_does() {
     }
 }
 
-/// The system calls that the unit's SystemCallFilter= lets through.
+/// Returns the system calls that the unit's SystemCallFilter= allows.
 fn allowed_calls() -> BTreeSet<String> {
     let unit = unit("govanityurls.service");
     let mut allowed = BTreeSet::new();
@@ -465,7 +467,7 @@ fn allowed_calls() -> BTreeSet<String> {
     allowed
 }
 
-/// The calls of one of systemd's sets, and of those within it.
+/// Expands one of systemd's sets, including the sets inside it.
 fn calls_of(set: &str) -> BTreeSet<String> {
     let mut list = Command::new("systemd-analyze");
     let output = list.args(["syscall-filter", "--no-pager", set]).output();

@@ -1,5 +1,5 @@
-//! What the program writes on a terminal, in a pipe and in systemd's journal. The terminals are
-//! real ones: pseudo-terminals of the kernel.
+//! What the program writes to a terminal, a pipe and systemd's journal. The terminals are real
+//! pseudo-terminals of the kernel.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -37,7 +37,7 @@ impl Drop for Killed {
     }
 }
 
-/// The program with a terminal for its standard streams.
+/// Returns the program with a terminal for its standard streams.
 struct OnTerminal {
     _child: Killed,
     lines: BufReader<File>,
@@ -58,7 +58,7 @@ impl OnTerminal {
         }
     }
 
-    /// The next line; none at the end, which the kernel reports as an error.
+    /// Reads the next line; `None` at the end, which the kernel reports as an error.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         match self.lines.read_line(&mut line) {
@@ -81,7 +81,7 @@ fn first_line(args: &[&str], env: &[(&str, &str)]) -> String {
     terminal.line().unwrap()
 }
 
-/// All that a program writes that ends by itself.
+/// Returns everything written by a program that exits by itself.
 fn whole(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> String {
     let mut terminal = OnTerminal::spawn(command(directory, args, env));
     std::iter::from_fn(|| Some(terminal.line()? + "\n")).collect()
@@ -165,7 +165,7 @@ fn help_and_errors_on_a_terminal_have_colours_by_the_same_rule() {
     }
 }
 
-/// A stream like the one that systemd gives a service, and the variable that announces it.
+/// Creates a stream like the one that systemd gives a service, and the variable that announces it.
 fn journal() -> (BufReader<UnixStream>, OwnedFd, String) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     ours.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -189,7 +189,7 @@ fn the_journal_gets_priorities_and_no_time() {
         line
     };
     assert!(line().starts_with("<6>serving 2 modules on tonybai.com"));
-    // Each line of a rejected reload is an error.
+    // Each line of a rejected reload has priority error.
     std::fs::write(directory.path().join("vanity.yaml"), BAD).unwrap();
     support::signal(child.0.id(), "HUP");
     assert_eq!(line(), "<6>SIGHUP: reloading\n");
@@ -235,7 +235,7 @@ fn the_journal_shows_a_refused_start_as_an_error() {
 fn a_stream_that_is_not_the_journals_is_written_as_ever() {
     let directory = directory(SEED);
     let (_ours, _theirs, name) = journal();
-    // A shell under a service inherits the variable, and not the stream.
+    // A shell under a service inherits the variable but not the stream.
     let server = Server::spawn(command(
         directory.path(),
         &SERVE,
@@ -258,7 +258,7 @@ fn a_refused_start_is_json_where_the_log_is() {
     assert_eq!(line["level"], "ERROR");
     let message = line["message"].as_str().unwrap();
     assert!(message.starts_with("vanity.yaml:2:3: unknown"), "{message}");
-    // Not where the log would not show it.
+    // Not if the log would not show it.
     let args = [args[0], args[1], "-log-level=off"];
     let output = command(directory.path(), &args, &[]).output().unwrap();
     assert!(output.stderr.starts_with(b"vanity.yaml:2:3: unknown"));

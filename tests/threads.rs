@@ -1,5 +1,5 @@
-//! Several threads that serve the same sockets, in this process: a machine of the tests may
-//! have too few cores for the program to start a second one.
+//! Several threads that serve the same sockets, in this process: the test machine may have too few
+//! cores for the program to start a second thread.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -22,14 +22,15 @@ const THREADS: usize = 3;
 
 struct Server {
     address: SocketAddr,
-    /// From each request for `/hold`, whose thread then waits: what lets it go when dropped.
+    /// Receives a sender for each request to `/hold`; its thread blocks until the sender is
+    /// dropped.
     holds: mpsc::Receiver<mpsc::Sender<()>>,
     stop: oneshot::Sender<()>,
     thread: thread::JoinHandle<()>,
 }
 
 impl Server {
-    /// Asks for what holds a thread up, and waits until it does.
+    /// Sends a request that blocks a thread, and waits until it does.
     fn hold(&self) -> (TcpStream, mpsc::Sender<()>) {
         let client = ask(self.address, "/hold");
         let let_go = self.holds.recv_timeout(Duration::from_secs(30)).unwrap();
@@ -37,7 +38,7 @@ impl Server {
     }
 }
 
-/// A server that answers each request with its thread's id.
+/// A server that responds to each request with its thread's id.
 fn start(max_connections: usize) -> Server {
     let any_port = "127.0.0.1:0".parse().unwrap();
     let listeners = Listener::bind_all(&[any_port], 0).unwrap();
@@ -94,7 +95,7 @@ fn read(mut stream: TcpStream) -> String {
     text.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
-/// A thread that is held up holds up no other.
+/// A blocked thread does not block the others.
 #[test]
 fn each_thread_serves() {
     let server = start(100);
@@ -111,8 +112,8 @@ fn each_thread_serves() {
     server.thread.join().unwrap();
 }
 
-/// The connections that any thread has are waited for, whose requests are answered; after that
-/// nobody listens.
+/// The threads' open connections get their responses before the server stops; after that, nothing
+/// listens.
 #[test]
 fn a_stop_waits_for_every_thread() {
     let server = start(100);
@@ -131,7 +132,7 @@ fn a_stop_waits_for_every_thread() {
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 }
 
-/// The limit is one for all threads together.
+/// All threads share one limit.
 #[test]
 fn a_connection_too_many_waits() {
     let server = start(1);

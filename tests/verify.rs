@@ -1,4 +1,4 @@
-//! `govanityurls verify`, and what real go commands say of the same faults.
+//! `govanityurls verify`, and real go commands on the same faults.
 
 #![cfg(feature = "verify")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -26,7 +26,7 @@ use internet::{
 };
 use lab::{Commit, Lab, enter, run};
 
-/// A case of which the program answers, in front of a repository.
+/// A case with the program's own responses, in front of a repository.
 const fn of_repository(
     name: &'static str,
     modules: &'static str,
@@ -40,7 +40,7 @@ const fn of_repository(
     }
 }
 
-/// A case whose repository is right.
+/// A case with a healthy repository.
 const fn of_host(
     name: &'static str,
     block: &'static str,
@@ -103,7 +103,7 @@ fn faults_below_http_are_told_apart() {
         let aia = "authorityInfoAccess=caIssuers;URI:http://aia.example/i.der";
         let extensions = format!("{}\n{aia}", san("incomplete"));
         certificate(&lab, "incomplete", "intermediate", &extensions, None);
-        // Its issuer is not to be fetched, but another host sends it.
+        // The issuer's certificate cannot be downloaded, but another host sends it.
         for name in ["incomplete-too", "complete"] {
             certificate(&lab, name, "intermediate", &san(name), None);
         }
@@ -121,7 +121,7 @@ fn faults_below_http_are_told_apart() {
             "i.der",
         ]));
 
-        // Each at an address of its own, since SSL settings go by address.
+        // Each needs its own address, since nginx applies SSL settings per address.
         let mut http = String::new();
         let mut hosts = String::new();
         for (name, settings) in [
@@ -193,7 +193,7 @@ fn append(file: &Path, to: &Path) {
     fs::write(to, text).unwrap();
 }
 
-/// A server block for a host that is none of the cases.
+/// Returns a server block for a host that is not one of the cases.
 fn server(lab: &Lab, host: &str, block: &str) -> String {
     let file = lab.certificate(host);
     format!(
@@ -207,7 +207,7 @@ fn add_address(address: &str) {
     run(Command::new("ip").args(["-6", "addr", "add", &address, "dev", "lo", "nodad"]));
 }
 
-/// A time as `openssl ca` takes it.
+/// Formats a time for `openssl ca`.
 fn days_from_now(days: u32) -> String {
     let date = format!("{days} days");
     let text = run(Command::new("date").args(["-u", "-d", &date, "+%Y%m%d%H%M%SZ"]));
@@ -323,7 +323,7 @@ fn wrong_answers_are_told_apart() {
     enter(|mut lab| {
         repositories(&lab, CASES);
         lab.govanityurls(&config(CASES), &["-listen", "127.0.0.1:8080"]);
-        // www.example passes on the host that it was asked for first.
+        // www.example keeps the host of the original request.
         let block = PROGRAM.replace("$host", "to-www.example");
         let http = server(&lab, "www.example", &block);
         nginx(&mut lab, &http, CASES);
@@ -531,7 +531,7 @@ fn faults_of_repositories_are_told_apart() {
             server(&lab, "locked.example", locked) + &server(&lab, "goproxy.example", goproxy);
         nginx(&mut lab, &http, CASES);
         let go_commands = lab.go_commands();
-        // A version that is only got by its number.
+        // A version that can only be fetched by its number.
         let gets = [("v2-only-in-tag", "/m@v2.0.0")];
         check(&lab, CASES, &gets, &go_commands);
 
@@ -553,7 +553,7 @@ fn faults_of_repositories_are_told_apart() {
     });
 }
 
-/// Two hosts, of which one is down.
+/// Two hosts, one of them down.
 const TWO_HOSTS: &[Case] = &[
     of_repository(
         "up",
@@ -585,7 +585,7 @@ fn output_is_for_people_or_for_programs() {
 
         let (text, ok) = verify_text(&lab, &file, &[]);
         assert!(!ok);
-        // A fault of a host once, at its host, and again at the end.
+        // A host's fault is listed once, under the host, and again in the summary.
         assert_eq!(text.matches("502 Bad Gateway from").count(), 2, "{text}");
         assert!(text.contains("(and so for all 4 modules)"), "{text}");
         assert!(text.ends_with("(and so for all 4 modules)\n"), "{text}");
@@ -599,7 +599,7 @@ fn output_is_for_people_or_for_programs() {
         );
         assert!(!text.contains('\x1b'), "{text}");
 
-        // What is not asked for is not requested.
+        // Modules that are not named are not requested.
         let requests = lab.requests();
         assert!(
             !requests.contains("golang.org") && !requests.contains("go.dev"),
@@ -674,7 +674,7 @@ fn a_stop_prints_what_is_known() {
                 .stdout(Stdio::piped())
                 .spawn()
                 .unwrap();
-            // By the time that a module of the slow host is asked for, both hosts are known.
+            // Both hosts have been checked before a module of the slow host is requested.
             let _kept = slow.accept().unwrap();
             support::signal(child.id(), signal);
             let mut text = String::new();
@@ -766,7 +766,7 @@ fn hostile_servers_do_no_harm() {
     });
 }
 
-/// The most memory that a process has used so far, in kilobytes.
+/// Returns a process's peak memory use so far, in kilobytes.
 fn peak_memory(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -774,7 +774,7 @@ fn peak_memory(pid: u32) -> u64 {
         .unwrap_or(0)
 }
 
-/// What the documented one-liner makes of an output, which promtool accepts.
+/// Runs the documented one-liner on an output; promtool must accept the result.
 fn metrics(json: &str) -> String {
     let text = fs::read_to_string(support::repository_file("docs/verify.md")).unwrap();
     let (_, rest) = text.split_once("    govanityurls verify -json |").unwrap();
@@ -805,7 +805,7 @@ fn metrics(json: &str) -> String {
     metrics
 }
 
-/// What the reference validator has against an output; empty for nothing.
+/// Returns the reference validator's error for an output; empty if there is none.
 fn judged_by_schema(json: &str) -> String {
     const VALIDATE: &str = "
 import json, sys

@@ -1,4 +1,4 @@
-//! nginx with TLS in front of the program, as people run it, with each way to connect the two.
+//! nginx with TLS in front of the program, for each way to connect the two.
 
 use std::process::Command;
 use std::time::Instant;
@@ -8,14 +8,14 @@ use crate::process::{Process, free_port, tool};
 use crate::table::Table;
 use crate::{Error, Lab, TARGET, nginx, wrk};
 
-/// What an administrator writes into nginx's files.
+/// The text that goes into nginx's configuration.
 struct Rule {
     name: &'static str,
-    /// What stands in the `http` block.
+    /// Content of the `http` block.
     upstream: String,
-    /// What stands in the `server` block.
+    /// Content of the `server` block.
     location: String,
-    /// Where the program listens; none: nginx answers by itself.
+    /// Where the program listens; `None` if nginx answers by itself.
     listen: Option<String>,
 }
 
@@ -65,7 +65,7 @@ fn rules(lab: &Lab) -> Result<[Rule; 5], Error> {
             .ok_or("`govanityurls nginx` printed something else")?;
         Ok(Rule {
             name,
-            // The cache is in the directory of the measurement.
+            // Keeps the cache in the measurement's directory.
             upstream: upstream.replace("/var/cache/", ""),
             location: format!("#{location}"),
             listen: Some(listen.to_owned()),
@@ -95,7 +95,7 @@ fn rules(lab: &Lab) -> Result<[Rule; 5], Error> {
 }
 
 fn measure_one(lab: &Lab, rule: &Rule) -> Result<Vec<f64>, Error> {
-    // What nginx alone answers with, it gets from the program too.
+    // For nginx alone, fetch the page from the program first.
     let port = free_port()?;
     let address = format!("127.0.0.1:{port}");
     let listen = rule.listen.as_deref().unwrap_or(&address);
@@ -133,7 +133,7 @@ fn measure_one(lab: &Lab, rule: &Rule) -> Result<Vec<f64>, Error> {
     ])
 }
 
-/// Makes front.pem and front.key, self-signed.
+/// Creates front.pem and front.key, self-signed.
 fn certificate(lab: &Lab) -> Result<(), Error> {
     let mut command = Command::new(tool("openssl")?);
     command

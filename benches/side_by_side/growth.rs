@@ -1,4 +1,4 @@
-//! What more modules cost: the start, memory, each kind of request, a reload under load.
+//! The cost of more modules: start, memory, each kind of request, a reload under load.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,12 +13,12 @@ use crate::table::Table;
 use crate::{Error, Lab, wrk};
 
 const SIZES: [usize; 4] = [1, 1_000, 100_000, 1_000_000];
-/// So many modules, spread over the file, are asked for in turn.
+/// Number of modules requested in turn, spread over the file.
 const ASKED: usize = 10_000;
-/// While the file is read again, each client sends a request this often.
+/// Interval between one client's requests during a reload.
 const EVERY: Duration = Duration::from_millis(4);
 const CLIENTS: u32 = 4;
-/// How long answers are timed before a reload, and after it: then the old site is dropped.
+/// How long to time responses before and after a reload; the old site is dropped in the latter.
 const AROUND: Duration = Duration::from_secs(1);
 
 pub fn measure(lab: &Lab) -> Result<(), Error> {
@@ -83,7 +83,7 @@ fn measure_one(
     let url = format!("http://127.0.0.1:{port}{hot}?go-get=1");
     let one = wrk::run(lab, &[&server], &url, &[])?;
     let spread = |suffix: &str| {
-        // A page is rendered when it is first asked for, which is no cost of the look-up.
+        // Render each page beforehand: rendering is not part of the lookup.
         let script = script(size, suffix);
         let file = lab.path("paths.lua");
         fs::write(&file, script)?;
@@ -121,7 +121,7 @@ fn measure_one(
     Ok(())
 }
 
-/// The path of each module that is asked for.
+/// Returns the path of each module to request.
 fn asked(size: usize, suffix: &str) -> impl Iterator<Item = String> {
     let step = size.div_ceil(ASKED);
     (0..size)
@@ -129,7 +129,7 @@ fn asked(size: usize, suffix: &str) -> impl Iterator<Item = String> {
         .map(move |nth| path(nth) + suffix + "?go-get=1")
 }
 
-/// A script that has wrk ask for them in turn.
+/// Writes a script that makes wrk cycle through the paths.
 fn script(size: usize, suffix: &str) -> String {
     let mut script = "local requests, nth = {}, 0\nfunction init()\n".to_owned();
     script.push_str("  for _, path in ipairs({\n");
@@ -143,7 +143,7 @@ fn script(size: usize, suffix: &str) -> String {
     script
 }
 
-/// Asks for each once.
+/// Requests each path once.
 fn warm_up(port: u16, size: usize, suffix: &str) -> io::Result<()> {
     let mut client = Client::connect(port)?;
     for path in asked(size, suffix) {
@@ -152,7 +152,7 @@ fn warm_up(port: u16, size: usize, suffix: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Has the server read its file again under a constant load.
+/// Reloads the file under constant load.
 fn reload(server: &mut Process, port: u16, target: &str) -> Result<Vec<f64>, Error> {
     let stop = &AtomicBool::new(false);
     let begin = Instant::now();
@@ -192,8 +192,8 @@ fn reload(server: &mut Process, port: u16, target: &str) -> Result<Vec<f64>, Err
     })
 }
 
-/// Sends a request at each of its moments until it is told to stop. An answer that is late
-/// makes the next requests late, whose time then counts from when they were due.
+/// Sends requests on a fixed schedule until told to stop. Latency counts from the scheduled time,
+/// so a late response shows in the requests after it.
 fn ask_steadily(
     port: u16,
     target: &str,

@@ -1,4 +1,4 @@
-//! A client for one request at a time.
+//! An HTTP client for one request at a time.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use crate::process::Process;
 use crate::{Error, HOST};
 
-/// A response, as it came.
+/// A response as received.
 pub struct Answer {
     pub status: u16,
-    /// Each with its line's end.
+    /// Header lines, each with its line ending.
     pub head: String,
     pub body: Vec<u8>,
 }
 
-/// A connection that stays open from one request to the next.
+/// A keep-alive connection.
 pub struct Client(BufReader<TcpStream>);
 
 impl Client {
@@ -52,20 +52,19 @@ impl Client {
     }
 }
 
-/// The names and values of a head.
+/// Parses the header names and values of a response head.
 pub fn headers(head: &str) -> impl Iterator<Item = (&str, &str)> {
     head.lines()
         .skip(1)
         .filter_map(|line| line.split_once(": "))
 }
 
-/// The headers that every server must repeat; the others each server writes by itself.
+/// Headers that every server must repeat; each server writes the others itself.
 pub fn own_headers(head: &str) -> impl Iterator<Item = (&str, &str)> {
     headers(head).filter(|(name, _)| !matches!(*name, "content-length" | "date" | "connection"))
 }
 
-/// Waits for the first answer 200 to `target` of a server that was started at `start`; how
-/// long it took.
+/// Waits until the server responds to `target` with 200; returns the time since `start`.
 pub fn first_answer(
     server: &mut Process,
     start: Instant,

@@ -1,4 +1,4 @@
-//! What hyper alone costs: the same bytes for every request, with no router and no look-up.
+//! The cost of hyper alone: the same bytes for every request, with no router and no lookup.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::{Error, http};
 
-/// Serves the answer in `file`, a head and a body, until it is killed.
+/// Serves the response in `file`, head and body, until killed.
 pub fn serve(port: &str, file: &str) -> Result<(), Error> {
     let text = std::fs::read_to_string(file)?;
     let (head, body) = text.split_once("\r\n\r\n").ok_or("no answer in the file")?;
@@ -24,7 +24,7 @@ pub fn serve(port: &str, file: &str) -> Result<(), Error> {
         headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
     }
     let body = Bytes::from(body.to_owned());
-    // The layout of src/server/mod.rs: threads that share a socket, and nothing else.
+    // Mirrors src/server/mod.rs: threads that share nothing but the socket.
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     listener.set_nonblocking(true)?;
     socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
@@ -53,7 +53,7 @@ async fn accept(listener: TcpListener, headers: HeaderMap, body: Bytes) -> io::R
                 *response.headers_mut() = headers.clone();
                 async { Ok::<_, Infallible>(response) }
             });
-            // The settings of src/server/connection.rs.
+            // Same settings as src/server/connection.rs.
             http1::Builder::new()
                 .half_close(true)
                 .header_read_timeout(None)

@@ -1,7 +1,7 @@
-//! Measures govanityurls beside other servers, behind nginx, and with ever more modules.
+//! Measures govanityurls against other servers, behind nginx, and with more and more modules.
 //!
-//! `cargo bench --bench side_by_side -- [servers] [front] [growth]`; docs/performance.md says
-//! what is measured and how to read it. Needs nginx, wrk and openssl; uses only loopback.
+//! `cargo bench --bench side_by_side -- [servers] [front] [growth]`; docs/performance.md explains
+//! the measurements and how to read them. Needs nginx, wrk and openssl; uses only loopback.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +24,7 @@ use process::Process;
 
 type Error = Box<dyn std::error::Error>;
 
-/// One module, as in the README, and a path that the go command asks for.
+/// One module, as in the README, and a path that the go command requests.
 const VANITY: &str = "/gowechat:\n  repo: https://github.com/bigwhite/gowechat\n";
 const TARGET: &str = "/gowechat?go-get=1";
 const HOST: &str = "tonybai.com";
@@ -32,21 +32,21 @@ const HOST: &str = "tonybai.com";
 #[derive(Parser)]
 #[command(about = "Measures govanityurls beside other servers")]
 struct Args {
-    /// What to measure; nothing: everything
+    /// What to measure; the default is everything
     parts: Vec<Part>,
-    /// How long each measurement takes
+    /// Duration of each measurement
     #[arg(long, default_value = "5", value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// How often everything is measured
+    /// Number of rounds
     #[arg(long, default_value = "2", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// One more server: NAME=PORT=COMMAND, which must serve /gowechat on 127.0.0.1:PORT
+    /// Another server to compare: NAME=PORT=COMMAND, which must serve /gowechat on 127.0.0.1:PORT
     #[arg(long)]
     peer: Vec<servers::Peer>,
-    /// Given by cargo
+    /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
-    /// Be the bare server: a port, and the file with its answer
+    /// Run as the bare hyper server: a port, and the file with its response
     #[arg(long, hide = true, num_args = 2)]
     bare_hyper: Vec<String>,
 }
@@ -58,7 +58,7 @@ enum Part {
     Growth,
 }
 
-/// What every part is given.
+/// Shared by all parts.
 struct Lab {
     dir: tempfile::TempDir,
     seconds: u32,
@@ -77,7 +77,7 @@ impl Lab {
             .args(["-host", HOST, "-listen", listen])
             .arg("-config")
             .arg(config)
-            // What the machine happens to set must not decide a measurement.
+            // Variables set on the machine must not affect the measurements.
             .env_clear();
         Process::start(&mut command, self.path("govanityurls.log"))
     }
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.bare_hyper.as_slice() {
         [port, file] => hyper::serve(port, file),
-        // Without it, cargo test came this way.
+        // `cargo test` runs benches without `--bench`.
         _ if !args.bench => return ExitCode::SUCCESS,
         _ => measure(args),
     };

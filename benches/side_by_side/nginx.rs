@@ -1,4 +1,4 @@
-//! nginx, and its configuration.
+//! nginx and its configuration.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,10 +7,10 @@ use std::process::Command;
 use crate::process::{Process, tool};
 use crate::{Error, Lab};
 
-/// Starts nginx with Debian's settings, but for those that would end connections or write
-/// logs under load. `http` is what stands in the `http` block.
+/// Starts nginx with Debian's settings, except those that close connections or write logs under
+/// load. `http` goes into the `http` block.
 pub fn start(lab: &Lab, http: &str) -> Result<Process, Error> {
-    // As root its workers would be a user who may not enter the directory.
+    // As root, nginx's workers would run as a user who cannot enter the directory.
     let user = if fs::metadata("/proc/self")?.uid() == 0 {
         "user root;"
     } else {
@@ -37,7 +37,7 @@ http {{
     Process::start(&mut command, lab.path("nginx.log"))
 }
 
-/// A value as nginx reads it back; of 4 KiB at most.
+/// Quotes a value for nginx's configuration; at most 4 KiB.
 pub fn quoted(value: &str) -> String {
     let escaped = value.replace('\\', "\\\\").replace('\'', "\\'");
     format!("'{}'", escaped.replace('$', "${dollar}"))

@@ -1,4 +1,4 @@
-//! Processes that end with the program, and what they use of the machine.
+//! Child processes that end with the program, and their resource usage.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Error;
 
-/// The process groups that are to be stopped. Held while one starts, so that none is missed.
+/// Process groups to stop. Locked while a process starts, so that none is missed.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 fn running() -> MutexGuard<'static, BTreeSet<u32>> {
@@ -28,7 +28,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a command whose output goes to the file `log`.
+    /// Starts a command with its output redirected to the file `log`.
     pub fn start(command: &mut Command, log: PathBuf) -> Result<Self, Error> {
         let output = File::create(&log)?;
         let mut running = running();
@@ -43,7 +43,7 @@ impl Process {
         Ok(Self { child, log })
     }
 
-    /// What it has printed.
+    /// Returns the output so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -54,7 +54,7 @@ impl Process {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// Waits until it has ended; what it has printed.
+    /// Waits for the process to exit and returns its output.
     pub fn finish(mut self) -> Result<String, Error> {
         let status = self.child.wait()?;
         if !status.success() {
@@ -63,7 +63,7 @@ impl Process {
         Ok(self.log())
     }
 
-    /// Polls until there is a value, for as long as the process runs.
+    /// Polls until `poll` returns a value; panics if the process exits first.
     pub fn wait_for<T>(
         &mut self,
         what: &str,
@@ -81,30 +81,30 @@ impl Process {
         }
     }
 
-    /// Sends a signal to the first process, by its name without SIG.
+    /// Sends a signal to the first process; the name is without SIG.
     pub fn signal(&self, name: &str) -> io::Result<()> {
         kill(name, &self.child.id().to_string())
     }
 
-    /// The size of its executable, in bytes.
+    /// Returns the size of the executable, in bytes.
     pub fn executable_size(&self) -> io::Result<u64> {
         Ok(fs::metadata(format!("/proc/{}/exe", self.child.id()))?.len())
     }
 
-    /// The processor time of all its processes, in the kernel's steps of 10 ms.
+    /// Returns the CPU time of all its processes; the kernel counts in steps of 10 ms.
     pub fn cpu(&self) -> Duration {
-        // utime, stime, and those of children that have ended.
+        // utime, stime, and those of children that have exited.
         let ticks = self.each_stat(|stat| (11..15).map(|nth| number(stat, nth)).sum());
         Duration::from_millis(10 * ticks)
     }
 
-    /// The resident memory of all its processes, in bytes; what they share counts for each.
+    /// Returns the resident memory of all its processes, in bytes; shared pages count once per
+    /// process.
     pub fn resident(&self) -> u64 {
         4096 * self.each_stat(|stat| number(stat, 21))
     }
 
-    /// The sum over its processes of a value from /proc/PID/stat, given as the fields after
-    /// the name.
+    /// Sums a value from /proc/PID/stat over its processes. `value` gets the fields after the name.
     fn each_stat(&self, value: impl Fn(&[&str]) -> u64) -> u64 {
         let group = self.child.id().to_string();
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -138,14 +138,14 @@ impl Drop for Process {
 
 fn kill(signal: &str, target: &str) -> io::Result<()> {
     let mut command = Command::new("kill");
-    // The group of a process that has ended is gone, and kill says so.
+    // kill fails if the group has already exited.
     command
         .args(["-s", signal, "--", target])
         .stderr(Stdio::null());
     command.status().map(drop)
 }
 
-/// On Ctrl-C, SIGTERM or a lost terminal: stops every process, removes `dir`, and exits.
+/// On Ctrl-C, SIGTERM or SIGHUP: stops every process, removes `dir`, and exits.
 pub fn stop_all_on_signal(dir: PathBuf) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -173,18 +173,18 @@ pub fn stop_all_on_signal(dir: PathBuf) -> io::Result<()> {
     Ok(())
 }
 
-/// Where a program is that Debian has in a package of the same name.
+/// Finds the program of a Debian package of the same name.
 pub fn tool(name: &str) -> Result<PathBuf, Error> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        // Other users than root have no sbin in their PATH on Debian.
+        // On Debian, only root has sbin in PATH.
         .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
         .map(|dir| dir.join(name))
         .find(|file| Path::is_file(file))
         .ok_or_else(|| format!("{name} is missing: apt-get install {name}").into())
 }
 
-/// A port of 127.0.0.1 that is free now.
+/// Returns a free port of 127.0.0.1.
 pub fn free_port() -> io::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?
         .local_addr()?

@@ -10,7 +10,7 @@ use crate::process::{Process, free_port};
 use crate::table::Table;
 use crate::{Error, Lab, TARGET, nginx, wrk};
 
-/// A server that was named on the command line.
+/// A server given on the command line.
 #[derive(Clone)]
 pub struct Peer {
     name: String,
@@ -35,11 +35,11 @@ impl FromStr for Peer {
     }
 }
 
-/// A server, and how it is started on a port.
+/// A server, and how to start it on a port.
 struct Server<'a> {
     name: &'a str,
-    /// None: a new one each time. To bind a port that thousands of closed connections still
-    /// stand in the kernel's tables with takes the kernel ten milliseconds.
+    /// `None` picks a new port each time. Rebinding a port with thousands of connections in
+    /// TIME_WAIT takes the kernel ten milliseconds.
     port: Option<u16>,
     start: Box<dyn Fn(u16) -> Result<Process, Error> + 'a>,
 }
@@ -158,13 +158,13 @@ fn measure_one(lab: &Lab, server: &Server<'_>) -> Result<Vec<f64>, Error> {
     ])
 }
 
-/// The answer that all servers are to give.
+/// Returns the response that all servers must send.
 fn fetch(mut server: Process, port: u16) -> Result<Answer, Error> {
     http::first_answer(&mut server, Instant::now(), port, TARGET)?;
     Ok(Client::connect(port)?.get(TARGET)?)
 }
 
-/// The directives that give the same headers.
+/// Returns the nginx directives for the same headers.
 fn nginx_headers(head: &str) -> String {
     http::own_headers(head)
         .map(|(name, value)| match name {

@@ -1,15 +1,15 @@
-//! Values of several rounds, printed as tables that Markdown reads too.
+//! Values of several rounds, printed as Markdown tables.
 
 use std::iter::once;
 
-/// For each row, in each round, the value of each column; not a number where there is none.
+/// The value of each column, by row and round; NaN if there is none.
 pub struct Table {
     columns: Vec<&'static str>,
     rows: Vec<(String, Vec<Vec<f64>>)>,
 }
 
 impl Table {
-    /// An empty table. The first heading is that of the names.
+    /// Creates an empty table. The first heading is that of the row names.
     pub fn new(columns: &[&'static str]) -> Self {
         Self {
             columns: columns.to_vec(),
@@ -17,7 +17,7 @@ impl Table {
         }
     }
 
-    /// Adds the values of one more round to the row `name`.
+    /// Adds one round's values to the row `name`.
     pub fn add(&mut self, name: &str, values: Vec<f64>) {
         match self.rows.iter_mut().find(|(row, _)| row == name) {
             Some((_, rounds)) => rounds.push(values),
@@ -25,7 +25,7 @@ impl Table {
         }
     }
 
-    /// Prints the median over the rounds of each value.
+    /// Prints the median of each value over the rounds.
     pub fn print(&self, title: &str) {
         let rows = self.rows.iter();
         self.print_rows(
@@ -78,11 +78,11 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Three digits, or all of a whole number.
+/// Formats to three significant digits; large numbers are rounded to an integer.
 fn shown(value: f64) -> String {
     match value {
         value if value.is_nan() || value.is_infinite() => "–".to_owned(),
-        // A sum of nothing is -0.
+        // An empty sum is -0.
         0.0 => "0".to_owned(),
         value if value >= 100.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),

@@ -1,4 +1,4 @@
-//! wrk, the client.
+//! wrk, the HTTP load generator.
 
 use std::process::Command;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use crate::process::{Process, tool};
 use crate::{Error, HOST, Lab};
 
-/// What wrk has seen, and what the servers have used meanwhile.
+/// wrk's results and the servers' CPU time.
 pub struct Load {
     pub requests: f64,
     pub per_second: f64,
-    /// In milliseconds, as the next.
+    /// In milliseconds, like the next.
     pub p50: f64,
     pub p99: f64,
-    /// Requests that failed, or whose answer was no 2xx or 3xx.
+    /// Requests that failed, or got a status other than 2xx or 3xx.
     pub errors: f64,
-    /// Processor time of all servers for a request, in microseconds.
+    /// CPU time of all servers per request, in microseconds.
     pub cpu: f64,
 }
 
-/// Sends requests to `url` over 32 connections for as long as a measurement takes. `more` are
-/// further arguments of wrk.
+/// Sends requests to `url` over 32 connections for the duration of a measurement. `more` are extra
+/// arguments for wrk.
 pub fn run(lab: &Lab, servers: &[&Process], url: &str, more: &[&str]) -> Result<Load, Error> {
     let cpu = || servers.iter().map(|server| server.cpu()).sum::<Duration>();
     let before = cpu();
@@ -63,7 +63,7 @@ fn before_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     text.split_once(word)?.0.split_whitespace().next_back()
 }
 
-/// A time as wrk writes it, in milliseconds.
+/// Parses a time printed by wrk, in milliseconds.
 fn millis(text: &str) -> Option<f64> {
     let number = text.trim_end_matches(char::is_alphabetic);
     let unit = match &text[number.len()..] {

@@ -1,5 +1,5 @@
-//! nginx with the files that Debian's package installs, and certbot with an authority of the
-//! lab's own: for what is typed into a shell word for word.
+//! nginx with the configuration of Debian's package, and certbot with the lab's own ACME server:
+//! for commands that are typed into a shell verbatim.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,7 @@ use std::process::Command;
 use super::{GIT_HOST, Lab, run};
 use crate::support::{repository_file, wait_until};
 
-/// What the lab mounts its own directory over.
+/// Paths that the lab mounts its own directory over.
 const DIRECTORIES: [&str; 6] = [
     "/etc/letsencrypt",
     "/etc/nginx",
@@ -22,7 +22,7 @@ const DIRECTORIES: [&str; 6] = [
 ];
 const WEBROOT: &str = "/var/www/html";
 
-/// There is no systemd in the lab.
+/// The lab has no systemd.
 const SYSTEMCTL: &str = "#!/bin/sh\n[ \"$*\" = 'reload nginx' ] && exec nginx -s reload\nexit 1\n";
 
 const PEBBLE: &str = r#"{"pebble": {
@@ -32,8 +32,8 @@ const PEBBLE: &str = r#"{"pebble": {
 }}"#;
 
 impl Lab {
-    /// Mounts the files of Debian's nginx, as they are but for the user, and an empty
-    /// directory over everything else that nginx and certbot write to; makes `hosts` known.
+    /// Mounts the files of Debian's nginx, unchanged except for the user, and an empty directory
+    /// over every other path that nginx and certbot write to; adds `hosts` to /etc/hosts.
     pub fn debian_nginx(&self, hosts: &[&str]) {
         let ours = self.dir.join("debian");
         fs::create_dir_all(&ours).unwrap();
@@ -64,7 +64,7 @@ impl Lab {
         symlink(program, self.dir.join("bin/govanityurls")).unwrap();
     }
 
-    /// Starts it, with the git server beside its default site.
+    /// Starts nginx, with the git server next to its default site.
     pub fn start_debian_nginx(&mut self) {
         let (certificate, git) = (self.certificate(GIT_HOST), self.git_rule());
         let server = format!(
@@ -76,7 +76,7 @@ impl Lab {
         wait_until("nginx listens", || TcpStream::connect("127.0.0.1:443").ok());
     }
 
-    /// Starts pebble, an ACME server for tests, has certbot use it, and every client of the lab
+    /// Starts pebble, an ACME test server, and makes certbot use it and every client of the lab
     /// trust it.
     pub fn acme(&mut self) {
         self.certificate("localhost");
@@ -84,7 +84,7 @@ impl Lab {
         let mut pebble = Command::new("pebble");
         pebble.current_dir(&self.dir);
         pebble.args(["-config", "pebble.json"]);
-        // By default it waits for seconds before it validates, and does so once for a name.
+        // By default pebble sleeps before it validates, and reuses validations.
         pebble.env("PEBBLE_VA_NOSLEEP", "1");
         pebble.env("PEBBLE_AUTHZREUSE", "0");
         pebble.env("PEBBLE_WFE_NONCEREJECT", "0");
@@ -107,7 +107,7 @@ impl Lab {
         fs::write("/etc/letsencrypt/cli.ini", options).unwrap();
     }
 
-    /// Types a command into a shell, beside the file that is served; it must succeed.
+    /// Runs a shell command in the directory of the configuration in use; it must succeed.
     pub fn shell(&self, command: &str) -> String {
         let path = std::env::var("PATH").unwrap();
         let mut shell = Command::new("sh");
@@ -119,8 +119,7 @@ impl Lab {
     }
 }
 
-/// What `nginx -t` of each nginx says of /etc/nginx, but that it is good: nothing, if there
-/// is nothing to warn of.
+/// Returns the warnings of every nginx's `nginx -t` for /etc/nginx; empty if there are none.
 pub fn complaints() -> String {
     let newest = repository_file("target/tools/nginx/nginx");
     let newest = std::env::var_os("TEST_NGINX_NEW").map_or(newest, PathBuf::from);

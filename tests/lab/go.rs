@@ -1,4 +1,4 @@
-//! A real go command, with an environment that owes nothing to the machine's.
+//! A real go command, with an environment independent of the machine's.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::{env, fs};
 use super::{Lab, run};
 use crate::support::repository_file;
 
-/// A go command in a module of its own.
+/// A go command with its own module.
 pub struct Go {
     program: PathBuf,
     home: PathBuf,
@@ -23,7 +23,7 @@ impl Go {
         ]
     }
 
-    /// The go command that `variable` names, else the one at `usual`.
+    /// The go command named by `variable`, else the one at `usual`.
     fn new(lab: &Lab, name: &str, variable: &str, usual: &Path) -> Self {
         let program = env::var_os(variable).map_or(usual.to_owned(), PathBuf::from);
         assert!(
@@ -32,11 +32,11 @@ impl Go {
             program.display()
         );
         let home = lab.dir().join(format!("go-{name}"));
-        // What an earlier one has downloaded.
+        // Removes an earlier run's downloads.
         let _ = fs::remove_dir_all(&home);
         fs::create_dir_all(home.join("app")).unwrap();
         let text = |path: &Path| path.to_str().unwrap().to_owned();
-        // What was compiled is found by its content, and may be kept for the next run.
+        // The build cache is keyed by content, so the next run can reuse it.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("go-build-{name}"));
         let go = Self {
             program,
@@ -47,7 +47,7 @@ impl Go {
                 ("GOPATH", text(&home.join("go"))),
                 ("GOMODCACHE", text(&home.join("mod"))),
                 ("GOCACHE", text(&cache)),
-                // A module cache that is writable can be removed with the lab.
+                // A writable module cache can be removed with the lab.
                 ("GOFLAGS", "-mod=mod -modcacherw".to_owned()),
                 ("GOPROXY", "direct".to_owned()),
                 ("GOSUMDB", "off".to_owned()),
@@ -63,23 +63,21 @@ impl Go {
         go
     }
 
-    /// Sets a variable of its environment.
     pub fn set(&mut self, name: &'static str, value: &str) {
         self.unset(name);
         self.environment.push((name, value.to_owned()));
     }
 
-    /// Removes a variable from its environment.
     pub fn unset(&mut self, name: &str) {
         self.environment.retain(|(given, _)| *given != name);
     }
 
-    /// `go get PATH`, which must work.
+    /// Runs `go get PATH`, which must succeed.
     pub fn get(&self, path: &str) {
         run(self.command().args(["get", path]));
     }
 
-    /// `go get PATH`, which must fail; what it says.
+    /// Runs `go get PATH`, which must fail; returns its messages.
     pub fn get_fails(&self, path: &str) -> String {
         let output = self.command().args(["get", path]).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
@@ -87,19 +85,19 @@ impl Go {
         said
     }
 
-    /// The version of a module that `go get` has chosen.
+    /// Returns the version of a module that `go get` selected.
     pub fn version_of(&self, module: &str) -> String {
         let version = ["list", "-m", "-f", "{{.Version}}", module];
         run(self.command().args(version)).trim().to_owned()
     }
 
-    /// `go run` of a program; what it prints.
+    /// Runs a program with `go run`; returns its output.
     pub fn run(&self, program: &str) -> String {
         fs::write(self.home.join("app/main.go"), program).unwrap();
         run(self.command().args(["run", "."]))
     }
 
-    /// A go command in its module, to be completed.
+    /// Returns a go command in its module, without arguments yet.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command

@@ -1,9 +1,9 @@
-//! A small internet of its own for one test: nginx with TLS in front of the program, a git
-//! server over smart HTTP, names in /etc/hosts, a certificate authority, and real go commands.
+//! A small internet for one test: nginx with TLS in front of the program, a git server over smart
+//! HTTP, names in /etc/hosts, a certificate authority, and real go commands.
 //!
-//! [`enter`] runs a test's body in fresh network, mount and process namespaces, so that labs
-//! run side by side, collide with nothing on the machine and leave nothing behind: the last
-//! act of a process namespace is to kill what is left in it, however the test ended.
+//! [`enter`] runs a test's body in fresh network, mount and process namespaces, so that labs run in
+//! parallel, do not collide with the machine and leave nothing behind: when a process namespace
+//! ends, the kernel kills every process in it, however the test ended.
 
 #![allow(
     dead_code,
@@ -34,24 +34,24 @@ use crate::support::{self, Server, wait_until};
 /// The host that serves the lab's repositories, at `/NAME.git`.
 pub const GIT_HOST: &str = "git.example";
 
-/// What the hosts of a lab speak.
+/// The protocol of a lab's hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// Plain HTTP on port 80; nothing listens on 443.
     Http,
-    /// TLS on port 443, each host with a certificate of its own; plain HTTP on 80 as well.
+    /// TLS on port 443, each host with its own certificate; plain HTTP on 80 as well.
     Https,
 }
 
 /// One commit of a repository.
 pub struct Commit<'a> {
-    /// The tag that it gets; none where empty.
+    /// The tag of the commit; none if empty.
     pub tag: &'a str,
-    /// Paths and contents. What an earlier commit wrote stays.
+    /// Paths and contents. Files of earlier commits stay.
     pub files: &'a [(&'a str, &'a str)],
 }
 
-/// The lab. What it started ends when it is dropped.
+/// The lab. Its processes end when it is dropped.
 pub struct Lab {
     dir: PathBuf,
     /// nginx and fcgiwrap.
@@ -60,8 +60,8 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// An empty lab in `dir`: a certificate authority, and a git server behind
-    /// [`GIT_HOST`] once nginx runs.
+    /// Creates an empty lab in `dir`: a certificate authority, and a git server at [`GIT_HOST`]
+    /// once nginx runs.
     fn new(dir: PathBuf) -> Self {
         for sub in ["certs", "nginx", "repos", "tmp", "work"] {
             fs::create_dir_all(dir.join(sub)).unwrap();
@@ -78,12 +78,12 @@ impl Lab {
         lab
     }
 
-    /// The lab's directory, for files of the test.
+    /// Returns the lab's directory, for files of the test.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Starts the program with `config` as its vanity.yaml, in a directory of its own.
+    /// Starts the program with `config` as its vanity.yaml, in its own directory.
     pub fn govanityurls(&mut self, config: &str, args: &[&str]) -> &mut Server {
         let dir = self.dir.join("govanityurls");
         fs::create_dir_all(&dir).unwrap();
@@ -93,12 +93,12 @@ impl Lab {
         self.server.insert(Server::spawn(command))
     }
 
-    /// The program, once it was started.
+    /// Returns the program, which must have been started.
     pub fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
     }
 
-    /// Makes a bare repository that [`GIT_HOST`] serves at `/NAME.git`; its directory.
+    /// Creates a bare repository that [`GIT_HOST`] serves at `/NAME.git`; returns its directory.
     pub fn repository(&self, name: &str, commits: &[Commit<'_>]) -> PathBuf {
         let work = self.dir.join("work").join(name);
         let bare = self.dir.join("repos").join(format!("{name}.git"));
@@ -129,13 +129,13 @@ impl Lab {
         bare
     }
 
-    /// Starts nginx for `hosts`, each with the text of its `server` block, and for
-    /// [`GIT_HOST`]; and makes all of them known in /etc/hosts.
+    /// Starts nginx for `hosts`, each with the text of its `server` block, and for [`GIT_HOST`];
+    /// adds all of them to /etc/hosts.
     pub fn nginx(&mut self, scheme: Scheme, hosts: &[(&str, &str)]) {
         self.nginx_with(scheme, "", hosts);
     }
 
-    /// [`nginx`](Self::nginx), with more text at the http level; a server there needs its
+    /// Like [`nginx`](Self::nginx), with more text at the http level; a server there needs its own
     /// [`certificate`](Self::certificate).
     pub fn nginx_with(&mut self, scheme: Scheme, http: &str, hosts: &[(&str, &str)]) {
         let git = self.git_rule();
@@ -160,8 +160,8 @@ impl Lab {
                 let _ = writeln!(names, "127.0.0.1 {}", name.trim_end_matches(';'));
             }
         }
-        // The file that is mounted over /etc/hosts, so that a stray call can never write the
-        // machine's own.
+        // Writes the file that is mounted over /etc/hosts, so that a stray call can never write to
+        // the machine's own.
         fs::write(self.dir.join("hosts"), names).unwrap();
         fs::write(self.dir.join("nginx/nginx.conf"), config).unwrap();
         let nginx = || {
@@ -182,9 +182,9 @@ impl Lab {
         });
     }
 
-    /// Starts nginx with what `govanityurls nginx` prints for the configuration that is served:
-    /// the rules of each host, which its comments name, in a server block of that host, after
-    /// what `server_text` says of it.
+    /// Starts nginx with the output of `govanityurls nginx` for the configuration in use. Each
+    /// host's rules, identified by the output's comments, go into a server block of that host,
+    /// after `server_text`.
     pub fn nginx_as_printed(&mut self, args: &[&str], server_text: impl Fn(&str) -> String) {
         let printed = self.printed(args);
         let mut parts = printed.split("\n# In the server block of ");
@@ -202,7 +202,7 @@ impl Lab {
         self.nginx_with(Scheme::Https, http, &hosts);
     }
 
-    /// What `govanityurls nginx` prints for the configuration that is served.
+    /// Returns the output of `govanityurls nginx` for the configuration in use.
     pub fn printed(&self, args: &[&str]) -> String {
         let mut command = support::program();
         command
@@ -211,23 +211,23 @@ impl Lab {
         run(command.args(args))
     }
 
-    /// The requests that nginx has answered, one a line: `https tonybai.com "GET / HTTP/1.1" 200`.
+    /// Returns nginx's access log, one line per request: `https tonybai.com "GET / HTTP/1.1" 200`.
     pub fn requests(&self) -> String {
         fs::read_to_string(self.dir.join("nginx/access.log")).unwrap_or_default()
     }
 
-    /// The certificate authority's own certificate, for clients to trust.
+    /// Returns the certificate authority's own certificate, for clients to trust.
     pub fn ca(&self) -> PathBuf {
         self.dir.join("certs/ca.pem")
     }
 
-    /// The go commands that every test must pass with: the newest, and Debian's. Each starts
-    /// with nothing downloaded, in an empty module `app.example`.
+    /// Returns the go commands that every test must pass with: the newest, and Debian's. Each
+    /// starts with an empty download cache, in an empty module `app.example`.
     pub fn go_commands(&self) -> [Go; 2] {
         Go::both(self)
     }
 
-    /// Makes a certificate for a host: the path of its files, less `.pem` and `.key`.
+    /// Issues a certificate for a host; returns the path of its files without `.pem` and `.key`.
     pub fn certificate(&self, host: &str) -> String {
         let san = format!("subjectAltName=DNS:{host}");
         self.openssl(
@@ -238,7 +238,7 @@ impl Lab {
         path.to_str().unwrap().to_owned()
     }
 
-    /// What a browser gets from a URL, which may redirect it: the status and the body.
+    /// Fetches a URL as a browser does, following redirects; returns status and body.
     pub fn browse(&self, url: &str) -> (u16, String) {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--show-error", "--location", "--cacert"])
@@ -249,7 +249,7 @@ impl Lab {
         (status.parse().unwrap(), body.to_owned())
     }
 
-    /// Makes certs/NAME.pem and its key: self-signed unless `args` name a CA.
+    /// Creates certs/NAME.pem and its key: self-signed unless `args` name a CA.
     fn openssl(&self, name: &str, args: &[&str]) {
         let mut command = Command::new("openssl");
         command
@@ -286,8 +286,8 @@ impl Lab {
     }
 }
 
-/// One process, as the user who runs the test, whom the namespace calls root: it may know no
-/// other to whom a worker and its files could belong.
+/// A single process, running as the user of the test, who is root in the namespace. The namespace
+/// may have no other user to run workers as or own their files.
 const NGINX: &str = r#"
 daemon off;
 master_process off;
@@ -306,7 +306,7 @@ log_format lab '$scheme $host "$request" $status';
 access_log access.log lab;
 "#;
 
-/// A child that is killed when dropped.
+/// A child process that is killed when dropped.
 struct Daemon(Child);
 
 impl Drop for Daemon {
@@ -316,7 +316,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Runs a command to its end; what it printed.
+/// Runs a command to completion and returns its output.
 pub fn run(command: &mut Command) -> String {
     let output = command
         .stdin(Stdio::null())

@@ -1,9 +1,9 @@
-//! Modules of every kind, for tests that fetch them all.
+//! Modules of every kind, for tests that fetch all of them.
 
 use super::{Commit, Lab};
 
-/// A module, one beneath it with its own repository, one with a path of two levels, and one
-/// at the root of a host.
+/// A module, one below it with its own repository, one with a two-level path, and one at the root
+/// of a host.
 pub const VANITY: &str = "\
 /gowechat:
   repo: https://git.example/gowechat.git
@@ -15,7 +15,7 @@ vanity.example/:
   repo: https://git.example/vanity.git
 ";
 
-/// What is fetched, in this order; the last is the same repository at another major version.
+/// The modules to fetch, in this order; the last is the same repository at another major version.
 pub const PATHS: [&str; 6] = [
     "tonybai.com/gowechat",
     "tonybai.com/gowechat/mp",
@@ -25,7 +25,7 @@ pub const PATHS: [&str; 6] = [
     "tonybai.com/gowechat/v2",
 ];
 
-/// A program that needs them all.
+/// A program that imports all of them.
 pub const PROGRAM: &str = r#"
 package main
 
@@ -50,7 +50,7 @@ func main() {
 }
 "#;
 
-/// What the program prints.
+/// The program's output.
 pub const PRINTED: &str = "\
 gowechat, version 1
 mp of gowechat
@@ -60,7 +60,7 @@ sub of experiments
 vanity
 ";
 
-/// Makes the repositories of them all.
+/// Creates all their repositories.
 pub fn make(lab: &Lab) {
     lab.repository(
         "gowechat",
@@ -114,7 +114,7 @@ pub fn make(lab: &Lab) {
     );
 }
 
-/// The text of a Go file.
+/// Returns the text of a Go file.
 pub fn package(name: &str, says: &str) -> String {
     format!("// Package {name} says its name.\npackage {name}\n\nconst Name = \"{says}\"\n")
 }

@@ -1,4 +1,4 @@
-//! How the body of a test gets into namespaces of its own: the test runs itself again in them.
+//! Runs the body of a test in its own namespaces, by running the test binary again inside them.
 
 use std::any::type_name;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use std::{env, fs};
 
 use super::Lab;
 
-/// Set to the lab's directory in the run that is inside.
+/// Set to the lab's directory in the run inside the namespaces.
 const INSIDE: &str = "TEST_LAB";
 
-/// What happens between the namespaces and the test. Sockets must be reachable, /etc/hosts is
-/// ours, and a test that hangs is ended. Users other than root have no sbin in their PATH.
+/// Prepares the namespaces: brings up loopback, mounts our /etc/hosts, and adds sbin to PATH, which
+/// only root has by default. A test that hangs is killed.
 const SETUP: &str = r#"
     PATH=$PATH:/usr/sbin:/sbin
     ip link set lo up &&
@@ -19,8 +19,8 @@ const SETUP: &str = r#"
     exec timeout --signal KILL 600 "$@"
 "#;
 
-/// Runs the body of a test in a lab. To be called with a closure, straight from the test's
-/// function: the closure's type tells the test's name.
+/// Runs the body of a test in a lab. Call it with a closure directly in the test function: the
+/// test's name comes from the closure's type.
 pub fn enter<F: FnOnce(Lab)>(body: F) {
     let outcome = run::<F>(body);
     if let Some(Outcome { passed, output, .. }) = outcome {
@@ -29,7 +29,7 @@ pub fn enter<F: FnOnce(Lab)>(body: F) {
     }
 }
 
-/// Like [`enter`], for a body that is meant to fail, saying `message`.
+/// Like [`enter`], for a body that must fail with `message`.
 pub fn enter_and_fail<F: FnOnce(Lab)>(message: &str, body: F) {
     let outcome = run::<F>(body);
     if let Some(Outcome { failed, output, .. }) = outcome {
@@ -43,7 +43,7 @@ struct Outcome {
     output: String,
 }
 
-/// None inside, where the body was run and has not failed.
+/// Returns `None` inside the namespaces, where the body has run and succeeded.
 fn run<F: FnOnce(Lab)>(body: F) -> Option<Outcome> {
     if let Some(dir) = env::var_os(INSIDE) {
         body(Lab::new(PathBuf::from(dir)));
@@ -55,7 +55,7 @@ fn run<F: FnOnce(Lab)>(body: F) -> Option<Outcome> {
 
     let dir = tempfile::Builder::new().prefix("lab-").tempdir().unwrap();
     fs::write(dir.path().join("hosts"), "").unwrap();
-    // The namespace must not outlive the test, should that be killed.
+    // The namespace must not outlive a test that is killed.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare"]);
     if !is_root() {
@@ -75,19 +75,19 @@ fn run<F: FnOnce(Lab)>(body: F) -> Option<Outcome> {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     Some(Outcome {
-        // A name that is none would run no test, and succeed.
+        // With a wrong name, no test would run and the run would succeed.
         passed: output.status.success() && stdout.contains("1 passed"),
         failed: !output.status.success() && stdout.contains("1 failed"),
         output: stdout + &stderr,
     })
 }
 
-/// The command lines of the processes that belong to the lab in `dir`.
+/// Returns the command lines of processes that belong to the lab in `dir`.
 pub fn processes_of(dir: &Path) -> Vec<String> {
     let dir = dir.to_str().unwrap();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
-        // A process that ends meanwhile, or is another user's, reads as nothing.
+        // A process that has exited or belongs to another user reads as empty.
         let read = |file| fs::read(entry.path().join(file)).unwrap_or_default();
         let (command, environment) = (read("cmdline"), read("environ"));
         let text = |bytes| String::from_utf8_lossy(bytes).replace('\0', " ");

@@ -1,5 +1,5 @@
-//! Clients that ask without a pause worth the name while something is done to the server, and
-//! look at every answer.
+//! Clients that send requests almost continuously while something happens to the server, and check
+//! every response.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crate::support::{PATIENCE, Response};
 
-/// What is asked for, again and again: modules, one below a module, what one site has and
-/// another has not, what none has.
+/// Targets to request in a loop: modules, a path below a module, modules that only one of two sites
+/// has, and one that neither has.
 pub const TARGETS: [&str; 5] = [
     "/gowechat?go-get=1",
     "/gowechat/mp?go-get=1",
@@ -22,13 +22,13 @@ pub const TARGETS: [&str; 5] = [
     "/gowechatt?go-get=1",
 ];
 
-/// Between two requests of one client: the machine has other tests to run.
+/// Pause between two requests of one client; other tests need the machine too.
 const PAUSE: Duration = Duration::from_micros(300);
 
-/// Each target's answer, less what differs between any two: [`essence`].
+/// The response for each target, without the parts that vary: see [`essence`].
 pub type Answers = HashMap<&'static str, Response>;
 
-/// A connection that asks one thing after another.
+/// A connection that sends one request after another.
 pub struct Client(BufReader<TcpStream>);
 
 impl Client {
@@ -39,7 +39,7 @@ impl Client {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Asks, and reads the whole answer.
+    /// Sends a request and reads the whole response.
     pub fn get(&mut self, target: &str, connection: &str) -> io::Result<Response> {
         self.send(&format!(
             "GET {target} HTTP/1.1\r\nHost: tonybai.com\r\nConnection: {connection}\r\n\r\n"
@@ -55,7 +55,7 @@ impl Client {
         self.0.get_mut().write_all(text.as_bytes())
     }
 
-    /// Reads one whole answer.
+    /// Reads one whole response.
     pub fn answer(&mut self) -> io::Result<Response> {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\n") {
@@ -74,13 +74,13 @@ impl Client {
         Ok(Response::parse(&bytes))
     }
 
-    /// Whether the server closes now, properly: no byte more, and no reset.
+    /// Returns whether the server closes the connection cleanly: no further bytes, no reset.
     pub fn is_closed(&mut self) -> io::Result<bool> {
         Ok(self.0.read(&mut [0])? == 0)
     }
 }
 
-/// What the server says of every target now.
+/// Returns the server's current response for every target.
 pub fn answers(addr: SocketAddr) -> Answers {
     let mut client = Client::connect(addr).unwrap();
     TARGETS
@@ -89,7 +89,7 @@ pub fn answers(addr: SocketAddr) -> Answers {
         .collect()
 }
 
-/// The response without the headers that are the moment's and the connection's own.
+/// Returns the response without the headers that depend on the time or the connection.
 pub fn essence(response: &Response) -> Response {
     let mut response = response.clone();
     response
@@ -98,24 +98,24 @@ pub fn essence(response: &Response) -> Response {
     response
 }
 
-/// How a client treats its connections.
+/// How a client uses connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// One connection for as long as the server keeps it; then another.
+    /// One connection for as long as the server keeps it open, then another.
     KeepAlive,
-    /// One connection for each request.
+    /// One connection per request.
     New,
 }
 
-/// The clients of a load: how many answers each is to have seen, and whether to go on.
+/// The clients of a load: the number of responses each has seen, and whether to continue.
 pub struct Load {
     stop: AtomicBool,
     seen: Vec<AtomicUsize>,
 }
 
 impl Load {
-    /// Runs `body` while clients ask `addr`: two that keep their connections, two that do not.
-    /// Each answer must be one of `right`; any error whatever fails the test.
+    /// Runs `body` while four clients send requests to `addr`: two with keep-alive, two without.
+    /// Each response must be in `right`; any error fails the test.
     pub fn during(addr: SocketAddr, right: &[Answers], body: impl FnOnce(&Self)) -> usize {
         use Style::{KeepAlive, New};
         let styles = [KeepAlive, New, KeepAlive, New];
@@ -127,7 +127,7 @@ impl Load {
             for (seen, style) in load.seen.iter().zip(styles) {
                 let load = &load;
                 scope.spawn(move || {
-                    // A client that fails ends the load, so that the body ends as well.
+                    // A failing client ends the load, so that `body` ends too.
                     let _guard = StopOnDrop(&load.stop);
                     load.ask(addr, style, right, seen);
                 });
@@ -142,7 +142,7 @@ impl Load {
             .sum::<usize>()
     }
 
-    /// Waits until each client has seen `more` answers more.
+    /// Waits until each client has seen `more` further responses.
     pub fn goes_on(&self, more: usize) {
         for seen in &self.seen {
             let goal = seen.load(Ordering::Relaxed) + more;

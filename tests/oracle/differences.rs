@@ -1,4 +1,4 @@
-//! Where govanityurls and Go may differ: every case, with the reason. Anything else fails.
+//! Where govanityurls and Go may differ: every case, with the reason. Any other difference fails.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ fn has_vcs_suffix(element: &str) -> bool {
         .any(|suffix| element.ends_with(suffix))
 }
 
-/// What `SplitPathVersion` reads as a version.
+/// What `SplitPathVersion` parses as a version.
 fn is_version(element: &str) -> bool {
     let digits = element.strip_prefix('v').unwrap_or_default();
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
@@ -21,11 +21,11 @@ fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// Values that Go accepts and `check` does not.
+/// Values that Go accepts and `check` rejects.
 pub struct Stricter {
     pub what: &'static str,
     pub why: &'static str,
-    /// One value; the test fails unless Go accepts it and `check` does not.
+    /// One value; the test fails unless Go accepts it and `check` rejects it.
     pub example: &'static str,
     pub applies: fn(&str) -> bool,
 }
@@ -182,7 +182,7 @@ pub const REPOS: &[Stricter] = &[
     },
 ];
 
-/// Directories of a repository.
+/// Directories inside a repository.
 pub const SUBDIRS: &[Stricter] = &[
     Stricter {
         what: "an empty, `.` or `..` element",
@@ -206,18 +206,18 @@ pub const SUBDIRS: &[Stricter] = &[
     },
 ];
 
-/// What `check` accepts though Go does not, as the contract says: a trailing slash of a path or
-/// a subdir is dropped, a pattern is judged as one of the paths that it matches (the test does
-/// both before it asks Go), and these.
+/// What `check` accepts and Go rejects, as the contract says: a trailing slash of a path or a
+/// subdir is dropped, a pattern is judged by a path that it matches (the test applies both before
+/// it asks Go), and these.
 pub const LAXER_SYSTEMS: &[(&str, &str)] =
     &[("bzr", "Go 1.27 dropped it; older releases fetch it")];
 
-/// The host of an import path.
+/// Returns the host of an import path.
 fn host(path: &str) -> &str {
     path.split('/').next().unwrap_or_default()
 }
 
-/// What stands between `://` and the path; empty if there is no `//`.
+/// Returns the part between `://` and the path; empty if there is no `//`.
 fn authority(url: &str) -> &str {
     let rest = url
         .split_once(':')
@@ -228,12 +228,12 @@ fn authority(url: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// A URL's host and port.
+/// Returns a URL's host and port.
 fn host_and_port(url: &str) -> &str {
     authority(url).rsplit('@').next().unwrap_or_default()
 }
 
-/// A URL's path, with all that follows.
+/// Returns a URL's path and everything after it.
 fn path(url: &str) -> &str {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     &rest[rest.find('/').unwrap_or(rest.len())..]
@@ -247,8 +247,8 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// Compares the verdicts on one value. `ours` and `gos` are errors, or empty; `shown` is
-    /// what the report shows of the value.
+    /// Compares the verdicts on one value. `ours` and `gos` are errors, or empty; `shown` is the
+    /// value for the report.
     pub fn compare(
         &mut self,
         value: &str,
@@ -305,7 +305,7 @@ impl Differences {
         self.compared += 1;
     }
 
-    /// Fails if there are any.
+    /// Fails if there are any differences.
     pub fn assert_none(self) {
         let mut report = String::new();
         for (kind, mut values) in self.kinds {
@@ -330,7 +330,7 @@ impl Differences {
     }
 }
 
-/// A message without the values in it, so that equal reasons are equal.
+/// Removes the values from a message, so that equal reasons compare equal.
 fn without_values(message: &str) -> String {
     let mut out = String::new();
     let mut quote = None;

@@ -5,10 +5,10 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// What CI tests with.
+/// The seed that CI uses.
 const SEED: u64 = 2009;
 
-/// The seed of this run.
+/// Returns the seed of this run.
 pub fn seed() -> u64 {
     match std::env::var("GOVANITYURLS_ORACLE_SEED") {
         Ok(seed) => seed.parse().expect("GOVANITYURLS_ORACLE_SEED is a number"),
@@ -36,7 +36,7 @@ impl Random {
     }
 }
 
-/// Elements that mean something to Go, to a file system, or to us, and plain ones.
+/// Elements with a meaning to Go, to a file system or to us, and plain ones.
 pub const ELEMENTS: [&str; 42] = [
     "a",
     "a",
@@ -105,7 +105,7 @@ const HOSTS: [&str; 20] = [
     "h_x.example",
 ];
 
-/// Pieces that change what a path or a URL means.
+/// Pieces that change the meaning of a path or a URL.
 const PIECES: [&str; 56] = [
     "/",
     "//",
@@ -165,7 +165,7 @@ const PIECES: [&str; 56] = [
     "\u{1}",
 ];
 
-/// One of `bases`, and up to three small edits of it.
+/// Returns one of `bases` with up to three small edits.
 pub fn mutated(bases: Vec<String>) -> impl Strategy<Value = String> {
     let edits = prop::collection::vec(
         (any::<prop::sample::Index>(), 0..3usize, select(&PIECES[..])),
@@ -182,19 +182,19 @@ pub fn mutated(bases: Vec<String>) -> impl Strategy<Value = String> {
     })
 }
 
-/// `/a/b`, of up to `most` elements.
+/// Returns a path such as `/a/b`, with at most `most` elements.
 pub fn path(most: usize) -> impl Strategy<Value = String> {
     prop::collection::vec(select(&ELEMENTS[..]), 0..=most)
         .prop_map(|elements| elements.iter().flat_map(|element| ["/", element]).collect())
 }
 
-/// Import paths, with a pattern here and there.
+/// Returns import paths, some of them patterns.
 pub fn import_path() -> impl Strategy<Value = String> {
     let end = select(&["", "", "", "", "/", "/*"][..]);
     (select(&HOSTS[..]), path(3), end).prop_map(|(host, path, end)| format!("{host}{path}{end}"))
 }
 
-/// Repository URLs, most of them plausible.
+/// Returns repository URLs, most of them plausible.
 pub fn repo() -> impl Strategy<Value = String> {
     let scheme = select(
         &[
@@ -294,7 +294,7 @@ pub fn repo() -> impl Strategy<Value = String> {
         .prop_map(|(scheme, user, host, port, path)| format!("{scheme}{user}{host}{port}{path}"))
 }
 
-/// Texts with what HTML, XML and YAML give a meaning to.
+/// Returns texts with characters that are special in HTML, XML and YAML.
 pub fn text() -> impl Strategy<Value = String> {
     let piece = select(
         &[
@@ -332,7 +332,7 @@ pub fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 1..5).prop_map(|pieces| pieces.concat())
 }
 
-/// Directories of a repository.
+/// Returns directories inside a repository.
 pub fn subdir() -> impl Strategy<Value = String> {
     let element = select(
         &[

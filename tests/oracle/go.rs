@@ -1,4 +1,4 @@
-//! Builds the oracle from the source that comes with the newest go, and asks it.
+//! Builds the oracle from the sources that come with the newest go, and queries it.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -91,7 +91,7 @@ impl Question {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Answer {
-    /// Empty if Go accepts it; else Go's function and its error.
+    /// Empty if Go accepts the value; else Go's function and its error.
     pub refused: String,
     pub root: String,
     #[serde(rename = "VCS")]
@@ -110,14 +110,14 @@ impl Answer {
     }
 }
 
-/// Asks all questions; one answer for each, in order.
+/// Asks all questions; returns one answer for each, in order.
 pub fn ask(questions: &[Question]) -> Vec<Answer> {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(build);
     let home = tempfile::tempdir().unwrap();
     let mut child = Command::new(&*PROGRAM)
         .env_clear()
         .env("HOME", home.path())
-        // Every system for every path; no credentials.
+        // Allow every system for every path; no credentials.
         .env("GOVCS", "*:all")
         .env("GOAUTH", "off")
         .stdin(Stdio::piped())
@@ -143,7 +143,7 @@ pub fn ask(questions: &[Question]) -> Vec<Answer> {
     answers
 }
 
-/// Builds the oracle, unless there is one of the same sources and the same go.
+/// Builds the oracle unless it exists for the same sources and the same go.
 fn build() -> PathBuf {
     let usual = repository_file("target/tools/go/bin/go");
     let go = env::var_os("TEST_GO_NEW").map_or(usual, PathBuf::from);
@@ -191,7 +191,7 @@ fn build() -> PathBuf {
         .iter()
         .map(|(ours, theirs)| (root.join(theirs), repository_file(ours)))
         .collect();
-    // Built beside its place, so that half of it is never taken for the whole.
+    // Built in a temporary place and renamed, so that a partial build is never used.
     let building = tempfile::tempdir_in(target).unwrap();
     let overlay = building.path().join("overlay.json");
     fs::write(&overlay, json!({ "Replace": replace }).to_string()).unwrap();

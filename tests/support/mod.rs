@@ -1,5 +1,5 @@
-//! What the integration tests share: the real program on a port of its own, and a client that
-//! sends exactly the bytes it is given.
+//! Shared by the integration tests: the real program on its own port, and a client that sends
+//! exactly the bytes it is given.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-/// Nothing here takes this long; what does has hung.
+/// Longer than anything here takes; past it, a test has hung.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The seed of the contract: two modules, no settings.
+/// The contract's sample: two modules, no settings.
 pub const SEED: &str = "\
 /gowechat:
   repo: https://github.com/bigwhite/gowechat
@@ -25,10 +25,10 @@ pub const SEED: &str = "\
   repo: https://github.com/bigwhite/experiments
 ";
 
-/// The program, to be started.
+/// Returns a command for the program.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_govanityurls"));
-    // What the machine happens to set must not decide a test.
+    // Variables set on the machine must not affect a test.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GOVANITYURLS_") {
             command.env_remove(name);
@@ -47,8 +47,8 @@ pub fn program() -> Command {
     command
 }
 
-/// The program as systemd starts it with `count` sockets: its standard input and, of two, its
-/// standard output, which the caller sets. `names` are their names, with colons between.
+/// Returns the program as systemd starts it with `count` sockets: as standard input and, if two,
+/// standard output, which the caller sets. `names` are their names, separated by colons.
 pub fn passed_sockets(count: usize, names: &str) -> Command {
     let program = program();
     let mut shell = Command::new("sh");
@@ -58,7 +58,7 @@ pub fn passed_sockets(count: usize, names: &str) -> Command {
             None => shell.env_remove(name),
         };
     }
-    // The shell's process id becomes the program's.
+    // `exec` keeps the process id.
     shell
         .args([
             "-c",
@@ -74,10 +74,10 @@ pub fn passed_sockets(count: usize, names: &str) -> Command {
 /// A running server, killed when dropped.
 pub struct Server {
     child: Child,
-    /// Where it listens, with a loopback address in place of 0.0.0.0 and [::].
+    /// Where it listens, with 0.0.0.0 and [::] replaced by a loopback address.
     pub addr: SocketAddr,
     lines: mpsc::Receiver<String>,
-    /// The lines of its standard error that were read so far.
+    /// The lines of its standard error read so far.
     pub log: Vec<String>,
     directory: Option<tempfile::TempDir>,
 }
@@ -99,7 +99,7 @@ impl Server {
         Self::spawn_in(directory, command)
     }
 
-    /// Starts `command` with `directory` as its own, which is removed at the end.
+    /// Starts `command`; removes `directory` at the end.
     pub fn spawn_in(directory: tempfile::TempDir, mut command: Command) -> Self {
         command.current_dir(directory.path());
         let mut server = Self::spawn(command);
@@ -107,7 +107,7 @@ impl Server {
         server
     }
 
-    /// Starts `command`, and waits until it says where it listens.
+    /// Starts `command` and waits until it logs where it listens.
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -127,7 +127,7 @@ impl Server {
             directory: None,
         };
         let line = server.wait_for_line("serving ");
-        // In JSON at the end of a string; `[::]:PORT (IPv6 and IPv4)` is every address.
+        // In JSON, a quotation mark follows. `[::]:PORT (IPv6 and IPv4)` means all addresses.
         if let Some((_, address)) = line.rsplit_once(" on ")
             && let Ok(addr) = address.split(['"', ' ']).next().unwrap().parse()
         {
@@ -139,17 +139,16 @@ impl Server {
         server
     }
 
-    /// The file that the server reads, where it was started by [`Server::start`].
+    /// Returns the file that the server reads, if [`Server::start`] started it.
     pub fn config(&self) -> PathBuf {
         self.directory.as_ref().unwrap().path().join("vanity.yaml")
     }
 
-    /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The next line of its standard error that contains `text`.
+    /// Waits for the next line of its standard error that contains `text`.
     pub fn wait_for_line(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -166,7 +165,7 @@ impl Server {
         }
     }
 
-    /// The most memory that it has used so far, in bytes.
+    /// Returns its peak memory use so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -174,7 +173,7 @@ impl Server {
         kilobytes.parse::<u64>().unwrap() << 10
     }
 
-    /// Takes descriptors away from it: it may open no number from this one on.
+    /// Lowers its limit on descriptors: it may open no descriptor at or above this number.
     pub fn limit_descriptors(&self, number: u64) {
         let limit = Rlimit {
             current: Some(number),
@@ -184,22 +183,22 @@ impl Server {
         prlimit(pid, Resource::Nofile, limit).unwrap();
     }
 
-    /// Sends a signal, by its name without SIG.
+    /// Sends a signal; the name is without SIG.
     pub fn signal(&self, name: &str) {
         signal(self.pid(), name);
     }
 
-    /// Waits for it to end.
+    /// Waits for it to exit.
     pub fn wait(&mut self) -> ExitStatus {
         wait_until("the server ends", || self.child.try_wait().unwrap())
     }
 
-    /// One request of the go command or a browser, on a connection of its own.
+    /// Sends one GET request on its own connection.
     pub fn get(&self, target: &str) -> Response {
         self.request("GET", target, &[])
     }
 
-    /// One request with more headers, on a connection of its own.
+    /// Sends one request with more headers on its own connection.
     pub fn request(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
         let mut head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n");
         if !headers
@@ -219,7 +218,7 @@ impl Server {
         Response::parse(&bytes)
     }
 
-    /// A connection with a read timeout.
+    /// Opens a connection with a read timeout.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.addr).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -234,17 +233,17 @@ impl Drop for Server {
     }
 }
 
-/// A response, as it came.
+/// A response as received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
-    /// Names in lower case, in the order that they came in.
+    /// Names in lower case, in the order received.
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Response {
-    /// Reads all bytes that a closed connection left.
+    /// Parses the bytes of a closed connection.
     pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text
@@ -264,7 +263,7 @@ impl Response {
         }
     }
 
-    /// The value of a header; it must not be there twice.
+    /// Returns the value of a header, which must not be repeated.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(given, _)| given == name);
         let value = values.next().map(|(_, value)| value.as_str());
@@ -277,7 +276,7 @@ impl Response {
     }
 }
 
-/// Polls until there is a value.
+/// Polls until `poll` returns a value.
 pub fn wait_until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -289,14 +288,14 @@ pub fn wait_until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Sends a process a signal, by its name without SIG.
+/// Sends a signal to a process; the name is without SIG.
 pub fn signal(pid: impl Display, name: &str) {
     let pid = pid.to_string();
     let status = Command::new("kill").args(["-s", name, &pid]).status();
     assert!(status.unwrap().success());
 }
 
-/// A file of the repository.
+/// Returns the path of a file in the repository.
 pub fn repository_file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

@@ -1,4 +1,4 @@
-//! A TLS server that means harm; the host that is asked for says which.
+//! A malicious TLS server; the requested host selects the attack.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,8 +12,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// Starts it, with the certificate and key at `files`; its port, and how many bytes of bodies
-/// were taken from it.
+/// Starts the server with the certificate and key at `files`; returns its port and a count of body
+/// bytes read by clients.
 pub fn start(files: &Path) -> (u16, Arc<AtomicU64>) {
     let certificate = CertificateDer::from_pem_file(files.with_extension("pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(files.with_extension("key")).unwrap();
@@ -38,7 +38,7 @@ pub fn start(files: &Path) -> (u16, Arc<AtomicU64>) {
     (port, sent)
 }
 
-/// Errors are those of a client that has had enough.
+/// Clients that disconnect cause errors, which are ignored.
 fn serve(config: Arc<ServerConfig>, stream: TcpStream, sent: &AtomicU64) -> Option<()> {
     let connection = ServerConnection::new(config).unwrap();
     let mut reader = BufReader::new(StreamOwned::new(connection, stream));

@@ -1,5 +1,5 @@
-//! A small internet with faults: hosts in nginx, each with what is wrong with it, and what
-//! verify and the real go commands say of them.
+//! A small internet with faults: hosts in nginx, each with one fault, and the results of verify and
+//! the real go commands for them.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -17,8 +17,8 @@ use crate::support::program;
 pub struct Case {
     /// The host is NAME.example.
     pub name: &'static str,
-    /// The modules in its yaml: keys less the host, and what comes after `repo: `, where NAME
-    /// stands for the name.
+    /// The modules in its yaml: keys without the host, and the value of `repo`, where NAME stands
+    /// for the name.
     pub modules: &'static str,
     /// Its server block, after the names and the certificate.
     pub block: &'static str,
@@ -26,22 +26,22 @@ pub struct Case {
     pub findings: &'static [&'static str],
 }
 
-/// What a healthy host has: everything from the program.
+/// A healthy host: all responses come from the program.
 pub const PROGRAM: &str = "location / {
     proxy_pass http://127.0.0.1:8080;
     proxy_set_header Host $host;
 }";
 
-/// The first day of 2020, and one a month later.
+/// The first day of 2020, and one month later.
 pub const PAST: [&str; 2] = ["20200101000000Z", "20200201000000Z"];
 
-/// Runs verify; the JSON, and whether it passed.
+/// Runs verify; returns the JSON and whether it passed.
 pub fn verify(lab: &Lab, config: &str, args: &[&str]) -> (Value, bool) {
     let (output, ok) = verify_text(lab, config, &[&["-json"], args].concat());
     (serde_json::from_str(&output).unwrap(), ok)
 }
 
-/// The same for people.
+/// Runs verify with text output.
 pub fn verify_text(lab: &Lab, config: &str, args: &[&str]) -> (String, bool) {
     let file = lab.dir().join("verify.yaml");
     fs::write(&file, config).unwrap();
@@ -57,7 +57,7 @@ pub fn verify_text(lab: &Lab, config: &str, args: &[&str]) -> (String, bool) {
     (text, output.status.success())
 }
 
-/// The command, with the lab's certificate authority trusted, and no other.
+/// Returns the command, which trusts only the lab's certificate authority.
 pub fn command(lab: &Lab) -> Command {
     let mut command = program();
     command
@@ -68,7 +68,7 @@ pub fn command(lab: &Lab) -> Command {
     command
 }
 
-/// The configuration of all cases.
+/// Returns the configuration of all cases.
 pub fn config(cases: &[Case]) -> String {
     let mut config = String::new();
     for case in cases {
@@ -81,7 +81,7 @@ pub fn config(cases: &[Case]) -> String {
     config
 }
 
-/// Makes the repository of each case that has one of its own name, with a version that is right.
+/// Creates a repository with a valid version for each case that has one named after it.
 pub fn repositories(lab: &Lab, cases: &[Case]) {
     for case in cases
         .iter()
@@ -97,7 +97,7 @@ pub fn repositories(lab: &Lab, cases: &[Case]) {
     }
 }
 
-/// The checks of a host that are neither PASS nor SKIP.
+/// Returns a host's checks that are neither PASS nor SKIP.
 pub fn faults<'a>(json: &'a Value, host: &str) -> Vec<&'a Value> {
     let checks = json["checks"].as_array().unwrap().iter();
     checks
@@ -106,8 +106,8 @@ pub fn faults<'a>(json: &'a Value, host: &str) -> Vec<&'a Value> {
         .collect()
 }
 
-/// Verifies all cases at once, and compares what is found, and what the go commands say.
-/// The go commands are the new one, and the old. `gets` has what is got where that is not the first module of the case.
+/// Verifies all cases at once and compares the findings and the errors of the go commands, new and
+/// old. `gets` lists what to fetch if not the first module of the case.
 pub fn check(lab: &Lab, cases: &[Case], gets: &[(&str, &str)], go_commands: &[Go]) {
     let config = config(cases);
     let (json, ok) = verify(lab, &config, &["-timeout", "3"]);
@@ -142,7 +142,7 @@ pub fn check(lab: &Lab, cases: &[Case], gets: &[(&str, &str)], go_commands: &[Go
             let Some(says) = check["go"].as_str() else {
                 continue;
             };
-            // Go before 1.25 does not know subdirectories, and says something else.
+            // Go before 1.25 does not support subdirectories, so its error differs.
             let count = if case.modules.contains("subdir:") {
                 1
             } else {
@@ -159,7 +159,7 @@ pub fn check(lab: &Lab, cases: &[Case], gets: &[(&str, &str)], go_commands: &[Go
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// nginx for the cases, each with a certificate of the lab's authority.
+/// Starts nginx for the cases, each with a certificate from the lab's authority.
 pub fn nginx(lab: &mut Lab, http: &str, cases: &[Case]) {
     let hosts: Vec<_> = cases
         .iter()
@@ -182,7 +182,7 @@ pub fn add_hosts(lab: &Lab, lines: &str) {
     file.unwrap().write_all(lines.as_bytes()).unwrap();
 }
 
-/// A DNS server that knows no name.
+/// Starts a DNS server that knows no names.
 fn resolver(lab: &Lab) {
     let file = lab.dir().join("resolv.conf");
     fs::write(&file, "nameserver 127.0.0.1\n").unwrap();
@@ -197,7 +197,7 @@ fn resolver(lab: &Lab) {
             if length < 12 {
                 continue;
             }
-            // An answer that the name does not exist; of the sections only the question stays.
+            // Responds NXDOMAIN; only the question section stays.
             packet[2] = 0x81;
             packet[3] = 0x83;
             packet[6..12].fill(0);
@@ -207,8 +207,8 @@ fn resolver(lab: &Lab) {
     });
 }
 
-/// Makes certs/NAME.pem and its key. `issuer` is the name of another, or the same for one that
-/// signs itself; `days` are its first and last day, or none for three months from now.
+/// Creates certs/NAME.pem and its key. `issuer` is another certificate's name, or the same one for
+/// a self-signed certificate; `days` are its first and last day, three months from now by default.
 pub fn certificate(lab: &Lab, name: &str, issuer: &str, extensions: &str, days: Option<[&str; 2]>) {
     let dir = lab.dir().join("certs");
     fs::write(
