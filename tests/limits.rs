@@ -340,6 +340,7 @@ fn two_thousand_slow_clients_disturb_nobody() {
             (answers, longest)
         });
 
+        let at_start = server.peak_memory();
         let mut slow: Vec<_> = (0..2000)
             .map(|n| {
                 let mut stream = server.connect();
@@ -381,6 +382,8 @@ fn two_thousand_slow_clients_disturb_nobody() {
             answers > 50 && longest < Duration::from_secs(3),
             "{answers} {longest:?}"
         );
-        assert!(memory < 50 << 10, "{memory} KiB");
+        // Beside the program itself, whose pages of code are more in a debug build.
+        let grown = memory - (at_start >> 10);
+        assert!(grown < 40 << 10, "{grown} KiB");
     });
 }
