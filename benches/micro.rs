@@ -27,14 +27,14 @@ fn main() {
 /// Returns a file with `modules` modules, at most ten thousand per folder, and one pattern.
 fn file(modules: usize) -> String {
     let mut text = "host: go.example\n/pattern/*:\n  repo: https://h.example/*\n".to_owned();
-    for nth in 0..modules {
-        let _ = writeln!(text, "{}:\n  repo: https://h.example/m{nth}", path(nth));
+    for index in 0..modules {
+        let _ = writeln!(text, "{}:\n  repo: https://h.example/m{index}", path(index));
     }
     text
 }
 
-fn path(nth: usize) -> String {
-    format!("/g{}/m{nth}", nth / 10_000)
+fn path(index: usize) -> String {
+    format!("/g{}/m{index}", index / 10_000)
 }
 
 fn config(modules: usize) -> Config {
@@ -59,7 +59,7 @@ fn site(modules: usize) -> &'static Site {
 fn spread(modules: usize, suffix: &str) -> Vec<String> {
     let step = (modules / PATHS).max(1);
     (0..PATHS.min(modules))
-        .map(|nth| path(nth * step) + suffix)
+        .map(|index| path(index * step) + suffix)
         .collect()
 }
 
@@ -67,9 +67,9 @@ fn spread(modules: usize, suffix: &str) -> Vec<String> {
 fn in_turn<'a>(paths: &'a [String]) -> impl Fn() -> &'a str {
     let next = Cell::new(0);
     move || {
-        let nth = next.get();
-        next.set((nth + 1) % paths.len());
-        &paths[nth]
+        let index = next.get();
+        next.set((index + 1) % paths.len());
+        &paths[index]
     }
 }
 
@@ -108,7 +108,9 @@ mod look_up {
 
     #[divan::bench(args = SIZES)]
     fn pattern(bencher: Bencher<'_, '_>, modules: usize) {
-        let paths: Vec<_> = (0..PATHS).map(|nth| format!("/pattern/m{nth}")).collect();
+        let paths: Vec<_> = (0..PATHS)
+            .map(|index| format!("/pattern/m{index}"))
+            .collect();
         bench(bencher, modules, &paths, true);
     }
 }

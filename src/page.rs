@@ -116,7 +116,7 @@ impl PackagePage<'_> {
 #[derive(Debug)]
 pub struct CompiledPage {
     /// The slots: their offsets in the body, and what goes there.
-    holes: Box<[(usize, &'static str)]>,
+    slots: Box<[(usize, &'static str)]>,
     hash: u64,
     page: Page,
 }
@@ -129,13 +129,13 @@ impl CompiledPage {
 
     fn of(rendered: &str) -> Self {
         let hash = fnv1a(FNV_BASIS, rendered.as_bytes());
-        let mut holes: Vec<_> = [SUBPATH, ELEMENT]
+        let mut slots: Vec<_> = [SUBPATH, ELEMENT]
             .iter()
-            .flat_map(|hole| rendered.match_indices(hole).map(|(at, _)| (at, *hole)))
+            .flat_map(|slot| rendered.match_indices(slot).map(|(at, _)| (at, *slot)))
             .collect();
-        holes.sort_unstable();
+        slots.sort_unstable();
         Self {
-            holes: holes.into(),
+            slots: slots.into(),
             hash,
             page: Page::new(hash, iter::once(rendered.as_bytes())),
         }
@@ -143,23 +143,23 @@ impl CompiledPage {
 
     /// Returns the page for `subpath`, which is empty or starts with a slash. For a pattern,
     /// `element` is what its `*` matched.
-    pub fn fill(&self, element: &str, subpath: &str) -> Page {
-        if self.holes.is_empty() {
+    pub fn render(&self, element: &str, subpath: &str) -> Page {
+        if self.slots.is_empty() {
             return self.page.clone();
         }
         let body = &self.page.body;
         let mut start = 0;
         let parts = self
-            .holes
+            .slots
             .iter()
-            .flat_map(move |&(at, hole)| {
-                let value = if hole == SUBPATH { subpath } else { element };
+            .flat_map(move |&(at, slot)| {
+                let value = if slot == SUBPATH { subpath } else { element };
                 [
                     &body[mem::replace(&mut start, at + 1)..at],
                     value.as_bytes(),
                 ]
             })
-            .chain([&body[self.holes.last().map_or(0, |&(at, _)| at + 1)..]]);
+            .chain([&body[self.slots.last().map_or(0, |&(at, _)| at + 1)..]]);
         // As good as a hash of the body, which depends on nothing else, and faster. The boundary is
         // unambiguous: the element has no slash, and the subpath starts with one.
         let of = fnv1a(fnv1a(self.hash, element.as_bytes()), subpath.as_bytes());
@@ -168,7 +168,7 @@ impl CompiledPage {
 
     /// Returns its memory use in bytes.
     pub fn size(&self) -> usize {
-        size_of::<Self>() + size_of_val(&*self.holes) + ETAG_LENGTH + self.page.body.len()
+        size_of::<Self>() + size_of_val(&*self.slots) + ETAG_LENGTH + self.page.body.len()
     }
 }
 
@@ -254,7 +254,7 @@ mod tests {
 
     fn filled(mut page: PackagePage<'_>, element: &str, subpath: &str) -> Page {
         page.below = !subpath.is_empty();
-        CompiledPage::new(&page).fill(element, subpath)
+        CompiledPage::new(&page).render(element, subpath)
     }
 
     fn text(body: &Bytes) -> &str {
@@ -289,7 +289,7 @@ mod tests {
                 entries,
                 left_out,
             };
-            CompiledPage::new(&page).fill("", "").body
+            CompiledPage::new(&page).render("", "").body
         };
         let entry = |name: &str, href: Option<&str>, note: Option<&str>| Entry {
             name: format!("example.com{name}"),
@@ -429,11 +429,11 @@ mod tests {
         assert_eq!(fnv1a(FNV_BASIS, b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(FNV_BASIS, b"foobar"), 0x8594_4171_f739_67e8);
         assert_eq!(
-            CompiledPage::of("a page").fill("", "").etag,
+            CompiledPage::of("a page").render("", "").etag,
             "\"181bb9eea8a61fdf\""
         );
         let below = CompiledPage::of("a \u{1}\0");
-        assert_eq!(below.fill("tool", "/mp").body, "a tool/mp");
-        assert_eq!(below.fill("tool", "/mp").etag, "\"7f685cf346392575\"");
+        assert_eq!(below.render("tool", "/mp").body, "a tool/mp");
+        assert_eq!(below.render("tool", "/mp").etag, "\"7f685cf346392575\"");
     }
 }

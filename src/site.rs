@@ -89,14 +89,14 @@ impl Site {
         let mut modules: Vec<(Host, Vec<Module>)> = vec![(host.clone(), Vec::new())];
         let mut by_name = HashMap::from([(host.to_string(), 0)]);
         for module in config.modules {
-            let nth = match &module.key.host {
+            let index = match &module.key.host {
                 None => 0,
                 Some(name) => *by_name.entry(name.to_string()).or_insert_with(|| {
                     modules.push((name.clone(), Vec::new()));
                     modules.len() - 1
                 }),
             };
-            modules[nth].1.push(module);
+            modules[index].1.push(module);
         }
         let mut first_number = 0;
         let hosts = modules.into_iter().map(|(name, modules)| {
@@ -140,8 +140,8 @@ impl Site {
             None => (&host.exact, path),
         };
         table
-            .find(path, |&nth| host.key(nth).path.as_str())
-            .is_some_and(|&nth| !host.modules[nth as usize].hidden)
+            .find(path, |&index| host.key(index).path.as_str())
+            .is_some_and(|&index| !host.modules[index as usize].hidden)
     }
 
     /// Returns a summary of the module counts per host, for a message.
@@ -165,17 +165,17 @@ impl Site {
     ///
     /// X-Forwarded-Host is ignored: caches do not key on it.
     pub fn host(&self, header: Option<&str>) -> &VirtualHost {
-        let nth = match header {
+        let index = match header {
             Some(header) if self.hosts.len() > 1 => {
                 // IPv6 literals never match.
                 let name = header.split(':').next().unwrap_or_default();
                 let name = name.strip_suffix('.').unwrap_or(name);
-                let nth = self.by_name.get(&name.to_ascii_lowercase());
-                nth.copied().unwrap_or(0)
+                let index = self.by_name.get(&name.to_ascii_lowercase());
+                index.copied().unwrap_or(0)
             }
             _ => 0,
         };
-        &self.hosts[nth]
+        &self.hosts[index]
     }
 
     /// Answers a request for `path` (as in the request target, without the query) on the host of a
@@ -186,7 +186,7 @@ impl Site {
             return host.not_found(None, go_get);
         };
         if let Some(found) = host.look_up(&path) {
-            let number = host.number(found.nth);
+            let number = host.number(found.index);
             let below = !found.subpath.is_empty();
             let page = self.pages.get(PageKey::Module { number, below }, || {
                 host.module_page(found.module, below)
@@ -196,7 +196,7 @@ impl Site {
                 module: found.module,
                 number,
             };
-            return Answer::Module(module, page.fill(found.element, found.subpath));
+            return Answer::Module(module, page.render(found.element, found.subpath));
         }
         if !go_get {
             match &self.index {
@@ -205,7 +205,7 @@ impl Site {
                 _ => {
                     if let Some((key, below)) = host.folder(path.as_str()) {
                         let page = self.pages.get(key, || host.list(path.as_str(), below));
-                        return Answer::List(page.fill("", ""));
+                        return Answer::List(page.render("", ""));
                     }
                 }
             }
@@ -238,7 +238,7 @@ pub struct VirtualHost {
 /// The result of a look-up.
 #[derive(Debug)]
 pub struct Match<'s, 'p> {
-    nth: u32,
+    index: u32,
     module: &'s Module,
     /// What the `*` of a pattern matched; empty for a module.
     element: &'p str,
@@ -271,27 +271,27 @@ impl VirtualHost {
         first_number: usize,
     ) -> Self {
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
-        let key = |nth: u32| &modules[nth as usize].key;
-        let path = |nth: &u32| key(*nth).path.as_str();
+        let key = |index: u32| &modules[index as usize].key;
+        let path = |index: &u32| key(*index).path.as_str();
         let mut exact = ByPath::with_capacity(modules.len());
         let mut patterns = ByPath::with_capacity(0);
         let mut max_depth = 0;
         let indexed = || modules.iter().zip(0u32..);
-        for (module, nth) in indexed() {
+        for (module, index) in indexed() {
             let key = &module.key;
             let table = if key.pattern {
                 &mut patterns
             } else {
                 &mut exact
             };
-            table.insert(nth, path);
+            table.insert(index, path);
             max_depth = max_depth.max(key_depth(key));
         }
         let listed: Vec<u32> = indexed()
             .filter(|(module, _)| !module.hidden)
-            .map(|(_, nth)| nth)
+            .map(|(_, index)| index)
             .collect();
-        let suggestible = listed.iter().filter(|&&nth| !key(nth).pattern);
+        let suggestible = listed.iter().filter(|&&index| !key(index).pattern);
         let suggestions = Suggestions::new(suggestible.map(path));
         let folders = Folders::new(listed, key);
         Self {
@@ -324,27 +324,27 @@ impl VirtualHost {
     }
 
     fn find<'p>(&self, path: &'p str) -> Option<Match<'_, 'p>> {
-        let path_of = |nth: &u32| self.key(*nth).path.as_str();
+        let path_of = |index: &u32| self.key(*index).path.as_str();
         let mut end = first_elements(path, self.max_depth).len();
         loop {
             let prefix = &path[..end];
-            let found = |nth: u32, element| Match {
-                nth,
-                module: &self.modules[nth as usize],
+            let found = |index: u32, element| Match {
+                index,
+                module: &self.modules[index as usize],
                 element,
                 subpath: &path[end..],
             };
-            if let Some(&nth) = self.exact.find(prefix, path_of) {
-                return Some(found(nth, ""));
+            if let Some(&index) = self.exact.find(prefix, path_of) {
+                return Some(found(index, ""));
             }
             // The root has no parent, so there is no shorter prefix to try.
             let (parent, element) = prefix.rsplit_once('/')?;
             if !self.patterns.is_empty()
-                && let Some(&nth) = self.patterns.find(parent, path_of)
+                && let Some(&index) = self.patterns.find(parent, path_of)
                 && is_path_element(element)
                 && !(parent.is_empty() && WELL_KNOWN.contains(&element))
             {
-                return Some(found(nth, element));
+                return Some(found(index, element));
             }
             end = parent.len();
         }
@@ -380,13 +380,13 @@ impl VirtualHost {
         [self.name.as_str(), module.key.path.as_str(), star].concat()
     }
 
-    fn key(&self, nth: u32) -> &Key {
-        &self.modules[nth as usize].key
+    fn key(&self, index: u32) -> &Key {
+        &self.modules[index as usize].key
     }
 
     /// Converts an index on this host to one among all modules of the site.
-    fn number(&self, nth: u32) -> usize {
-        self.first_number + nth as usize
+    fn number(&self, index: u32) -> usize {
+        self.first_number + index as usize
     }
 
     /// Returns the not-found answer. `path` is none if it cannot be an import path; it is then not

@@ -19,9 +19,9 @@ fn site() -> Site {
         /a/b/c/d/e/f/g/h/i/x:\n  repo: https://github.com/o/deep\n\
         /tools/*:\n  repo: https://github.com/tools/*\n"
         .to_owned();
-    for nth in 0..1000 {
+    for index in 0..1000 {
         text.push_str(&format!(
-            "/x/m{nth}:\n  repo: https://github.com/o/m{nth}\n"
+            "/x/m{index}:\n  repo: https://github.com/o/m{index}\n"
         ));
     }
     let config = Config::parse("vanity.yaml", &text, None).unwrap();
@@ -92,17 +92,17 @@ fn a_crawl_keeps_no_more_than_the_cache_holds() {
     const MODULES: usize = 8_000;
     const FOLDERS: usize = 1_000;
     let mut text = "host: go.example\n".to_owned();
-    for nth in 0..MODULES {
-        let folder = nth % FOLDERS;
+    for index in 0..MODULES {
+        let folder = index % FOLDERS;
         text.push_str(&format!(
-            "/x{folder}/m{nth}:\n  repo: https://github.com/o/m{nth}\n"
+            "/x{folder}/m{index}:\n  repo: https://github.com/o/m{index}\n"
         ));
     }
     let config = Config::parse("vanity.yaml", &text, None).unwrap();
     let site = Site::new(config.host.clone().unwrap(), config);
     let crawl = |subpath: &str| {
-        for nth in 0..MODULES {
-            let path = format!("/x{}/m{nth}{subpath}", nth % FOLDERS);
+        for index in 0..MODULES {
+            let path = format!("/x{}/m{index}{subpath}", index % FOLDERS);
             assert!(matches!(site.answer(None, &path, true), Answer::Module(..)));
         }
         for folder in 0..FOLDERS {

@@ -221,7 +221,7 @@ fn sizes() {
     let bomb = |first: &str, open: &str, close: &str, entry: fn(usize, usize) -> String| {
         let mut file = format!("paths:\n{first}");
         for level in 1..9 {
-            let entries: Vec<_> = (0..9).map(|nth| entry(level - 1, nth)).collect();
+            let entries: Vec<_> = (0..9).map(|index| entry(level - 1, index)).collect();
             let _ = writeln!(
                 file,
                 "  /l{level}: &l{level} {open}{}{close}",
@@ -231,7 +231,7 @@ fn sizes() {
         file
     };
     let good: String = (0..20_000)
-        .map(|nth| format!("/m{nth}: {{repo: https://h.example/m{nth}}}\n"))
+        .map(|index| format!("/m{index}: {{repo: https://h.example/m{index}}}\n"))
         .collect();
     let mut out = String::new();
     for (name, file) in [
@@ -268,7 +268,7 @@ fn sizes() {
                 "  /l0: &l0 {repo: https://h.example/a}\n",
                 "{",
                 "}",
-                |level, nth| format!("k{nth}: *l{level}"),
+                |level, index| format!("k{index}: *l{level}"),
             ),
         ),
         (

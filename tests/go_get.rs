@@ -122,9 +122,9 @@ fn a_major_version_belongs_to_the_module_next_to_a_pattern() {
             let files = texts
                 .each_ref()
                 .map(|(module, source)| [("go.mod", &**module), ("q.go", &**source)]);
-            let commits = [0, 1].map(|nth| Commit {
-                tag: versions[nth].0,
-                files: &files[nth],
+            let commits = [0, 1].map(|index| Commit {
+                tag: versions[index].0,
+                files: &files[index],
             });
             lab.repository(name, &commits);
         }

@@ -423,9 +423,9 @@ fn module_keys() {
          /proxy:\n  repo: https://proxy.example\n  vcs: mod\n\
          /shown:\n  repo: https://h.example/s\n  display: https://h.example/s _ _\n",
     );
-    let line = |target: &str, nth: usize| {
+    let line = |target: &str, index: usize| {
         head(&server.get(target))
-            .get(nth)
+            .get(index)
             .map(|line| (*line).to_owned())
     };
     let import = |content: &str| Some(format!(r#"<meta name="go-import" content="{content}">"#));

@@ -103,11 +103,11 @@ fn several_addresses_of_every_kind() {
     assert!(said[0].starts_with("127.0.0.1:"), "{said:?}");
     assert!(said[1].starts_with("[::1]:"), "{said:?}");
     assert_eq!(said[2], unix(&socket));
-    for nth in [0, 1, 3] {
+    for index in [0, 1, 3] {
         assert!(
-            answers(TcpStream::connect(&said[nth]).unwrap()),
+            answers(TcpStream::connect(&said[index]).unwrap()),
             "{}",
-            said[nth]
+            said[index]
         );
     }
     assert!(answers_at(&socket));

@@ -108,9 +108,9 @@ fn the_alerts_fire_when_they_should_and_only_then() {
 #[ignore = "needs promtool; tests/run runs it"]
 fn the_queries_of_the_dashboard_are_valid() {
     let queries = dashboard_queries();
-    let rules = queries.iter().enumerate().map(|(nth, query)| {
+    let rules = queries.iter().enumerate().map(|(index, query)| {
         let query = Value::from(query.replace("$__rate_interval", "5m"));
-        format!("  - {{ record: query_{nth}, expr: {query} }}\n")
+        format!("  - {{ record: query_{index}, expr: {query} }}\n")
     });
     let rules: String = rules.collect();
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -41,11 +41,11 @@ fn locations(printed: &str) -> Vec<&str> {
 
 /// Returns a file with `modules` modules, spread over `folders` folders.
 fn in_folders(modules: usize, folders: usize) -> String {
-    (0..modules).fold(String::new(), |mut text, nth| {
-        let folder = nth % folders;
+    (0..modules).fold(String::new(), |mut text, index| {
+        let folder = index % folders;
         let _ = writeln!(
             text,
-            "/f{folder}/team/m{nth}:\n  repo: https://h.example/m{nth}"
+            "/f{folder}/team/m{index}:\n  repo: https://h.example/m{index}"
         );
         text
     })
@@ -312,7 +312,7 @@ fn nginx_has_no_complaint_about_whole_servers() {
             check(&["tonybai.com".to_owned(), long], &["-cache"]);
         }
         // Names in an order that nginx's hash handles badly.
-        let name = |nth: u32| format!("{:x}.modules.example", nth.wrapping_mul(2_654_435_761));
+        let name = |index: u32| format!("{:x}.modules.example", index.wrapping_mul(2_654_435_761));
         for count in [32, 33, 100, 600] {
             check(&(1..=count).map(name).collect::<Vec<_>>(), &[]);
         }

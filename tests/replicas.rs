@@ -84,8 +84,8 @@ fn all_answers(server: &Server) -> Vec<Response> {
 fn answers_depend_on_the_file_alone() {
     let first = Server::start(CONFIG);
     let expected = all_answers(&first);
-    for (nth, status) in [(0, 200), (6, 404), (8, 404), (10, 405), (12, 200)] {
-        assert_eq!(expected[nth].status, status, "{:?}", REQUESTS[nth]);
+    for (index, status) in [(0, 200), (6, 404), (8, 404), (10, 405), (12, 200)] {
+        assert_eq!(expected[index].status, status, "{:?}", REQUESTS[index]);
     }
     assert!(
         expected[9].body.contains("did you mean"),
@@ -107,11 +107,11 @@ fn answers_depend_on_the_file_alone() {
 /// Added to the printed rules: a log of the replicas that nginx tried.
 const TRIED: &str = "add_header X-Upstream $upstream_addr always;";
 
-fn replica(dir: &Path, nth: usize) -> Server {
+fn replica(dir: &Path, index: usize) -> Server {
     let mut command = program();
     command
         .args(["-host", "tonybai.com", "-listen"])
-        .arg(format!("127.0.0.1:{}", 8081 + nth))
+        .arg(format!("127.0.0.1:{}", 8081 + index))
         .arg("-config")
         .arg(dir.join("vanity.yaml"));
     Server::spawn(command)
@@ -140,7 +140,7 @@ fn behind_nginx_nobody_notices_that_one_stops() {
     enter(|mut lab| {
         fs::write(lab.dir().join("vanity.yaml"), CONFIG).unwrap();
         let dir = lab.dir().to_owned();
-        let mut replicas = [0, 1].map(|nth| replica(&dir, nth));
+        let mut replicas = [0, 1].map(|index| replica(&dir, index));
         let nginx = nginx_with_printed_rules(&mut lab);
         let upstream = || {
             let mut client = Client::connect(nginx).unwrap();
@@ -184,7 +184,7 @@ fn behind_nginx_nobody_notices_a_minute_of_restarts() {
     enter(|mut lab| {
         fs::write(lab.dir().join("vanity.yaml"), CONFIG).unwrap();
         let dir = lab.dir().to_owned();
-        let mut replicas = [0, 1].map(|nth| replica(&dir, nth));
+        let mut replicas = [0, 1].map(|index| replica(&dir, index));
         let nginx = nginx_with_printed_rules(&mut lab);
         let right = [answers(nginx)];
         let mut seed = std::process::id();
@@ -198,11 +198,11 @@ fn behind_nginx_nobody_notices_a_minute_of_restarts() {
             while start.elapsed() < Duration::from_secs(60) {
                 // Unrelated to the clients' timing.
                 thread::sleep(Duration::from_millis(random(1000).into()));
-                let nth = restarts % 2;
+                let index = restarts % 2;
                 let signal = ["TERM", "KILL"][random(2) as usize];
-                replicas[nth].signal(signal);
-                assert_eq!(replicas[nth].wait().success(), signal == "TERM");
-                replicas[nth] = replica(&dir, nth);
+                replicas[index].signal(signal);
+                assert_eq!(replicas[index].wait().success(), signal == "TERM");
+                replicas[index] = replica(&dir, index);
                 restarts += 1;
                 load.goes_on(1);
             }

@@ -135,10 +135,10 @@ fn who_is_connected_when_the_signal_comes_is_answered() {
 fn connections_that_rest_hold_nothing_up() {
     let mut server = Server::start(SEED);
     let mut resting: Vec<_> = (0..50)
-        .map(|nth| {
+        .map(|index| {
             let mut client = Client::connect(server.addr).unwrap();
             // Some have sent a request before, some have not.
-            if nth % 2 == 0 {
+            if index % 2 == 0 {
                 client.get("/gowechat", "keep-alive").unwrap();
             }
             client

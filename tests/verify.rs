@@ -141,7 +141,7 @@ fn faults_below_http_are_told_apart() {
                  ssl_certificate_key {file}.key;\n{settings}\n}}"
             );
         }
-        for (nth, (name, settings)) in [
+        for (index, (name, settings)) in [
             (
                 "old-tls",
                 "ssl_protocols TLSv1; ssl_ciphers ALL:@SECLEVEL=0;",
@@ -152,7 +152,7 @@ fn faults_below_http_are_told_apart() {
         .into_iter()
         .enumerate()
         {
-            let address = format!("fd00::1{nth}");
+            let address = format!("fd00::1{index}");
             add_address(&address);
             let _ = writeln!(hosts, "{address} {name}.example");
             let file = certs.join("old-tls").display().to_string();

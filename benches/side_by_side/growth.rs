@@ -56,12 +56,12 @@ pub fn measure(lab: &Lab) -> Result<(), Error> {
     Ok(())
 }
 
-fn path(nth: usize) -> String {
-    format!("/g{}/m{nth}", nth / 1000)
+fn path(index: usize) -> String {
+    format!("/g{}/m{index}", index / 1000)
 }
 
-fn entry(nth: usize) -> String {
-    format!("{}:\n  repo: https://github.com/o/m{nth}\n", path(nth))
+fn entry(index: usize) -> String {
+    format!("{}:\n  repo: https://github.com/o/m{index}\n", path(index))
 }
 
 fn measure_one(
@@ -126,19 +126,19 @@ fn asked(size: usize, suffix: &str) -> impl Iterator<Item = String> {
     let step = size.div_ceil(ASKED);
     (0..size)
         .step_by(step)
-        .map(move |nth| path(nth) + suffix + "?go-get=1")
+        .map(move |index| path(index) + suffix + "?go-get=1")
 }
 
 /// Writes a script that makes wrk cycle through the paths.
 fn script(size: usize, suffix: &str) -> String {
-    let mut script = "local requests, nth = {}, 0\nfunction init()\n".to_owned();
+    let mut script = "local requests, index = {}, 0\nfunction init()\n".to_owned();
     script.push_str("  for _, path in ipairs({\n");
     for path in asked(size, suffix) {
         let _ = writeln!(script, "    {path:?},");
     }
     script.push_str(
         "  }) do requests[#requests + 1] = wrk.format('GET', path) end\nend\n\
-         function request()\n  nth = nth % #requests + 1\n  return requests[nth]\nend\n",
+         function request()\n  index = index % #requests + 1\n  return requests[index]\nend\n",
     );
     script
 }
@@ -158,8 +158,8 @@ fn reload(server: &mut Process, port: u16, target: &str) -> Result<Vec<f64>, Err
     let begin = Instant::now();
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
-            .map(|nth| {
-                let first = begin + EVERY * nth / CLIENTS;
+            .map(|index| {
+                let first = begin + EVERY * index / CLIENTS;
                 scope.spawn(move || ask_steadily(port, target, first, stop))
             })
             .collect();
@@ -222,7 +222,7 @@ fn ask_steadily(
 
 fn p99_and_slowest(mut times: Vec<f64>) -> (f64, f64) {
     times.sort_by(f64::total_cmp);
-    let at = |nth: usize| times.get(nth).copied().unwrap_or(f64::NAN);
+    let at = |index: usize| times.get(index).copied().unwrap_or(f64::NAN);
     (
         at(times.len() * 99 / 100),
         at(times.len().saturating_sub(1)),

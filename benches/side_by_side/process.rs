@@ -94,7 +94,7 @@ impl Process {
     /// Returns the CPU time of all its processes; the kernel counts in steps of 10 ms.
     pub fn cpu(&self) -> Duration {
         // utime, stime, and those of children that have exited.
-        let ticks = self.each_stat(|stat| (11..15).map(|nth| number(stat, nth)).sum());
+        let ticks = self.each_stat(|stat| (11..15).map(|index| number(stat, index)).sum());
         Duration::from_millis(10 * ticks)
     }
 
@@ -119,9 +119,9 @@ impl Process {
     }
 }
 
-fn number(fields: &[&str], nth: usize) -> u64 {
+fn number(fields: &[&str], index: usize) -> u64 {
     fields
-        .get(nth)
+        .get(index)
         .and_then(|field| field.parse().ok())
         .unwrap_or(0)
 }

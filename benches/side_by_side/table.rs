@@ -53,15 +53,15 @@ impl Table {
         let rule = vec!["---".to_owned(); self.columns.len()];
         let rows = rows.map(|(name, rounds)| {
             let medians = (0..self.columns.len() - 1)
-                .map(|nth| shown(median(rounds.iter().map(|values| values[nth]).collect())));
+                .map(|index| shown(median(rounds.iter().map(|values| values[index]).collect())));
             once(name.to_owned()).chain(medians).collect::<Vec<_>>()
         });
         let lines: Vec<Vec<String>> = [heading, rule].into_iter().chain(rows).collect();
-        let width = |nth: usize| lines.iter().map(|line| line[nth].chars().count()).max();
+        let width = |index: usize| lines.iter().map(|line| line[index].chars().count()).max();
         println!("\n{title}\n");
         for line in &lines {
-            for (nth, cell) in line.iter().enumerate() {
-                print!("| {cell:>0$} ", width(nth).unwrap_or(0));
+            for (index, cell) in line.iter().enumerate() {
+                print!("| {cell:>0$} ", width(index).unwrap_or(0));
             }
             println!("|");
         }

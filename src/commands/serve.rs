@@ -14,7 +14,9 @@ use crate::config::Config;
 use crate::http::{self, AccessLog, App};
 use crate::logging;
 use crate::module::escaped;
-use crate::server::{self, Handlers, ListenAddr, Listener, Manager, PassedSockets, Reloader, Seen};
+use crate::server::{
+    self, FileStamp, Handlers, ListenAddr, Listener, Manager, PassedSockets, Reloader,
+};
 use crate::site::Site;
 
 /// Connection limit of the admin listener: enough for a scraper, a probe and a person.
@@ -65,7 +67,7 @@ fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<()
     }
     // Record the state before reading the file, which may take seconds, so that a change in
     // between is noticed.
-    let seen = cli.serve.watch.then(|| Seen::of(file));
+    let stamp = cli.serve.watch.then(|| FileStamp::of(file));
     let config = Config::read(file, cli.common.host.as_ref())?;
     let host = config.host.clone().ok_or_else(|| {
         Failure::Usage(format!(
@@ -78,7 +80,7 @@ fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<()
     let app = Arc::new(app.trusting(cli.serve.trusted_proxy.clone()));
 
     let Handlers { runtime, reload } = handlers;
-    let result = runtime.block_on(serve(cli, &listen, passed, app, (reload, seen)));
+    let result = runtime.block_on(serve(cli, &listen, passed, app, (reload, stamp)));
     // Do not wait for a reload that is stuck reading its file.
     runtime.shutdown_background();
     result
@@ -89,7 +91,7 @@ async fn serve(
     listen: &[ListenAddr],
     passed: PassedSockets,
     app: Arc<App>,
-    (reload, seen): (Signal, Option<Seen>),
+    (reload, stamp): (Signal, Option<FileStamp>),
 ) -> Result<(), Failure> {
     let stop = server::stop_signal()?;
     let mode = cli.serve.socket_mode;
@@ -161,7 +163,7 @@ async fn serve(
         cli.common.config.clone(),
         cli.common.host.clone(),
         app.clone(),
-        seen,
+        stamp,
     );
     let reloads = tokio::spawn(reloader.run(reload));
     Manager.ready(&status);

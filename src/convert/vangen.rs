@@ -74,10 +74,10 @@ pub(super) fn site(file: Vangen) -> Result<Site, Problem> {
             .to_owned(),
     );
     let modules = file.repositories.into_iter().enumerate();
-    let modules = modules.map(|(nth, repository)| {
+    let modules = modules.map(|(index, repository)| {
         let prefix = repository.prefix.as_deref().unwrap_or_default();
         let key = key(&join(&file.domain, prefix), Some(host));
-        module(format!("repositories[{nth}]"), key, repository)
+        module(format!("repositories[{index}]"), key, repository)
     });
     Ok(Site {
         tool: "4d63.com/vangen",

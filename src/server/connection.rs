@@ -48,7 +48,7 @@ const DISCARDED_AT_ONCE: usize = 32 << 10;
 const LARGEST_HEAD: usize = 16 << 10;
 
 /// A service that answers requests, such as an axum router.
-pub trait Answering:
+pub trait HttpService:
     tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
     + Clone
     + Send
@@ -56,7 +56,7 @@ pub trait Answering:
 {
 }
 
-impl<T> Answering for T where
+impl<T> HttpService for T where
     T: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
         + Clone
         + Send
@@ -94,10 +94,10 @@ pub(super) async fn serve<I, R>(
 ) -> End
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    R: Answering,
+    R: HttpService,
 {
     let phase = Phase::default();
-    let io = Watched {
+    let io = TimedIo {
         io: TokioIo::new(stream),
         phase: phase.clone(),
         discarded: 0,
@@ -116,8 +116,8 @@ where
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut stop = pin!(stop);
     let mut stopping = false;
-    let mut slowness = Slowness::new(rest.most);
-    let mut timer = pin!(sleep_until(slowness.deadline));
+    let mut deadline = Deadline::new(rest.most);
+    let mut timer = pin!(sleep_until(deadline.at));
     let end = poll_fn(|cx| {
         // Poll the connection first: a request that has arrived is answered even while stopping.
         let mut result = connection.as_mut().poll(cx);
@@ -134,20 +134,20 @@ where
                 _ => End::Closed,
             });
         }
-        slowness.observe(&phase);
+        deadline.observe(&phase);
         let is_resting = || matches!(phase.get(), Waiting::First | Waiting::Idle);
-        if (rest.is_crowded)() && is_resting() && slowness.since.elapsed() >= CROWDED_IDLE_TIMEOUT {
+        if (rest.is_crowded)() && is_resting() && deadline.since.elapsed() >= CROWDED_IDLE_TIMEOUT {
             return Poll::Ready(End::Closed);
         }
         loop {
-            if slowness.deadline < timer.deadline() {
-                timer.as_mut().reset(slowness.deadline);
+            if deadline.at < timer.deadline() {
+                timer.as_mut().reset(deadline.at);
             }
             ready!(timer.as_mut().poll(cx));
-            if slowness.deadline <= timer.deadline() {
-                return Poll::Ready(slowness.end());
+            if deadline.at <= timer.deadline() {
+                return Poll::Ready(deadline.end());
             }
-            timer.as_mut().reset(slowness.deadline);
+            timer.as_mut().reset(deadline.at);
         }
     })
     .await;
@@ -219,20 +219,20 @@ impl Phase {
 }
 
 /// The deadline of the current phase.
-struct Slowness {
+struct Deadline {
     waiting: Waiting,
     since: Instant,
-    deadline: Instant,
+    at: Instant,
     idle: Duration,
 }
 
-impl Slowness {
+impl Deadline {
     fn new(idle: Duration) -> Self {
         let since = Instant::now();
         Self {
             waiting: Waiting::First,
             since,
-            deadline: since + HEAD_TIMEOUT,
+            at: since + HEAD_TIMEOUT,
             idle,
         }
     }
@@ -244,7 +244,7 @@ impl Slowness {
         };
         self.waiting = waiting;
         self.since = Instant::now();
-        self.deadline = self.since
+        self.at = self.since
             + match waiting {
                 Waiting::First | Waiting::Head => HEAD_TIMEOUT,
                 Waiting::Idle => self.idle,
@@ -271,7 +271,7 @@ struct Service<R> {
     phase: Phase,
 }
 
-impl<R: Answering> hyper::service::Service<Request<Incoming>> for Service<R> {
+impl<R: HttpService> hyper::service::Service<Request<Incoming>> for Service<R> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = R::Future;
@@ -295,14 +295,14 @@ impl<R: Answering> hyper::service::Service<Request<Incoming>> for Service<R> {
 
 /// A stream that tracks the phase: when a head begins, when a client accepts part of a response,
 /// and when all of it has been written.
-struct Watched<I> {
+struct TimedIo<I> {
     io: I,
     phase: Phase,
     /// Number of bytes discarded so far.
     discarded: usize,
 }
 
-impl<I: Read + Unpin> Read for Watched<I> {
+impl<I: Read + Unpin> Read for TimedIo<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -321,7 +321,7 @@ impl<I: Read + Unpin> Read for Watched<I> {
     }
 }
 
-impl<I: Read + Write + Unpin> Watched<I> {
+impl<I: Read + Write + Unpin> TimedIo<I> {
     fn wrote(&self, bytes: &[u8], result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if matches!(result, Poll::Ready(Ok(1..))) {
             match self.phase.get() {
@@ -345,7 +345,7 @@ impl<I: Read + Write + Unpin> Watched<I> {
     }
 }
 
-impl<I: Read + Write + Unpin> Write for Watched<I> {
+impl<I: Read + Write + Unpin> Write for TimedIo<I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -22,10 +22,10 @@ use tokio::time::timeout;
 use tracing::warn;
 
 pub use admin::router as admin_router;
-pub use connection::{Answering, IDLE_TIMEOUT};
+pub use connection::{HttpService, IDLE_TIMEOUT};
 pub use descriptors::descriptors_left;
 pub use listener::{BindError, ListenAddr, Listener};
-pub use reload::{Reloader, Seen};
+pub use reload::{FileStamp, Reloader};
 pub use signals::{Handlers, stop_signal};
 pub use systemd::{Manager, PassedSockets};
 
@@ -97,7 +97,7 @@ pub fn default_threads() -> usize {
 /// The operating system is out of descriptors or threads.
 pub async fn run(
     listeners: Vec<Listener>,
-    router: impl Answering + Sync,
+    router: impl HttpService + Sync,
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -107,7 +107,7 @@ pub async fn run(
     let (orders, order) = watch::channel(Order::Serve);
     // Nothing is ever sent: the channel closes when all senders are gone.
     let (accepting, mut all_accepted) = mpsc::channel(1);
-    let connecting = Connecting {
+    let context = ConnectionContext {
         room: room.clone(),
         crowd: crowd.clone(),
         order,
@@ -118,10 +118,10 @@ pub async fn run(
     for _ in 1..threads {
         let listeners = listeners.iter().map(Listener::try_clone);
         let listeners = listeners.collect::<io::Result<_>>()?;
-        connecting.clone().start_thread(listeners)?;
+        context.clone().start_thread(listeners)?;
     }
-    let is_crowded = connecting.is_crowded();
-    connecting.accept_from(listeners)?;
+    let is_crowded = context.is_crowded();
+    context.accept_from(listeners)?;
     let make_room = async {
         loop {
             crowd.notified().await;
@@ -166,7 +166,7 @@ impl Order {
 
 /// What all connections share.
 #[derive(Clone)]
-struct Connecting<R> {
+struct ConnectionContext<R> {
     room: Arc<Semaphore>,
     /// Notified when it is crowded.
     crowd: Arc<Notify>,
@@ -177,7 +177,7 @@ struct Connecting<R> {
     _accepting: mpsc::Sender<Infallible>,
 }
 
-impl<R: Answering + Sync> Connecting<R> {
+impl<R: HttpService + Sync> ConnectionContext<R> {
     /// Accepts connections in tasks of the current runtime.
     fn accept_from(self, listeners: Vec<Listener>) -> io::Result<()> {
         for listener in listeners {
@@ -203,29 +203,29 @@ impl<R: Answering + Sync> Connecting<R> {
     }
 }
 
-async fn accept_all<R: Answering + Sync>(acceptor: Acceptor, connecting: Connecting<R>) {
-    let not_accepted = || connecting.limits.metrics.not_accepted();
-    let mut order = connecting.order.clone();
-    let is_crowded = connecting.is_crowded();
+async fn accept_all<R: HttpService + Sync>(acceptor: Acceptor, context: ConnectionContext<R>) {
+    let not_accepted = || context.limits.metrics.not_accepted();
+    let mut order = context.order.clone();
+    let is_crowded = context.is_crowded();
     loop {
         tokio::select! {
             () = Order::stop(&mut order) => break,
-            next = with_permit(&connecting, acceptor.accept(not_accepted)) => match next {
-                Some((stream, permit)) => connecting.spawn(stream, permit),
+            next = with_permit(&context, acceptor.accept(not_accepted)) => match next {
+                Some((stream, permit)) => context.spawn(stream, permit),
                 None => return,
             },
         }
-        if is_crowded(&connecting.room) {
-            connecting.crowd.notify_one();
+        if is_crowded(&context.room) {
+            context.crowd.notify_one();
         }
     }
     // The backlog is empty if no connection comes out of it within this time.
     const AT_ONCE: Duration = Duration::from_millis(2);
     let last = async {
-        while let Ok(permit) = connecting.room.clone().try_acquire_owned()
+        while let Ok(permit) = context.room.clone().try_acquire_owned()
             && let Ok(accepted) = timeout(AT_ONCE, acceptor.accept(not_accepted)).await
         {
-            connecting.spawn(accepted, permit);
+            context.spawn(accepted, permit);
         }
     };
     let _ = timeout(LAST_ACCEPT, last).await;
@@ -234,7 +234,7 @@ async fn accept_all<R: Answering + Sync>(acceptor: Acceptor, connecting: Connect
 /// Accepts a connection once there is room for it. A listener that waits for clients holds no
 /// permit that other listeners could use: it acquires one on each poll.
 async fn with_permit<T, R>(
-    Connecting { room, crowd, .. }: &Connecting<R>,
+    ConnectionContext { room, crowd, .. }: &ConnectionContext<R>,
     accept: impl Future<Output = T>,
 ) -> Option<(T, OwnedSemaphorePermit)> {
     let mut accept = pin!(accept);
@@ -254,7 +254,7 @@ async fn with_permit<T, R>(
     .await
 }
 
-impl<R> Connecting<R> {
+impl<R> ConnectionContext<R> {
     /// Returns a closure that tells whether few connections are left.
     fn is_crowded(&self) -> impl Fn(&Semaphore) -> bool + Send + 'static {
         let kept_free = (self.limits.max_connections / KEPT_FREE).max(1);
@@ -262,7 +262,7 @@ impl<R> Connecting<R> {
     }
 }
 
-impl<R: Answering> Connecting<R> {
+impl<R: HttpService> ConnectionContext<R> {
     fn spawn(&self, (stream, peer): (Stream, Peer), permit: OwnedSemaphorePermit) {
         let mut order = self.order.clone();
         let stop = async move {

@@ -37,7 +37,7 @@ pub struct Reloader {
     host: Option<Host>,
     app: Arc<App>,
     /// The file when it was last read; `None` if it is not watched.
-    seen: Option<Seen>,
+    stamp: Option<FileStamp>,
     /// When the last reload ended, if a change of the watched file caused it.
     change_read: Option<Instant>,
     /// The first line of the last reload's error, if it failed.
@@ -46,13 +46,13 @@ pub struct Reloader {
 
 impl Reloader {
     /// Returns a reloader for the site of `app`, which was read from `file` with `host` from the
-    /// command line. It watches the file if `seen` is given: the file's state before it was read.
-    pub fn new(file: PathBuf, host: Option<Host>, app: Arc<App>, seen: Option<Seen>) -> Self {
+    /// command line. It watches the file if `stamp` is given: the file's state before it was read.
+    pub fn new(file: PathBuf, host: Option<Host>, app: Arc<App>, stamp: Option<FileStamp>) -> Self {
         Self {
             file,
             host,
             app,
-            seen,
+            stamp,
             change_read: None,
             problem: None,
         }
@@ -90,10 +90,10 @@ impl Reloader {
 
     async fn reload(&mut self) {
         // Record the state before reading the file, so that a change in between is noticed.
-        if self.seen.is_some() {
+        if self.stamp.is_some() {
             let file = self.file.clone();
-            self.seen = spawn_blocking(move || Seen::of(&file)).await.ok();
-            let missing = self.seen.is_some_and(|seen| seen.state.is_none());
+            self.stamp = spawn_blocking(move || FileStamp::of(&file)).await.ok();
+            let missing = self.stamp.is_some_and(|stamp| stamp.state.is_none());
             self.app.metrics().reloads.file_missing(missing);
         }
         let (file, host, app) = (self.file.clone(), self.host.clone(), self.app.clone());
@@ -117,11 +117,11 @@ impl Reloader {
     /// Waits until the content of the watched file changes and the file is the same in two checks
     /// in a row, so that an editor that truncates and then writes is not caught in between.
     async fn changed(&mut self) {
-        let Some(seen) = &mut self.seen else {
+        let Some(stamp) = &mut self.stamp else {
             return pending().await;
         };
         let name = self.file.display();
-        let mut last = seen.state;
+        let mut last = stamp.state;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             // Not in this thread, which answers requests: a network file system may hang.
@@ -131,7 +131,7 @@ impl Reloader {
             };
             let settled = now == last;
             last = now;
-            if !settled || now == seen.state {
+            if !settled || now == stamp.state {
                 continue;
             }
             self.app.metrics().reloads.file_missing(now.is_none());
@@ -139,13 +139,13 @@ impl Reloader {
                 warn!(
                     "{name} is missing; the old configuration stays, and is reloaded once it is back"
                 );
-                seen.state = None;
+                stamp.state = None;
                 continue;
             }
             let file = self.file.clone();
             let content = spawn_blocking(move || content(&file)).await.ok().flatten();
-            let was_missing = seen.state.is_none();
-            if content.is_none() || content != seen.content {
+            let was_missing = stamp.state.is_none();
+            if content.is_none() || content != stamp.content {
                 let what = if was_missing {
                     "is back"
                 } else {
@@ -155,7 +155,7 @@ impl Reloader {
                 return;
             }
             // The file was touched, or replaced by a copy.
-            seen.state = now;
+            stamp.state = now;
             if was_missing {
                 info!("the file is back, unchanged");
             }
@@ -164,12 +164,12 @@ impl Reloader {
 
     /// Returns whether the file is unchanged since a reload that the watch has just caused.
     async fn has_just_read_it(&self) -> bool {
-        let Some(seen) = self.seen else {
+        let Some(stamp) = self.stamp else {
             return false;
         };
         let file = self.file.clone();
         self.change_read.is_some_and(|at| at.elapsed() < SAME_EDIT)
-            && spawn_blocking(move || FileState::of(&file) == seen.state)
+            && spawn_blocking(move || FileState::of(&file) == stamp.state)
                 .await
                 .unwrap_or(false)
     }
@@ -220,12 +220,12 @@ fn panic_message(file: &Path, error: JoinError) -> String {
 
 /// The state and content of a watched file at one time.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen {
+pub struct FileStamp {
     state: Option<FileState>,
     content: Option<u64>,
 }
 
-impl Seen {
+impl FileStamp {
     /// Returns the file's current state and content.
     pub fn of(path: &Path) -> Self {
         Self {
@@ -317,9 +317,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("vanity.yaml");
         fs::write(&file, text).unwrap();
-        let seen = Seen::of(&file);
+        let stamp = FileStamp::of(&file);
         let app = App::new(read(&file, None).unwrap(), AccessLog::Off);
-        let reloader = Reloader::new(file, None, Arc::new(app), Some(seen));
+        let reloader = Reloader::new(file, None, Arc::new(app), Some(stamp));
         (directory, reloader)
     }
 

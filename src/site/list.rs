@@ -22,7 +22,7 @@ impl VirtualHost {
     /// Renders the list of a folder.
     pub(super) fn list(&self, folder: &str, below: &[u32]) -> CompiledPage {
         let (entries, left_out) = if below.len() <= FLAT_LIST {
-            (below.iter().map(|&nth| self.entry(nth)).collect(), 0)
+            (below.iter().map(|&index| self.entry(index)).collect(), 0)
         } else {
             self.one_level(folder, below)
         };
@@ -64,8 +64,8 @@ impl VirtualHost {
         (entries, rest.len())
     }
 
-    fn entry(&self, nth: u32) -> Entry {
-        let module = &self.modules[nth as usize];
+    fn entry(&self, index: u32) -> Entry {
+        let module = &self.modules[index as usize];
         Entry {
             name: self.import_path(module),
             href: (!module.key.pattern).then(|| match module.key.path.as_str() {
@@ -78,7 +78,7 @@ impl VirtualHost {
 
     /// Returns the listed modules below `folder`.
     pub(super) fn listed_below(&self, folder: &str) -> &[u32] {
-        self.folders.below(folder, |nth| self.key(nth))
+        self.folders.below(folder, |index| self.key(index))
     }
 }
 
@@ -106,8 +106,8 @@ impl Folders {
         let mut by_path = ByPath::with_capacity(0);
         // The folders that may contain the next module, outermost first.
         let mut open: Vec<Folder> = Vec::new();
-        for (&nth, at) in listed.iter().zip(0..) {
-            let key = key(nth);
+        for (&index, at) in listed.iter().zip(0..) {
+            let key = key(index);
             while let Some(mut folder) = open.pop_if(|folder| !is_below(key, path(folder))) {
                 folder.end = at;
                 by_path.insert(folder, path);

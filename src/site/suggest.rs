@@ -123,8 +123,8 @@ impl Order {
         });
         let mut texts = Vec::with_capacity(unordered.len() + count);
         let mut blocks = Vec::with_capacity(count.div_ceil(BLOCK));
-        for (nth, &(_, start, length)) in entries.iter().enumerate() {
-            if nth % BLOCK == 0 {
+        for (index, &(_, start, length)) in entries.iter().enumerate() {
+            if index % BLOCK == 0 {
                 blocks.push(texts.len());
             }
             texts.push(length);
@@ -154,8 +154,8 @@ impl Order {
             .take(last - first)
     }
 
-    fn block(&self, nth: usize) -> impl Iterator<Item = &[u8]> {
-        self.texts_at(self.blocks.get(nth).copied().unwrap_or(self.texts.len()))
+    fn block(&self, index: usize) -> impl Iterator<Item = &[u8]> {
+        self.texts_at(self.blocks.get(index).copied().unwrap_or(self.texts.len()))
     }
 
     /// Returns the texts from byte `start` on.

@@ -86,7 +86,7 @@ proptest! {
         prop_assume!(site(&keys).is_some());
         let site = site(&keys).unwrap();
         for host in site.hosts() {
-            let listed: Vec<_> = host.listed_below(&folder).iter().map(|&nth| host.key(nth)).collect();
+            let listed: Vec<_> = host.listed_below(&folder).iter().map(|&index| host.key(index)).collect();
             let naive: Vec<_> = host
                 .modules()
                 .filter(|module| !module.hidden)
@@ -113,7 +113,7 @@ proptest! {
             count += note.map_or(1, |n| n.parse::<usize>().unwrap());
             if let Some(href) = &entry.href {
                 let folder = href.strip_suffix('/').unwrap_or(href);
-                let is_module = host.exact.find(folder, |&nth| host.key(nth).path.as_str()).is_some();
+                let is_module = host.exact.find(folder, |&index| host.key(index).path.as_str()).is_some();
                 prop_assert!(is_module || host.folder(folder).is_some(), "{href} leads nowhere");
             }
         }

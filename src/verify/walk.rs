@@ -106,7 +106,7 @@ impl Walk {
             .filter(|&index| lock(&this.by_host)[index].iter().any(is_unknown))
             .collect();
         this.progress.add(again.len());
-        each(jobs, again.len(), |nth| this.clone().host(again[nth])).await;
+        each(jobs, again.len(), |index| this.clone().host(again[index])).await;
         each(jobs, this.targets.len(), |index| this.clone().module(index)).await;
         let answered = |index: &usize| self.has_answered(*index);
         let answered: Vec<_> = (0..self.targets.len()).filter(answered).collect();
@@ -119,18 +119,18 @@ impl Walk {
         }
         let groups = Arc::new(repository::by_repository(to_fetch.into_iter()));
         this.progress.add(groups.len());
-        each(jobs, groups.len(), |nth| {
+        each(jobs, groups.len(), |index| {
             let (this, groups) = (this.clone(), groups.clone());
             async move {
-                let (repo, members) = &groups[nth];
+                let (repo, members) = &groups[index];
                 this.repository(repo, members).await;
                 this.progress.done();
             }
         })
         .await;
         if self.options.public {
-            each(jobs, answered.len(), |nth| {
-                this.clone().public(answered[nth])
+            each(jobs, answered.len(), |index| {
+                this.clone().public(answered[index])
             })
             .await;
         }

@@ -145,7 +145,7 @@ fn paths_are_accepted_as_go_accepts_them() {
         .iter()
         .map(|path| Question::path(&path_for_go(path)))
         .collect();
-    for (nth, (path, go)) in paths.iter().zip(ask(&questions)).enumerate() {
+    for (index, (path, go)) in paths.iter().zip(ask(&questions)).enumerate() {
         // Once with the host in the key, once with the default host.
         let slash = path.find('/').unwrap_or(path.len());
         let (host, rest) = path.split_at(slash);
@@ -167,7 +167,7 @@ fn paths_are_accepted_as_go_accepts_them() {
                 continue;
             }
             let ours = verdict(&text);
-            if let Some(case) = PATHS.get(nth) {
+            if let Some(case) = PATHS.get(index) {
                 differences.compare_example(case, &ours, &go.refused);
             } else {
                 differences.compare(path, &format!("{path}{context}"), &ours, &go.refused, PATHS);
@@ -207,7 +207,7 @@ fn repositories_are_accepted_as_go_accepts_them() {
             .iter()
             .map(|repo| Question::repo(&repo.replace('*', "zz"), known))
             .collect();
-        for (nth, (repo, mut go)) in repos.iter().zip(ask(&questions)).enumerate() {
+        for (index, (repo, mut go)) in repos.iter().zip(ask(&questions)).enumerate() {
             if as_git && !go.refused.starts_with("vcs.validateRepoRoot") {
                 go.refused = bzr_verdict(repo);
             }
@@ -219,7 +219,7 @@ fn repositories_are_accepted_as_go_accepts_them() {
             };
             let text = format!("{key}: {{repo: {}, vcs: {}}}\n", yaml(repo), yaml(vcs));
             let ours = verdict(&text);
-            match REPOS.get(nth) {
+            match REPOS.get(index) {
                 // The examples are of Git.
                 Some(_) if vcs != "git" => {}
                 Some(case) => differences.compare_example(case, &ours, &go.refused),
@@ -296,13 +296,13 @@ fn subdirs_are_accepted_as_go_accepts_them() {
         .iter()
         .map(|subdir| Question::subdir(subdir))
         .collect();
-    for (nth, (subdir, go)) in subdirs.iter().zip(ask(&questions)).enumerate() {
+    for (index, (subdir, go)) in subdirs.iter().zip(ask(&questions)).enumerate() {
         let text = format!(
             "h.example/m: {{repo: \"https://code.example/r\", subdir: {}}}\n",
             yaml(subdir)
         );
         let ours = verdict(&text);
-        match SUBDIRS.get(nth) {
+        match SUBDIRS.get(index) {
             Some(case) => differences.compare_example(case, &ours, &go.refused),
             None => differences.compare(subdir, subdir, &ours, &go.refused, SUBDIRS),
         }
@@ -425,14 +425,14 @@ fn look_ups_are_as_defined() {
     let sites = random_sites();
     let mut text = String::new();
     for site in &sites {
-        for (key, nth) in &site.keys {
+        for (key, index) in &site.keys {
             let (slash, star) = (
                 if key.is_empty() { "/" } else { "" },
                 if key.ends_with('*') { "*" } else { "" },
             );
             let _ = writeln!(
                 text,
-                "{}{key}{slash}:\n  repo: https://code.example/{nth}/r{star}\n  subdir: s{nth}",
+                "{}{key}{slash}:\n  repo: https://code.example/{index}/r{star}\n  subdir: s{index}",
                 site.host
             );
         }
@@ -467,13 +467,13 @@ fn look_ups_are_as_defined() {
             format!("{path} of {keys:?}: expected {expected:?}, Go: {go:?}")
         };
         match &expected {
-            Some((prefix, element, nth)) => {
+            Some((prefix, element, index)) => {
                 found_some += 1;
-                let repo = format!("https://code.example/{nth}/r{element}");
+                let repo = format!("https://code.example/{index}/r{element}");
                 let is = go.accepts()
                     && go.root == format!("{}{prefix}", site.host)
                     && go.repo == repo
-                    && go.subdir == format!("s{nth}")
+                    && go.subdir == format!("s{index}")
                     && go.vcs == "git";
                 if !is {
                     differences.add("LOOK-UP: another module, or none".to_owned(), &shown());
@@ -508,16 +508,16 @@ fn defined(
             .iter()
             .flat_map(|element| ["/", element])
             .collect();
-        if let Some(&nth) = keys.get(&prefix) {
-            return Some((prefix, String::new(), nth));
+        if let Some(&index) = keys.get(&prefix) {
+            return Some((prefix, String::new(), index));
         }
         let (parent, element) = prefix.rsplit_once('/')?;
-        let &nth = keys.get(&format!("{parent}/*"))?;
+        let &index = keys.get(&format!("{parent}/*"))?;
         let never = regex::Regex::new(r"^v[0-9.]+$|\.(git|hg|svn|bzr|fossil)$|\.\.\.").unwrap();
         // Not stated in the contract: names that browsers request on every host, and Go's wildcard.
         let well_known = parent.is_empty() && ["robots.txt", "favicon.ico"].contains(&element);
         (!invalid[length] && !never.is_match(element) && !well_known)
-            .then(|| (prefix.clone(), element.to_owned(), nth))
+            .then(|| (prefix.clone(), element.to_owned(), index))
     })
 }
 
@@ -526,8 +526,8 @@ fn random_sites() -> Vec<RandomSite> {
     let key = (generate::path(2), select(&["", "", "/*"][..])).prop_map(|(path, star)| path + star);
     let mut number = 0;
     (0..2500)
-        .map(|nth| {
-            let host = format!("h{nth}.example");
+        .map(|index| {
+            let host = format!("h{index}.example");
             let accepts = |key: &String| {
                 let slash = if key.is_empty() { "/" } else { "" };
                 let star = if key.ends_with('*') { "*" } else { "" };
