@@ -134,6 +134,8 @@ fn good_files_pass() {
         format!("host: 1.example\ncache_max_age: 0\ndocs: none\nindex: none\n{SEED}"),
         format!("cache_max_age: \"4294967295\"\npaths:\n{SEED}"),
         format!("docs: http://h.example:8080/a/\nindex: https://[::1]/?a=b#c\n{SEED}"),
+        format!("index: /\ntitle: Go\ndescription: 2024\nredirect: False\n{SEED}"),
+        format!("index: /x/list/\ntitle:\ndescription:\nredirect: 'true'\n{SEED}"),
         "/a: &a {repo: &r https://h.example/a}\npaths:\n  /b: *a\n  /c: {repo: *r}\n".to_owned(),
     ];
     for name in ["sally", "vangen"] {
@@ -265,6 +267,9 @@ fn good_files_pass() {
         "description: \"\"",
         "description: >\n    one\n    line: é🦀",
         "hidden: True",
+        "redirect: false",
+        "redirect:\n  proxy:",
+        "proxy: http://goproxy.example:8081/go",
     ] {
         files.push(format!("/a:\n  repo: https://h.example/a\n  {line}\n"));
     }
@@ -309,8 +314,8 @@ fn bad_files() -> Vec<(String, String)> {
 }
 
 /// What no schema can express: tags and comments, which it never sees; one path in two spellings;
-/// the default host; capitals in a host; and the spelling of a number.
-const BEYOND_A_SCHEMA: [&str; 21] = [
+/// the default host; capitals in a host; the spelling of a number; and a list at a module's path.
+const BEYOND_A_SCHEMA: [&str; 24] = [
     "an unquoted exclamation mark",
     "a tag on a value",
     "a tag on a module",
@@ -322,6 +327,7 @@ const BEYOND_A_SCHEMA: [&str; 21] = [
     "a path at the left and beneath paths",
     "the root twice",
     "a pattern twice",
+    "a list below a pattern",
     "a number sign starts a description",
     "a number sign starts a branch",
     "its own address",
@@ -331,7 +337,9 @@ const BEYOND_A_SCHEMA: [&str; 21] = [
     "https://GoProxy.io/example/a",
     "description: \"a\\U000E0041b\"",
     "cache_max_age: 1e3",
+    "index: /a",
     "cache_max_age: 0x10",
+    "index: /a/b",
 ];
 
 #[test]

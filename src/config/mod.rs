@@ -24,7 +24,7 @@ pub(crate) use hints::explain;
 pub use model::{Config, Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS, Setting};
 pub use problem::{Problem, Syntax};
 
-use crate::module::{self, Host};
+use crate::module::{self, Host, ModulePath};
 
 /// The most errors that a check shows per file.
 pub(crate) const MAX_ERRORS: usize = 20;
@@ -199,12 +199,25 @@ fn check_all(
             if let Some(why) = key.fault_on(host) {
                 let path = key.to_string();
                 problems.push((module::Problem::Path { path, why }.into(), at));
+            } else if let Some(path) = index_in_module(config, module) {
+                let key = key.to_string();
+                problems.push((Problem::IndexInModule(path.to_string(), key), at));
             } else if is_own_address(module, host) {
                 problems.push((Problem::OwnAddress(module.repo.to_string()), at));
             }
         }
     }
     problems
+}
+
+/// Returns the path of the list if a module answers there.
+fn index_in_module<'c>(config: &'c Config, module: &Module) -> Option<&'c ModulePath> {
+    let Index::At(path) = &config.index else {
+        return None;
+    };
+    let rest = path.as_str().strip_prefix(module.key.path.as_str())?;
+    let is_in = rest.starts_with('/') || (rest.is_empty() && !module.key.pattern);
+    is_in.then_some(path)
 }
 
 /// Returns whether a module's repository is at or below its import path, so that the go command

@@ -1,6 +1,6 @@
 //! The content of a configuration, in types that cannot hold an invalid value.
 
-use crate::module::{Forge, Host, Key, RepoUrl, Vcs, WebUrl, go_source};
+use crate::module::{Forge, Host, Key, ModulePath, RepoUrl, Vcs, WebUrl, go_source};
 
 /// The settings of the file, by their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +11,14 @@ pub enum Setting {
     CacheMaxAge,
     /// The documentation site.
     Docs,
-    /// What the root of a host shows.
+    /// Where the list of modules is.
     Index,
+    /// Whether pages redirect to documentation.
+    Redirect,
+    /// The heading of the lists.
+    Title,
+    /// A line under the heading.
+    Description,
     /// A map of modules.
     Paths,
 }
@@ -24,14 +30,26 @@ impl Setting {
         Self::CacheMaxAge,
         Self::Docs,
         Self::Index,
+        Self::Redirect,
+        Self::Title,
+        Self::Description,
         Self::Paths,
     ];
 }
 
 /// The keys of the settings.
-pub const SETTINGS: [&str; 5] = ["host", "cache_max_age", "docs", "index", "paths"];
+pub const SETTINGS: [&str; 8] = [
+    "host",
+    "cache_max_age",
+    "docs",
+    "index",
+    "redirect",
+    "title",
+    "description",
+    "paths",
+];
 /// The keys of a module.
-pub const MODULE_KEYS: [&str; 9] = [
+pub const MODULE_KEYS: [&str; 11] = [
     "repo",
     "vcs",
     "subdir",
@@ -41,6 +59,8 @@ pub const MODULE_KEYS: [&str; 9] = [
     "docs",
     "description",
     "hidden",
+    "redirect",
+    "proxy",
 ];
 
 /// A valid configuration.
@@ -53,20 +73,29 @@ pub struct Config {
     pub cache_max_age: u32,
     /// The documentation site; none for no redirect.
     pub docs: Option<WebUrl>,
-    /// What the root of a host shows.
+    /// Where the list of modules is.
     pub index: Index,
+    /// Whether a module's page redirects browsers to its documentation, unless the module says
+    /// otherwise.
+    pub redirect: bool,
+    /// The heading of the lists.
+    pub title: Option<Box<str>>,
+    /// A line under the heading.
+    pub description: Option<Box<str>>,
     /// The modules, in file order; at least one.
     pub modules: Vec<Module>,
 }
 
-/// What `/` shows if no module has that path.
+/// Where the list of modules is, on each host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Index {
-    /// The list of modules.
+    /// At `/`, unless a module has that path.
     List,
-    /// A 404.
+    /// At this path.
+    At(ModulePath),
+    /// Nowhere.
     None,
-    /// A redirect to this address.
+    /// Elsewhere: `/` redirects to this address.
     Redirect(WebUrl),
 }
 
@@ -93,6 +122,10 @@ pub struct Module {
     pub description: Option<Box<str>>,
     /// Whether it is left out of lists and suggestions.
     pub hidden: bool,
+    /// Whether its page redirects browsers to its documentation; none for what the setting says.
+    pub redirect: Option<bool>,
+    /// A module proxy that also has the module.
+    pub proxy: Option<RepoUrl>,
 }
 
 /// Where a module's documentation is.
@@ -124,6 +157,9 @@ impl Default for Config {
             cache_max_age: 86400,
             docs: WebUrl::parse("https://pkg.go.dev").ok(),
             index: Index::List,
+            redirect: true,
+            title: None,
+            description: None,
             modules: Vec::new(),
         }
     }

@@ -84,6 +84,12 @@ pub enum Problem {
     Aliases,
     #[error("{} is longer than {} bytes\nis it the right file, and every quote closed?", quoted(.0), .1)]
     TooLong(String, usize),
+    #[error("the list at {} is at or below the module {}\nchoose another path for `index`", quoted(.0), quoted(.1))]
+    IndexInModule(String, String),
+    #[error(
+        "`vcs: mod` already makes `repo` a module proxy\nremove `proxy`, or write the repository after `repo`"
+    )]
+    ProxyTwice,
     #[error(transparent)]
     Value(#[from] module::Problem),
     #[error("{} is not a valid {what}: {why}", quoted(.text))]
@@ -92,8 +98,8 @@ pub enum Problem {
         what: &'static str,
         why: String,
     },
-    #[error("the description {0}")]
-    Description(String),
+    #[error("the {what} {why}")]
+    Line { what: &'static str, why: String },
     #[error("{}", match .stars {
         0 => format!("{} needs exactly one `*`, as {} has\nwhat the `*` of the path stands for is put in its place", quoted(.repo), quoted(.key)),
         _ => format!("{} has a `*`, but {} has none\na pattern's path ends in `/*`", quoted(.repo), quoted(.key)),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::model::{Module, ModuleDocs};
 use super::problem::Problem;
-use super::scalar::{At, Boolean, Branch, Description, Display, Subdir};
+use super::scalar::{At, Boolean, Branch, Description, Display, Proxy, Subdir};
 use crate::module::{Forge, Key, RepoUrl, Vcs};
 
 /// The keys of a module. A missing or null key has its default.
@@ -21,6 +21,8 @@ pub(super) struct RawModule {
     docs: Option<ModuleDocs>,
     description: Option<Description>,
     hidden: Option<Boolean>,
+    redirect: Option<Boolean>,
+    proxy: Option<Proxy>,
 }
 
 fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
@@ -52,6 +54,9 @@ impl RawModule {
             };
             return Err((problem, address));
         }
+        if vcs == Vcs::Mod && self.proxy.is_some() {
+            return Err((Problem::ProxyTwice, None));
+        }
         let subdir = self.subdir.map(|subdir| subdir.0);
         let display = self.display.map(|display| display.0);
         let branch = self.branch.map(|branch| branch.0);
@@ -79,6 +84,8 @@ impl RawModule {
             docs: self.docs.unwrap_or(ModuleDocs::OnSite),
             description,
             hidden: self.hidden.is_some_and(|hidden| hidden.0),
+            redirect: self.redirect.map(|redirect| redirect.0),
+            proxy: self.proxy.map(|proxy| proxy.0),
         };
         Ok((module, bytes))
     }

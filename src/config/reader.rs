@@ -14,7 +14,7 @@ use super::hints;
 use super::model::{Config, MODULE_KEYS, Module, SETTINGS, Setting};
 use super::problem::Problem;
 use super::raw::RawModule;
-use super::scalar::{REJECTED, Rejection, Text, reject};
+use super::scalar::{Boolean, Description, REJECTED, Rejection, Text, reject};
 use super::values;
 use crate::module::Key;
 
@@ -189,6 +189,16 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
                     config.docs = map.next_value_seed(Text::new("a URL or `none`", parse))?;
                 }
                 Entry::Setting(Setting::Index) => config.index = map.next_value()?,
+                Entry::Setting(Setting::Redirect) => {
+                    config.redirect = map.next_value::<Boolean>()?.0;
+                }
+                Entry::Setting(Setting::Title) => {
+                    let parse = |text: &str, _| values::line(text, "title");
+                    config.title = map.next_value_seed(Text::new("one line of text", parse))?;
+                }
+                Entry::Setting(Setting::Description) => {
+                    config.description = map.next_value::<Description>()?.0;
+                }
                 Entry::Setting(Setting::Paths) => map.next_value_seed(Entries {
                     walk: &mut *walk,
                     under_paths: true,

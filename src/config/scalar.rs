@@ -114,6 +114,7 @@ pub(super) struct Subdir(pub Box<str>);
 pub(super) struct Display(pub Box<str>);
 pub(super) struct Branch(pub Box<str>);
 pub(super) struct Description(pub Option<Box<str>>);
+pub(super) struct Proxy(pub RepoUrl);
 pub(super) struct Boolean(pub bool);
 
 values! {
@@ -126,7 +127,8 @@ values! {
     Branch: "a branch", |text, _| values::branch(text).map(Branch);
     ModuleDocs: "a URL or `none`", |text, _| values::module_docs(text);
     Index: "`list`, `none` or a URL", |text, _| values::index(text);
-    Description: "one line of text", |text, _| values::description(text).map(Description);
+    Description: "one line of text", |text, _| values::line(text, "description").map(Description);
+    Proxy: "the address of a module proxy", |text, _| values::proxy(text).map(Proxy);
     Boolean: "true or false", |text, _| values::boolean(text).map(Boolean);
 }
 

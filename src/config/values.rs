@@ -2,7 +2,9 @@
 
 use super::model::{Index, ModuleDocs};
 use super::problem::Problem;
-use crate::module::{self, UrlFault, WebUrl, is_invisible, masked, quoted, quoted_char};
+use crate::module::{
+    self, ModulePath, RepoUrl, UrlFault, Vcs, WebUrl, is_invisible, masked, quoted, quoted_char,
+};
 
 fn invalid<T>(text: &str, what: &'static str, why: impl Into<String>) -> Result<T, Problem> {
     Err(Problem::Invalid {
@@ -55,13 +57,14 @@ pub(super) fn module_docs(text: &str) -> Result<ModuleDocs, Problem> {
 
 pub(super) fn index(text: &str) -> Result<Index, Problem> {
     match text {
-        "list" => Ok(Index::List),
+        "list" | "/" => Ok(Index::List),
+        _ if text.starts_with('/') => Ok(Index::At(ModulePath::parse(text)?)),
         "none" => Ok(Index::None),
         _ if text.contains("://") => Ok(Index::Redirect(WebUrl::parse(text)?)),
         _ => invalid(
             text,
             "index",
-            "it is not known\nwrite `list`, `none`, or a URL to redirect to",
+            "it is not known\nwrite `list`, `none`, a path such as `/packages`, or a URL to redirect to",
         ),
     }
 }
@@ -165,11 +168,12 @@ pub(super) fn branch(text: &str) -> Result<Box<str>, Problem> {
     Ok(text.into())
 }
 
-pub(super) fn description(text: &str) -> Result<Option<Box<str>>, Problem> {
+/// Parses one line of text, which errors call `what`; none for an empty one.
+pub(super) fn line(text: &str, what: &'static str) -> Result<Option<Box<str>>, Problem> {
     const LONGEST: usize = 500;
     // A folded block (`>`) ends in a newline.
     let text = text.trim();
-    let rejected = |why: String| Err(Problem::Description(why));
+    let rejected = |why: String| Err(Problem::Line { what, why });
     if text.contains(['\n', '\r']) {
         return rejected(
             "has more than one line\nwrite one line; a block that starts with `>` becomes one"
@@ -183,6 +187,19 @@ pub(super) fn description(text: &str) -> Result<Option<Box<str>>, Problem> {
         return rejected(format!("is longer than {LONGEST} characters"));
     }
     Ok((!text.is_empty()).then(|| text.into()))
+}
+
+/// Parses the address of a module proxy.
+pub(super) fn proxy(text: &str) -> Result<RepoUrl, Problem> {
+    let url = RepoUrl::parse(text)?;
+    let rejected = |why| invalid(text, "module proxy", why);
+    if url.stars() > 0 {
+        return rejected("it has a `*`\nwrite the proxy's address alone: it serves every module");
+    }
+    if !Vcs::Mod.schemes().contains(&url.scheme()) {
+        return rejected("the go command reads proxies by https\nwrite `https://` and its address");
+    }
+    Ok(url)
 }
 
 pub(super) fn boolean(text: &str) -> Result<bool, Problem> {
@@ -218,10 +235,12 @@ mod tests {
         );
         assert_eq!(branch("release/1.0+x@y").as_deref(), Ok("release/1.0+x@y"));
         assert_eq!(
-            description("  a line\n").unwrap().as_deref(),
+            line("  a line\n", "title").unwrap().as_deref(),
             Some("a line")
         );
-        assert_eq!(description("  "), Ok(None));
+        assert_eq!(line("  ", "title"), Ok(None));
+        assert_eq!(index("/"), Ok(Index::List));
+        assert!(matches!(index("/packages/"), Ok(Index::At(path)) if path.as_str() == "/packages"));
         assert_eq!((boolean("True"), boolean("false")), (Ok(true), Ok(false)));
         assert_eq!(module_docs("none"), Ok(ModuleDocs::None));
         let url = WebUrl::parse("https://h.example/#top").unwrap();
