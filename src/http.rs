@@ -258,7 +258,12 @@ fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Ans
     let uri = request.uri();
     let go_get = is_go_get(uri.query());
     let page = |page| found(&headers.page, page, request.headers());
-    match serving.site.answer(host, uri.path(), go_get) {
+    let site = &serving.site;
+    let elsewhere = match go_get {
+        true => None,
+        false => site.elsewhere(host, uri.path(), uri.query()),
+    };
+    match elsewhere.unwrap_or_else(|| site.answer(host, uri.path(), go_get)) {
         Answer::Module(module, body) => Answered {
             kind: if go_get { Kind::GoGetHit } else { Kind::Page },
             module: Some(module),
@@ -267,9 +272,13 @@ fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Ans
         Answer::List(body) => answered(Kind::List, page(body)),
         Answer::Redirect(url) => {
             let mut response = response(StatusCode::FOUND, &headers.redirect, Bytes::new());
-            if let Ok(url) = HeaderValue::from_str(url.as_str()) {
+            if let Ok(url) = HeaderValue::from_str(&url) {
                 response.headers_mut().insert(LOCATION, url);
             }
+            answered(Kind::Other, response)
+        }
+        Answer::Elsewhere(text) => {
+            let response = response(StatusCode::NOT_FOUND, &headers.miss_text, text);
             answered(Kind::Other, response)
         }
         Answer::NotFoundPage(body) => answered(

@@ -1,5 +1,6 @@
 //! What one process serves: a [`Config`] compiled for look-up. Immutable.
 
+mod addresses;
 mod by_path;
 mod changes;
 mod list;
@@ -8,6 +9,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use bytes::Bytes;
@@ -48,7 +50,9 @@ pub enum Answer<'s> {
     /// The list of the modules below a folder.
     List(Page),
     /// A redirect to another address.
-    Redirect(&'s WebUrl),
+    Redirect(Cow<'s, str>),
+    /// Not here: a text that says where to find it.
+    Elsewhere(Bytes),
     /// Not found: the page for a browser.
     NotFoundPage(Bytes),
     /// Not found: the text for the go command.
@@ -200,7 +204,9 @@ impl Site {
         }
         if !go_get {
             match &self.index {
-                Index::Redirect(url) if path.as_str().is_empty() => return Answer::Redirect(url),
+                Index::Redirect(url) if path.as_str().is_empty() => {
+                    return Answer::Redirect(url.as_str().into());
+                }
                 Index::None => {}
                 _ => {
                     if let Some((key, below)) = host.folder(path.as_str()) {

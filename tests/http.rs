@@ -457,6 +457,53 @@ fn module_keys() {
 }
 
 #[test]
+fn git_and_versions_are_led_elsewhere() {
+    let server = Server::start(&format!(
+        "{SEED}/ssh:\n  repo: ssh://git@h.example/s\n/idn:\n  repo: https://h.example/ä\n"
+    ));
+    for (target, location) in [
+        (
+            "/gowechat/info/refs?service=git-upload-pack",
+            "https://github.com/bigwhite/gowechat/info/refs?service=git-upload-pack",
+        ),
+        (
+            "/idn/info/refs?service=git-upload-pack",
+            "https://h.example/%C3%A4/info/refs?service=git-upload-pack",
+        ),
+        (
+            "/gowechat@v1.2.3/mp",
+            "https://pkg.go.dev/tonybai.com/gowechat@v1.2.3/mp",
+        ),
+    ] {
+        let redirect = server.get(target);
+        assert_eq!(redirect.status, 302, "{target}");
+        assert_eq!(redirect.header("location"), Some(location));
+        assert_common_headers(&redirect);
+    }
+    for (target, text) in [
+        (
+            "/ssh/info/refs?service=git-upload-pack",
+            "the repository is at ssh://git@h.example/s: clone that\n",
+        ),
+        // The go command removes the version before it asks.
+        (
+            "/gowechat@v1.2.3?go-get=1",
+            "no module of tonybai.com has such a path\n",
+        ),
+    ] {
+        let answer = server.get(target);
+        assert_eq!((answer.status, &*answer.body), (404, text), "{target}");
+        assert_eq!(answer.header("content-type"), Some(TEXT));
+    }
+    for target in [
+        "/gowechat/info/refs",
+        "/gowechat/mp/info/refs?service=git-upload-pack",
+    ] {
+        assert!(server.get(target).body.contains("go-import"), "{target}");
+    }
+}
+
+#[test]
 fn hidden_modules_are_served_and_not_shown() {
     let server = Server::start(&format!(
         "{SEED}/secret:\n  repo: https://h.example/s\n  hidden: true\n"

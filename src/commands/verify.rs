@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Failure;
 use crate::cli::{Common, Verify};
 use crate::config::{Config, Module};
-use crate::module::{Host, RequestPath, quoted};
+use crate::module::{Host, RepoUrl, RequestPath, quoted};
 use crate::site::Site;
 use crate::verify::{Options, Target, walk};
 
@@ -120,6 +120,11 @@ fn target(default: &Host, module: &Module, element: &str, below: &str) -> Target
             false => module.repo.as_str().replace('*', element),
         },
         subdir: module.subdir.as_deref().unwrap_or_default().to_owned(),
+        proxy: module
+            .proxy
+            .as_ref()
+            .map(RepoUrl::to_string)
+            .unwrap_or_default(),
     }
 }
 

@@ -362,6 +362,7 @@ pub(super) mod tests {
             vcs: Vcs::Git,
             repo: "https://h.example/m".into(),
             subdir: String::new(),
+            proxy: String::new(),
         }
     }
 

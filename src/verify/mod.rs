@@ -69,17 +69,25 @@ pub struct Target {
     pub repo: String,
     /// The module's directory in the repository; empty for its root.
     pub subdir: String,
+    /// The URL of a module proxy that also has it; empty for none.
+    pub proxy: String,
 }
 
 impl Target {
     /// Returns the go-import tags that the file makes for the module, sorted.
     fn tags(&self) -> Vec<GoImport> {
-        vec![GoImport {
+        let tag = |vcs: Vcs, repo: &str, subdir: &str| GoImport {
             prefix: self.path.clone(),
-            vcs: self.vcs.as_str().to_owned(),
-            repo: self.repo.clone(),
-            subdir: self.subdir.clone(),
-        }]
+            vcs: vcs.as_str().to_owned(),
+            repo: repo.to_owned(),
+            subdir: subdir.to_owned(),
+        };
+        let mut tags = vec![tag(self.vcs, &self.repo, &self.subdir)];
+        if !self.proxy.is_empty() {
+            tags.push(tag(Vcs::Mod, &self.proxy, ""));
+        }
+        tags.sort();
+        tags
     }
 }
 

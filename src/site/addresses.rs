@@ -1,0 +1,217 @@
+//! Addresses next to the pages that lead elsewhere: `git clone` of an import path, and
+//! documentation by version.
+
+use percent_encoding::{CONTROLS, utf8_percent_encode};
+
+use super::{Answer, Match, Site, VirtualHost};
+use crate::config::{Module, ModuleDocs};
+use crate::module::{RequestPath, Vcs};
+
+/// The documentation site with addresses by version.
+const PKG_GO_DEV: &str = "pkg.go.dev";
+/// What git appends to the URL of a repository in its first request (gitprotocol-http).
+const REFS: &str = "/info/refs";
+
+impl Site {
+    /// Returns the answer to git's first request for a module's import path, or to a browser's
+    /// request for `MODULE@VERSION`; none for every other request.
+    pub fn elsewhere(
+        &self,
+        host_header: Option<&str>,
+        path: &str,
+        query: Option<&str>,
+    ) -> Option<Answer<'_>> {
+        if let Some(service) = query.and_then(|query| query.strip_prefix("service=git-")) {
+            let path = parse(path.strip_suffix(REFS)?)?;
+            let found = self.host(host_header).look_up(&path)?;
+            return clone(&found, service);
+        }
+        let (path, version) = path.split_once('@')?;
+        let (version, subpath) = version.split_at(version.find('/').unwrap_or(version.len()));
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+".contains(&b);
+        if version.is_empty() || !version.bytes().all(is_plain) {
+            return None;
+        }
+        let (path, subpath) = (parse(path)?, parse(subpath)?);
+        let host = self.host(host_header);
+        let module = host.look_up(&path)?.module();
+        let url = host.documentation(module, path.as_str(), version, subpath.as_str());
+        Some(Answer::Redirect(url.into()))
+    }
+}
+
+/// Parses a part of a request's path, which may be empty.
+fn parse(path: &str) -> Option<RequestPath<'_>> {
+    RequestPath::parse(if path.is_empty() { "/" } else { path })
+}
+
+/// Leads git to the repository. git keeps to the new address for the rest of the clone. It prints a
+/// text that comes with an error.
+fn clone(found: &Match<'_, '_>, service: &str) -> Option<Answer<'static>> {
+    let Module { repo, vcs, .. } = found.module();
+    if *vcs != Vcs::Git || !found.subpath().is_empty() {
+        return None;
+    }
+    let url = repo.as_str().replace('*', found.element());
+    let url = url.trim_end_matches('/');
+    match service {
+        "upload-pack" if matches!(repo.scheme(), "http" | "https") => {
+            let url = utf8_percent_encode(url, CONTROLS);
+            let url = format!("{url}{REFS}?service=git-{service}");
+            Some(Answer::Redirect(url.into()))
+        }
+        "upload-pack" => Some(text(format!("the repository is at {url}: clone that\n"))),
+        "receive-pack" => Some(text(format!("the repository is at {url}: push there\n"))),
+        _ => None,
+    }
+}
+
+fn text(text: String) -> Answer<'static> {
+    Answer::Elsewhere(text.into())
+}
+
+impl VirtualHost {
+    /// Returns the address of the documentation of `path`, in `module`, at a version, and of
+    /// `subpath` below it; without documentation, the address of the page here.
+    fn documentation(&self, module: &Module, path: &str, version: &str, subpath: &str) -> String {
+        let site = match (&module.docs, &self.docs) {
+            (ModuleDocs::At(url), _) => return url.to_string(),
+            (ModuleDocs::OnSite, Some(site)) => site,
+            (ModuleDocs::OnSite, None) | (ModuleDocs::None, _) => {
+                return match [path, subpath].concat() {
+                    path if path.is_empty() => "/".to_owned(),
+                    path => path,
+                };
+            }
+        };
+        let name = self.name();
+        match site.host() {
+            PKG_GO_DEV => format!("{site}/{name}{path}@{version}{subpath}"),
+            _ => format!("{site}/{name}{path}{subpath}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const FILE: &str = "
+host: a.example
+/git: {repo: https://h.example/git}
+/x/*: {repo: https://h.example/team/*-go.git/}
+/ssh: {repo: ssh://git@h.example/ssh}
+/hg: {repo: https://h.example/hg, vcs: hg}
+/idn: {repo: https://h.example/ä}
+/own: {repo: https://h.example/own, docs: https://docs.example/own}
+/none: {repo: https://h.example/none, docs: none}
+b.example/: {repo: https://h.example/root}
+";
+
+    fn site(settings: &str) -> Site {
+        let config = Config::parse("vanity.yaml", &[settings, FILE].concat(), None).unwrap();
+        Site::new(config.host.clone().unwrap(), config)
+    }
+
+    fn answered(site: &Site, host: &str, path: &str, query: Option<&str>) -> String {
+        match site.elsewhere(Some(host), path, query) {
+            None => "none".to_owned(),
+            Some(Answer::Redirect(url)) => url.into_owned(),
+            Some(Answer::Elsewhere(text)) => String::from_utf8(text.to_vec()).unwrap(),
+            Some(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn git_is_led_to_the_repository() {
+        const REFS: &str = "/info/refs?service=git-upload-pack";
+        let site = site("");
+        for (path, service, expected) in [
+            (
+                "/git",
+                "upload-pack",
+                format!("https://h.example/git{REFS}"),
+            ),
+            (
+                "/x/tool",
+                "upload-pack",
+                format!("https://h.example/team/tool-go.git{REFS}"),
+            ),
+            (
+                "/idn",
+                "upload-pack",
+                format!("https://h.example/%C3%A4{REFS}"),
+            ),
+            (
+                "/ssh",
+                "upload-pack",
+                "the repository is at ssh://git@h.example/ssh: clone that\n".into(),
+            ),
+            (
+                "/git",
+                "receive-pack",
+                "the repository is at https://h.example/git: push there\n".into(),
+            ),
+            ("/git", "upload-archive", "none".into()),
+            ("/git/sub", "upload-pack", "none".into()),
+            ("/hg", "upload-pack", "none".into()),
+            ("/nothing", "upload-pack", "none".into()),
+            ("/git%2F", "upload-pack", "none".into()),
+        ] {
+            let query = format!("service=git-{service}");
+            let path = format!("{path}/info/refs");
+            let answer = answered(&site, "a.example", &path, Some(&query));
+            assert_eq!(answer, expected, "{path} {service}");
+        }
+        let query = Some("service=git-upload-pack");
+        assert_eq!(
+            answered(&site, "b.example", "/info/refs", query),
+            format!("https://h.example/root{REFS}")
+        );
+        assert_eq!(answered(&site, "a.example", "/git", query), "none");
+        assert_eq!(answered(&site, "a.example", "/git/info/refs", None), "none");
+    }
+
+    #[test]
+    fn a_version_leads_to_its_documentation() {
+        let (go_dev, own) = (site(""), site("docs: https://docs.example/go/"));
+        for (path, expected) in [
+            ("/git@v1.2.3", "https://pkg.go.dev/a.example/git@v1.2.3"),
+            ("/git@latest/", "https://pkg.go.dev/a.example/git@latest"),
+            (
+                "/git@v2.0.0+incompatible/sub/dir",
+                "https://pkg.go.dev/a.example/git@v2.0.0+incompatible/sub/dir",
+            ),
+            ("/git/sub@main", "https://pkg.go.dev/a.example/git/sub@main"),
+            ("/x/tool@v1", "https://pkg.go.dev/a.example/x/tool@v1"),
+            ("/own@v1/sub", "https://docs.example/own"),
+            ("/none@v1/sub", "/none/sub"),
+            ("/git@", "none"),
+            ("/git@v1@v2", "none"),
+            ("/git@v1/../x", "none"),
+            ("/git@v1//x", "none"),
+            ("/git@%0d%0a", "none"),
+            ("/nothing@v1", "none"),
+            ("@v1", "none"),
+        ] {
+            assert_eq!(
+                answered(&go_dev, "a.example", path, None),
+                expected,
+                "{path}"
+            );
+        }
+        for (host, path, expected) in [
+            (
+                "a.example",
+                "/git@v1/sub",
+                "https://docs.example/go/a.example/git/sub",
+            ),
+            ("b.example", "/@v1", "https://docs.example/go/b.example"),
+        ] {
+            assert_eq!(answered(&own, host, path, None), expected, "{path}");
+        }
+        let none = site("docs: none");
+        assert_eq!(answered(&none, "b.example", "/@v1", None), "/");
+    }
+}
