@@ -111,8 +111,8 @@ fn the_parts_are_what_is_printed_without_them() {
 #[test]
 fn each_host_has_a_part_of_its_own() {
     for (host, paths) in [
-        ("a.example", ["= /x", "^~ /x/"]),
-        ("b.example", ["= /y", "^~ /y/"]),
+        ("a.example", ["= /x", "^~ /x/", "^~ /x@"]),
+        ("b.example", ["= /y", "^~ /y/", "^~ /y@"]),
     ] {
         let part = printed(TWO_HOSTS, &["-part", "server", "-only", host]);
         assert_eq!(locations(&part), paths);
@@ -124,19 +124,46 @@ fn one_location_for_each_folder() {
     let many = in_folders(5_000, 40) + SEED;
     let rules = printed(&many, &["-depth", "1"]);
     let locations = locations(&rules);
-    assert_eq!(locations.len(), 40 + 3, "{locations:?}");
-    for location in ["^~ /f7/", "= /gowechat", "^~ /gowechat/", "^~ /x/"] {
+    assert_eq!(locations.len(), 40 + 4, "{locations:?}");
+    for location in [
+        "^~ /f7/",
+        "= /gowechat",
+        "^~ /gowechat/",
+        "^~ /gowechat@",
+        "^~ /x/",
+    ] {
         assert!(locations.contains(&location), "{location}: {locations:?}");
     }
     // A module above others covers them, and its own path too.
     let above = "/x/y/z:\n  repo: https://h.example/z\n/x:\n  repo: https://h.example/x\n";
     let rules = printed(above, &["-depth", "1"]);
-    assert_eq!(self::locations(&rules), ["= /x", "^~ /x/"]);
+    assert_eq!(self::locations(&rules), ["= /x", "^~ /x/", "^~ /x@"]);
     let rules = printed(&many, &["-depth=3"]);
     assert_eq!(
         rules,
         printed(&many, &[]).replacen("nginx", "nginx -depth=3", 1)
     );
+}
+
+#[test]
+fn a_list_at_its_own_path_has_a_location() {
+    for (index, has_location) in [
+        ("/packages", true),
+        ("/x", true),
+        ("/gowechats", true),
+        ("/", false),
+        ("none", false),
+    ] {
+        let rules = printed(&format!("index: {index}\n{SEED}"), &[]);
+        let location = format!("= {index}");
+        let found = locations(&rules).contains(&&*location);
+        assert_eq!(found, has_location, "{index}: {rules}");
+    }
+    // A folder's rule has no location for the folder itself.
+    let rules = printed(&format!("index: /x\n{SEED}"), &["-depth=1"]);
+    assert!(locations(&rules).contains(&"= /x"), "{rules}");
+    let rules = printed(&format!("index: /x/all\n{SEED}"), &["-depth=1"]);
+    assert!(!locations(&rules).contains(&"= /x/all"), "{rules}");
 }
 
 #[test]
@@ -340,6 +367,18 @@ fn go_gets_through_the_locations() {
         assert!(status == 404 && body.contains("nginx"), "{body}");
         let home = lab.browse("https://tonybai.com/");
         assert_eq!(home, (200, "the blog".to_owned()));
+        clones(&lab);
+        let location = |path: &str| {
+            let mut curl = Command::new("curl");
+            curl.args(["--silent", "--cacert"]).arg(lab.ca());
+            curl.args(["--write-out", "%{http_code} %{redirect_url}"]);
+            run(curl.arg(format!("https://tonybai.com{path}")))
+        };
+        for path in ["/gowechat@v1.2.0/mp", "/x/experiments@latest"] {
+            let expected = format!("302 https://pkg.go.dev/tonybai.com{path}");
+            assert_eq!(location(path), expected);
+        }
+        assert!(location("/gowechatx@v1").contains("404"));
         let robots = lab.browse("https://vanity.example/robots.txt");
         assert_eq!(robots, (200, "robots".to_owned()));
         let (status, body) = lab.browse("https://vanity.example/sub");
@@ -628,4 +667,38 @@ fn get_all(lab: &Lab) {
         }
         assert_eq!(go.run(PROGRAM), PRINTED);
     }
+}
+
+/// git clones import paths, and does not push to them.
+fn clones(lab: &Lab) {
+    let git = || {
+        let mut git = Command::new("git");
+        git.current_dir(lab.dir())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_SSL_CAINFO", lab.ca());
+        git
+    };
+    for (path, file) in [
+        ("tonybai.com/gowechat", "mp/mp.go"),
+        ("tonybai.com/x/experiments", "sub/sub.go"),
+        ("vanity.example", "vanity.go"),
+    ] {
+        let clone = format!("clones/{path}");
+        run(git().args(["clone", "--quiet", &format!("https://{path}"), &clone]));
+        assert!(lab.dir().join(&clone).join(file).exists(), "{path}");
+        run(git().args(["-C", &clone, "fetch", "--quiet"]));
+    }
+    let pushed = git()
+        .args([
+            "-C",
+            "clones/tonybai.com/gowechat",
+            "push",
+            "origin",
+            "HEAD:new",
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&pushed.stderr);
+    let meant = "the repository is at https://git.example/gowechat.git: push there";
+    assert!(!pushed.status.success() && said.contains(meant), "{said}");
 }

@@ -10,7 +10,7 @@ use askama::Template;
 
 use super::Failure;
 use crate::cli::{Common, Match, Nginx, Part};
-use crate::config::{Config, Module};
+use crate::config::{Config, Index, Module};
 use crate::module::{Host, quoted};
 use crate::server::ListenAddr;
 use crate::site::WELL_KNOWN;
@@ -123,6 +123,8 @@ struct HostRules<'a> {
     name: Option<&'a Host>,
     /// The smallest set of paths that all modules are at or below; the root is the empty path.
     paths: Vec<Covered<'a>>,
+    /// The path of the list, if no other rule covers it.
+    list: Option<&'a str>,
     /// Locations that are not passed on, if the root is.
     left_alone: Vec<String>,
 }
@@ -176,6 +178,7 @@ fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
         }
         HostRules {
             name,
+            list: list(config, &paths),
             left_alone: match paths.as_slice() {
                 [root] if root.path.is_empty() => left_alone(&modules),
                 _ => Vec::new(),
@@ -184,6 +187,19 @@ fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
         }
     });
     rules.collect()
+}
+
+/// Returns the path of the list, unless it is at or below one of these paths.
+fn list<'c>(config: &'c Config, paths: &[Covered<'_>]) -> Option<&'c str> {
+    let Index::At(list) = &config.index else {
+        return None;
+    };
+    let list = list.as_str();
+    let mut rests = paths.iter().map(|covered| {
+        let rest = list.strip_prefix(covered.path)?;
+        (rest.starts_with('/') || rest.is_empty() && !covered.is_folder).then_some(())
+    });
+    rests.all(|rest| rest.is_none()).then_some(list)
 }
 
 /// Returns the locations of what browsers, crawlers and certificate authorities request from
