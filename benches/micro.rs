@@ -10,8 +10,8 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use divan::{Bencher, black_box};
+use govanityurls::App;
 use govanityurls::config::Config;
-use govanityurls::http::{AccessLog, App};
 use govanityurls::module::RequestPath;
 use govanityurls::site::Site;
 
@@ -175,7 +175,7 @@ mod load {
     #[divan::bench(args = super::SIZES, sample_count = 5, sample_size = 1)]
     fn replace_site(bencher: Bencher<'_, '_>, modules: usize) {
         let config = config(modules);
-        let app = App::new(new_site(config.clone()), AccessLog::Off);
+        let app = App::new(new_site(config.clone()));
         bencher
             .with_inputs(|| new_site(config.clone()))
             .bench_local_values(|site| app.replace_site(site));

@@ -32,7 +32,7 @@ use crate::combined;
 use crate::metrics::{Client, Kind, Metrics};
 use crate::page::{CONTENT_SECURITY_POLICY as POLICY, Page};
 use crate::site::{Answer, FoundModule as Module, Site};
-pub use client::{Network, Peer};
+pub(crate) use client::{Network, Peer};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 /// The go command prints the body of an error only if it is text/plain in UTF-8 or US-ASCII.
@@ -40,16 +40,16 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// Short, so that a module that was just added is not cached as missing for a day.
 const MISS_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60");
 /// The target of the access log's events.
-pub const ACCESS_LOG: &str = "access";
+pub(crate) const ACCESS_LOG: &str = "access";
 /// The target of events whose message is a finished line of the access log.
-pub const ACCESS_LINE: &str = "access_line";
+pub(crate) const ACCESS_LINE: &str = "access_line";
 /// How many characters of each text from a client the access log shows.
 const LONGEST_LOGGED: usize = 1024;
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// A site, with the headers that its responses share.
 #[derive(Debug)]
-pub struct Serving {
+pub(crate) struct Serving {
     site: Site,
     headers: CommonHeaders,
     /// One counter per module number, created on the first request by the go command.
@@ -58,7 +58,7 @@ pub struct Serving {
 
 impl Serving {
     /// Prepares a site for serving.
-    pub fn new(site: Site) -> Self {
+    pub(crate) fn new(site: Site) -> Self {
         let max_age = format!("public, max-age={}", site.cache_max_age());
         let cache_control =
             HeaderValue::try_from(max_age).unwrap_or(HeaderValue::from_static("no-cache"));
@@ -70,7 +70,7 @@ impl Serving {
     }
 
     /// Returns the site.
-    pub fn site(&self) -> &Site {
+    pub(crate) fn site(&self) -> &Site {
         &self.site
     }
 }
@@ -138,51 +138,57 @@ pub struct App {
 }
 
 impl App {
-    /// Creates an app that serves `site`.
-    pub fn new(site: Site, access_log: AccessLog) -> Self {
+    /// Creates an app that serves `site` and logs no request.
+    pub fn new(site: Site) -> Self {
         Self {
             metrics: Metrics::new(site.module_count()),
             serving: ArcSwap::from_pointee(Serving::new(site)),
-            access_log,
+            access_log: AccessLog::Off,
             trusted_proxies: Vec::new(),
             closing: AtomicBool::new(false),
         }
     }
 
+    /// Sets the access log.
+    #[must_use]
+    pub(crate) fn logging(mut self, access_log: AccessLog) -> Self {
+        self.access_log = access_log;
+        self
+    }
+
     /// Trusts what proxies in these networks say about their clients.
     #[must_use]
-    pub fn trusting(mut self, proxies: Vec<Network>) -> Self {
+    pub(crate) fn trusting(mut self, proxies: Vec<Network>) -> Self {
         self.trusted_proxies = proxies;
         self
     }
 
     /// Returns the current site.
-    pub fn site(&self) -> Arc<Serving> {
+    pub(crate) fn site(&self) -> Arc<Serving> {
         self.serving.load_full()
     }
 
-    /// Replaces the site and returns the old one. A request that has begun is answered from the
+    /// Replaces the site. A request that has begun is answered from the
     /// site that it began with.
-    pub fn replace_site(&self, site: Site) -> Arc<Serving> {
-        let old = self.serving.swap(Arc::new(Serving::new(site)));
+    pub fn replace_site(&self, site: Site) {
+        self.serving.store(Arc::new(Serving::new(site)));
         let site = &self.serving.load().site;
         self.metrics.go_gets.retain(|module| site.lists(module));
-        old
     }
 
     /// Returns the counters.
-    pub fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
     /// Closes each connection after the answer to its next request.
-    pub fn close_connections(&self) {
+    pub(crate) fn close_connections(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether [`close_connections`](Self::close_connections) was called: the server is
     /// shutting down.
-    pub fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
     }
 }

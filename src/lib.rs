@@ -1,31 +1,96 @@
 //! govanityurls serves Go vanity import paths: it answers `https://example.com/pkg?go-get=1`
 //! with the `go-import` tag that names the repository of `example.com/pkg`.
 //!
-//! The modules, each depending only on those before it:
+//! This is the library behind the program, for servers that answer such requests themselves. A
+//! [`Config`] is a valid `vanity.yaml`, a [`Site`] is ready for look-ups, an [`App`] holds the
+//! site that is served now, and [`router`] is its HTTP service.
 //!
-//! - [`module`]: import paths, repository URLs and forges, by the go command's own rules
-//! - [`config`]: `vanity.yaml`, with errors that point at the line
-//! - [`convert`]: files of other tools, converted to a `vanity.yaml`
-//! - [`page`] and [`site`]: the templates, and the look-up from a path to a page
-//! - [`metrics`], [`combined`] and [`http`]: the counters; the access log; requests and responses
-//! - [`server`]: sockets, signals and limits
-//! - [`terminal`], [`cli`], [`logging`] and [`commands`]: the program
-//! - `verify`: replays the go command's steps on the live site (a cargo feature, on by default)
+//! # Examples
 //!
-//! An embedder needs [`config::Config`], [`site::Site`], [`http::App`] and [`http::router`].
+//! Beside other routes of an axum server:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use axum::Router;
+//! use axum::body::Body;
+//! use axum::http::Request;
+//! use axum::routing::get;
+//! use govanityurls::{App, Config, Host, Site, router};
+//! use tower::ServiceExt as _;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let text = "/hello:\n  repo: https://github.com/example/hello\n";
+//! let host = Host::parse("go.example")?;
+//! let config = Config::parse("vanity.yaml", text, Some(&host))?;
+//! let app = Arc::new(App::new(Site::new(host, config)));
+//! let server = Router::new()
+//!     .route("/about", get(|| async { "about us" }))
+//!     .fallback_service(router(app));
+//!
+//! let request = Request::get("/hello/sub?go-get=1").header("host", "go.example");
+//! let response = server.oneshot(request.body(Body::empty())?).await?;
+//! assert_eq!(response.status(), 200);
+//! let page = axum::body::to_bytes(response.into_body(), 1 << 20).await?;
+//! let tag = r#"content="go.example/hello git https://github.com/example/hello""#;
+//! assert!(str::from_utf8(&page)?.contains(tag));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A change of the file, while requests are answered:
+//!
+//! ```
+//! use govanityurls::{App, Config, Host, Site};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let host = Host::parse("go.example")?;
+//! let site = |text| -> Result<Site, govanityurls::config::ConfigError> {
+//!     Ok(Site::new(host.clone(), Config::parse("vanity.yaml", text, Some(&host))?))
+//! };
+//! let app = App::new(site("/a: {repo: https://git.example/a}")?);
+//!
+//! let error = site("/a: {rep: https://git.example/a}").unwrap_err();
+//! assert!(error.to_string().contains("did you mean `repo`?"));
+//!
+//! app.replace_site(site("/b: {repo: https://git.example/b}")?);
+//! # Ok(())
+//! # }
+//! ```
 
-pub mod cli;
-pub mod combined;
-pub mod commands;
 pub mod config;
-pub mod convert;
-pub mod http;
-pub mod logging;
-pub mod metrics;
 pub mod module;
-pub mod page;
-pub mod server;
 pub mod site;
-pub mod terminal;
+
+mod cli;
+mod combined;
+mod commands;
+mod convert;
+mod http;
+mod logging;
+mod metrics;
+mod page;
+mod server;
+mod terminal;
 #[cfg(feature = "verify")]
-pub mod verify;
+mod verify;
+
+pub use config::Config;
+pub use http::{App, router};
+pub use module::Host;
+pub use site::Site;
+
+/// What the program itself, its tests and benches use. It may change in any release.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::cli::{Cli, parse, shown};
+    pub use crate::commands::run;
+    pub use crate::config::{MODULE_KEYS, SETTINGS};
+    pub use crate::server::{
+        Handlers, Limits, ListenAddr, Listener, default_threads, run as serve,
+    };
+    pub use crate::terminal::{print_coloured, print_error};
+    #[cfg(feature = "verify")]
+    pub use crate::verify::tags;
+}

@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use govanityurls::server::Handlers;
-use govanityurls::{cli, commands, terminal};
+use govanityurls::internal::{Handlers, parse, print_coloured, print_error, run, shown};
 
 fn main() -> ExitCode {
     // Installed first, so that no signal kills a server that has just started. Other commands keep
@@ -14,20 +13,20 @@ fn main() -> ExitCode {
         .nth(1)
         .is_none_or(serves)
         .then(Handlers::install);
-    let result = match cli::parse(std::env::args_os()) {
-        Ok(cli) => commands::run(&cli, handlers),
+    let result = match parse(std::env::args_os()) {
+        Ok(cli) => run(&cli, handlers),
         Err(error) if error.use_stderr() => {
-            terminal::print_error(&cli::shown(&error));
+            print_error(&shown(&error));
             return ExitCode::from(2);
         }
-        Err(error) => terminal::print_coloured(&cli::shown(&error)).map_err(Into::into),
+        Err(error) => print_coloured(&shown(&error)).map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // With JSON output, the log has it already.
             if !failure.is_logged() {
-                terminal::print_error(&format!("{failure}\n"));
+                print_error(&format!("{failure}\n"));
             }
             failure.status()
         }

@@ -22,7 +22,7 @@ use list::Folders;
 use pages::{PageKey, Pages};
 use suggest::Suggestions;
 
-pub use changes::Changes;
+pub(crate) use changes::Changes;
 
 /// How many modules a not-found page suggests.
 const MOST_SUGGESTED: usize = 3;
@@ -133,7 +133,7 @@ impl Site {
     }
 
     /// Returns whether there is a listed module with this import path; a pattern's ends in `/*`.
-    pub fn lists(&self, import_path: &str) -> bool {
+    pub(crate) fn lists(&self, import_path: &str) -> bool {
         let (host, path) = import_path.split_at(import_path.find('/').unwrap_or(import_path.len()));
         let Some(&host) = self.by_name.get(host) else {
             return false;

@@ -110,7 +110,7 @@ pub fn print(text: &str) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As for [`print()`].
+/// Those of `print`.
 pub fn print_coloured(text: &str) -> io::Result<()> {
     match colours(&io::stdout()) {
         true => print(&coloured(text)),

@@ -10,8 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::{Arg, Command, CommandFactory as _};
-use govanityurls::cli::Cli;
-use govanityurls::config::{MODULE_KEYS, SETTINGS};
+use govanityurls::internal::{Cli, MODULE_KEYS, SETTINGS};
 use govanityurls::module::{Forge, Vcs};
 use regex::Regex;
 

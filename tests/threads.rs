@@ -15,7 +15,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
 use axum::routing::any_service;
-use govanityurls::server::{Limits, ListenAddr, Listener, run};
+use govanityurls::internal::{Limits, ListenAddr, Listener, serve};
 use tokio::sync::oneshot;
 
 const THREADS: usize = 3;
@@ -65,7 +65,7 @@ fn start(max_connections: usize) -> Server {
             .enable_all()
             .build()
             .unwrap()
-            .block_on(run(listeners, router, limits, async {
+            .block_on(serve(listeners, router, limits, async {
                 _ = stopped.await;
             }))
             .unwrap();

@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpListener;
 
 use bytes::Bytes;
-use govanityurls::server::default_threads;
+use govanityurls::internal::default_threads;
 use http_body_util::Full;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;

@@ -76,7 +76,7 @@ fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<()
         ))
     })?;
     let site = Site::new(host, config);
-    let app = App::new(site, cli.serve.access_log);
+    let app = App::new(site).logging(cli.serve.access_log);
     let app = Arc::new(app.trusting(cli.serve.trusted_proxy.clone()));
 
     let Handlers { runtime, reload } = handlers;

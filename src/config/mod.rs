@@ -19,9 +19,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 pub use error::{ConfigError, Place};
-pub use file::{name, read_text};
+pub(crate) use file::{name, read_text};
 pub(crate) use hints::explain;
-pub use model::{Config, Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS, Setting};
+pub use model::{Config, Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS};
 pub use problem::{Problem, Syntax};
 
 use crate::module::{self, Host, ModulePath};

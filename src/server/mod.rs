@@ -57,7 +57,7 @@ pub struct Limits {
     pub max_connections: usize,
     /// The idle timeout between requests.
     pub idle: Duration,
-    /// Whether requests are logged. If so, each carries its [`Peer`] as an extension, which costs
+    /// Whether requests are logged. If so, each carries its `Peer` as an extension, which costs
     /// an allocation.
     pub access_log: AccessLog,
     /// Where connections are counted.

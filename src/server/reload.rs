@@ -305,7 +305,6 @@ mod tests {
     use tracing::subscriber::{DefaultGuard, set_default};
 
     use super::*;
-    use crate::http::AccessLog;
 
     const A: &str = "host: a.example\n/m:\n  repo: https://h.example/m\n";
     const B: &str = "host: a.example\n/n:\n  repo: https://h.example/n\n";
@@ -318,7 +317,7 @@ mod tests {
         let file = directory.path().join("vanity.yaml");
         fs::write(&file, text).unwrap();
         let stamp = FileStamp::of(&file);
-        let app = App::new(read(&file, None).unwrap(), AccessLog::Off);
+        let app = App::new(read(&file, None).unwrap());
         let reloader = Reloader::new(file, None, Arc::new(app), Some(stamp));
         (directory, reloader)
     }
