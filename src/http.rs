@@ -3,35 +3,37 @@
 //! It knows nothing of sockets and files. The site can be replaced at any time; a request that has
 //! begun is answered from the site that it began with.
 
+mod access_log;
 mod client;
+mod host;
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HOST, HeaderName, IF_NONE_MATCH, LOCATION, REFERER, REFERRER_POLICY, USER_AGENT, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    HeaderName, IF_NONE_MATCH, LOCATION, REFERRER_POLICY, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use axum::routing::{MethodRouter, any_service};
 use bytes::Bytes;
 use http_body::Body as _;
 use prometheus_client::metrics::counter::Counter;
 use tower::service_fn;
-use tracing::info;
 
-use crate::combined;
 use crate::metrics::{Client, Kind, Metrics};
 use crate::page::{CONTENT_SECURITY_POLICY as POLICY, Page};
 use crate::site::{Answer, FoundModule as Module, Site};
+use access_log::{log_access, log_combined};
+use host::host;
+
+pub(crate) use access_log::{ACCESS_LINE, ACCESS_LOG, AccessLog, log_rejected};
 pub(crate) use client::{Network, Peer};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -39,12 +41,6 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// Short, so that a module that was just added is not cached as missing for a day.
 const MISS_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60");
-/// The target of the access log's events.
-pub(crate) const ACCESS_LOG: &str = "access";
-/// The target of events whose message is a finished line of the access log.
-pub(crate) const ACCESS_LINE: &str = "access_line";
-/// How many characters of each text from a client the access log shows.
-const LONGEST_LOGGED: usize = 1024;
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// A site, with the headers that its responses share.
@@ -114,17 +110,6 @@ impl CommonHeaders {
             miss_text: common(TEXT, MISS_CACHE_CONTROL),
         }
     }
-}
-
-/// Whether and how requests are logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessLog {
-    /// No access log.
-    Off,
-    /// Each request is an event with fields.
-    Fields,
-    /// Each request is a line of nginx's `combined` format.
-    Combined,
 }
 
 /// The current site, and the state that outlives it.
@@ -343,154 +328,6 @@ fn is_go_get(query: Option<&str>) -> bool {
     query.is_some_and(|query| query.split('&').any(|pair| pair == "go-get=1"))
 }
 
-/// Logs a request as one event. tracing's formatters quote and escape each text, so a client can
-/// neither forge a line nor control the terminal.
-fn log_access(
-    app: &App,
-    request: &Request,
-    response: &Response<Body>,
-    module: Option<&Module<'_>>,
-    took: Duration,
-) {
-    let header = |name| request.headers().get(name);
-    let agent = header(USER_AGENT).map(HeaderValue::as_bytes);
-    let host = request.uri().host().or_else(|| header(HOST)?.to_str().ok());
-    let peer = request.extensions().get::<Peer>().copied();
-    let target = request.uri().path_and_query();
-    let bytes = sent(request, response);
-    info!(
-        target: ACCESS_LOG,
-        client = client::address(peer, request.headers(), &app.trusted_proxies),
-        method = cut(request.method().as_str()),
-        host = cut(host.unwrap_or_default()),
-        path = cut(target.map_or("", |target| target.as_str())),
-        status = response.status().as_u16(),
-        bytes,
-        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        agent = cut(&String::from_utf8_lossy(agent.unwrap_or_default())),
-        go_get = is_go_get(request.uri().query()),
-        module = module.map(Module::import_path).unwrap_or_default(),
-        "request"
-    );
-}
-
-/// Logs a request in nginx's combined format.
-fn log_combined(app: &App, request: &Request, response: &Response<Body>) {
-    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-    let peer = request.extensions().get::<Peer>().copied();
-    let client = client::address(peer, request.headers(), &app.trusted_proxies);
-    let line = format!(
-        "{} {} {:?}",
-        request.method(),
-        request.uri(),
-        request.version()
-    );
-    log_line(
-        &client,
-        line.as_bytes(),
-        response.status().as_u16(),
-        sent(request, response),
-        header(REFERER),
-        header(USER_AGENT),
-    );
-}
-
-/// Returns the number of body bytes that the client gets.
-fn sent(request: &Request, response: &Response<Body>) -> u64 {
-    match *request.method() {
-        Method::HEAD => 0,
-        _ => response.body().size_hint().exact().unwrap_or_default(),
-    }
-}
-
-/// Logs a request that hyper rejected, with what is known of it.
-pub(crate) fn log_rejected(access_log: AccessLog, peer: Peer, status: StatusCode) {
-    let client = client::address(Some(peer), &HeaderMap::new(), &[]);
-    let status = status.as_u16();
-    match access_log {
-        AccessLog::Off => {}
-        AccessLog::Fields => info!(
-            target: ACCESS_LOG,
-            client,
-            method = "",
-            host = "",
-            path = "",
-            status,
-            bytes = 0u64,
-            micros = 0u64,
-            agent = "",
-            go_get = false,
-            module = "",
-            "request"
-        ),
-        AccessLog::Combined => log_line(&client, b"", status, 0, None, None),
-    }
-}
-
-fn log_line(
-    client: &str,
-    request: &[u8],
-    status: u16,
-    bytes: u64,
-    referer: Option<&[u8]>,
-    agent: Option<&[u8]>,
-) {
-    let entry = combined::Entry {
-        // nginx writes `unix:` for the client of a Unix socket.
-        client: if client == "unix" { "unix:" } else { client },
-        request,
-        status,
-        bytes,
-        referer,
-        agent,
-    };
-    info!(target: ACCESS_LINE, "{}", entry.line(SystemTime::now()));
-}
-
-/// Cuts a text from a client to what the log shows. The journal splits lines of more than 48 KiB.
-fn cut(text: &str) -> &str {
-    text.char_indices()
-        .nth(LONGEST_LOGGED)
-        .map_or(text, |(end, _)| &text[..end])
-}
-
-/// A Host header that is missing, repeated or malformed.
-#[derive(Debug)]
-struct BadHost;
-
-/// Returns the requested host: the Host header, unless the request target names one (RFC 9112,
-/// section 3.2.2). Only HTTP/1.0 may omit the header.
-fn host<B>(request: &axum::http::Request<B>) -> Result<Option<&str>, BadHost> {
-    let mut headers = request.headers().get_all(HOST).iter();
-    let header = match (headers.next(), headers.next()) {
-        (Some(host), None) => match host.to_str() {
-            Ok(host) if is_valid_host(host) => Some(host),
-            _ => return Err(BadHost),
-        },
-        (None, None) if request.version() < Version::HTTP_11 => None,
-        _ => return Err(BadHost),
-    };
-    Ok(request.uri().host().or(header))
-}
-
-/// Returns whether a text is a host with an optional port (RFC 3986, section 3.2.2). It may be
-/// empty, which selects the default host.
-fn is_valid_host(text: &str) -> bool {
-    let in_name = |b: &u8| {
-        matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'%'
-            | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
-    };
-    let name_length = text.bytes().take_while(in_name).count();
-    let port = match text.strip_prefix('[') {
-        None => &text[name_length..],
-        Some(rest) => match rest.split_once(']') {
-            Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => port,
-            _ => return false,
-        },
-    };
-    port.is_empty() || port.starts_with(':') && port[1..].bytes().all(|b| b.is_ascii_digit())
-}
-
 /// Returns whether If-None-Match names the tag, by weak comparison (RFC 9110, section 13.1.2): a
 /// cache in between may have weakened our strong tag.
 fn matches(headers: &HeaderMap, tag: &HeaderValue) -> bool {
@@ -504,6 +341,8 @@ fn matches(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::HOST;
+
     use super::*;
     use crate::config::Config;
 
@@ -541,13 +380,6 @@ mod tests {
                 "{header}"
             );
         }
-    }
-
-    #[test]
-    fn a_text_is_cut_between_characters() {
-        let long = "é".repeat(LONGEST_LOGGED + 1);
-        assert_eq!(cut(&long).chars().count(), LONGEST_LOGGED);
-        assert_eq!(cut("é"), "é");
     }
 
     #[test]
@@ -612,40 +444,6 @@ mod tests {
             assert_eq!(vary(&one, target, tag), (status, None), "{target}");
             let by_host = Some(b"Host".to_vec());
             assert_eq!(vary(&several, target, tag), (status, by_host), "{target}");
-        }
-    }
-
-    #[test]
-    fn a_host_is_a_name_or_an_address_and_maybe_a_port() {
-        for host in [
-            "",
-            "a.example",
-            "a.example:8080",
-            "A_b.example.:",
-            "192.0.2.1:80",
-            "[2001:db8::1]",
-            "[::1]:80",
-            "a%2db.example",
-        ] {
-            assert!(is_valid_host(host), "{host}");
-        }
-        for host in [
-            "a.example:80:80",
-            "a.example:http",
-            "a.example/m",
-            "http://a.example",
-            "user@a.example",
-            "a.example b.example",
-            "<script>",
-            "2001:db8::1",
-            "[2001:db8::1",
-            "[2001:db8::1]80",
-            "[a.example]",
-            "a\\b",
-            "a#b",
-            "a?b",
-        ] {
-            assert!(!is_valid_host(host), "{host}");
         }
     }
 }

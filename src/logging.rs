@@ -374,7 +374,7 @@ mod tests {
             &mut logging,
         );
         // It logs under targets of its own, which no filter changes.
-        logging.remove("govanityurls::http");
+        logging.remove("govanityurls::http::access_log");
         assert_eq!(logging, TARGETS.map(str::to_owned).into());
     }
 

@@ -1,0 +1,156 @@
+//! The access log: one event or one line per request.
+
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{HOST, REFERER, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http_body::Body as _;
+use tracing::info;
+
+use super::client::{self, Peer};
+use super::{App, is_go_get};
+use crate::combined;
+use crate::site::FoundModule as Module;
+
+/// The target of the access log's events.
+pub(crate) const ACCESS_LOG: &str = "access";
+/// The target of events whose message is a finished line of the access log.
+pub(crate) const ACCESS_LINE: &str = "access_line";
+/// How many characters of each text from a client the access log shows.
+const LONGEST_LOGGED: usize = 1024;
+
+/// Whether and how requests are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLog {
+    /// No access log.
+    Off,
+    /// Each request is an event with fields.
+    Fields,
+    /// Each request is a line of nginx's `combined` format.
+    Combined,
+}
+
+/// Logs a request as one event. tracing's formatters quote and escape each text, so a client can
+/// neither forge a line nor control the terminal.
+pub(super) fn log_access(
+    app: &App,
+    request: &Request,
+    response: &Response<Body>,
+    module: Option<&Module<'_>>,
+    took: Duration,
+) {
+    let header = |name| request.headers().get(name);
+    let agent = header(USER_AGENT).map(HeaderValue::as_bytes);
+    let host = request.uri().host().or_else(|| header(HOST)?.to_str().ok());
+    let peer = request.extensions().get::<Peer>().copied();
+    let target = request.uri().path_and_query();
+    let bytes = sent(request, response);
+    info!(
+        target: ACCESS_LOG,
+        client = client::address(peer, request.headers(), &app.trusted_proxies),
+        method = cut(request.method().as_str()),
+        host = cut(host.unwrap_or_default()),
+        path = cut(target.map_or("", |target| target.as_str())),
+        status = response.status().as_u16(),
+        bytes,
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        agent = cut(&String::from_utf8_lossy(agent.unwrap_or_default())),
+        go_get = is_go_get(request.uri().query()),
+        module = module.map(Module::import_path).unwrap_or_default(),
+        "request"
+    );
+}
+
+/// Logs a request in nginx's combined format.
+pub(super) fn log_combined(app: &App, request: &Request, response: &Response<Body>) {
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    let peer = request.extensions().get::<Peer>().copied();
+    let client = client::address(peer, request.headers(), &app.trusted_proxies);
+    let line = format!(
+        "{} {} {:?}",
+        request.method(),
+        request.uri(),
+        request.version()
+    );
+    log_line(
+        &client,
+        line.as_bytes(),
+        response.status().as_u16(),
+        sent(request, response),
+        header(REFERER),
+        header(USER_AGENT),
+    );
+}
+
+/// Returns the number of body bytes that the client gets.
+fn sent(request: &Request, response: &Response<Body>) -> u64 {
+    match *request.method() {
+        Method::HEAD => 0,
+        _ => response.body().size_hint().exact().unwrap_or_default(),
+    }
+}
+
+/// Logs a request that hyper rejected, with what is known of it.
+pub(crate) fn log_rejected(access_log: AccessLog, peer: Peer, status: StatusCode) {
+    let client = client::address(Some(peer), &HeaderMap::new(), &[]);
+    let status = status.as_u16();
+    match access_log {
+        AccessLog::Off => {}
+        AccessLog::Fields => info!(
+            target: ACCESS_LOG,
+            client,
+            method = "",
+            host = "",
+            path = "",
+            status,
+            bytes = 0u64,
+            micros = 0u64,
+            agent = "",
+            go_get = false,
+            module = "",
+            "request"
+        ),
+        AccessLog::Combined => log_line(&client, b"", status, 0, None, None),
+    }
+}
+
+fn log_line(
+    client: &str,
+    request: &[u8],
+    status: u16,
+    bytes: u64,
+    referer: Option<&[u8]>,
+    agent: Option<&[u8]>,
+) {
+    let entry = combined::Entry {
+        // nginx writes `unix:` for the client of a Unix socket.
+        client: if client == "unix" { "unix:" } else { client },
+        request,
+        status,
+        bytes,
+        referer,
+        agent,
+    };
+    info!(target: ACCESS_LINE, "{}", entry.line(SystemTime::now()));
+}
+
+/// Cuts a text from a client to what the log shows. The journal splits lines of more than 48 KiB.
+fn cut(text: &str) -> &str {
+    text.char_indices()
+        .nth(LONGEST_LOGGED)
+        .map_or(text, |(end, _)| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        let long = "é".repeat(LONGEST_LOGGED + 1);
+        assert_eq!(cut(&long).chars().count(), LONGEST_LOGGED);
+        assert_eq!(cut("é"), "é");
+    }
+}

@@ -1,0 +1,95 @@
+use rustls::pki_types::pem::PemObject as _;
+
+use super::*;
+
+/// A certificate of tests/verify/certs.
+pub(in crate::verify) fn pem(name: &str) -> Vec<u8> {
+    let path = format!(
+        "{}/tests/verify/certs/{name}.pem",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    std::fs::read(&path).unwrap()
+}
+
+fn der(name: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_slice(&pem(name)).unwrap()
+}
+
+/// Within the hundred years of the certificates: the middle of the first one's.
+fn now() -> i64 {
+    let leaf = der("leaf");
+    let (_, leaf) = parse_x509_certificate(&leaf).unwrap();
+    let (start, end) = validity(&leaf);
+    i64::midpoint(start, end)
+}
+
+fn judged_at(names: &[&str], host: &str, now: i64) -> Result<Trusted, Code> {
+    let chain: Vec<_> = names.iter().map(|name| der(name)).collect();
+    let mut roots = Roots::default();
+    roots.add(&pem("root"));
+    let fault = match judge(&chain, &roots, host, now) {
+        Ok(trusted) => return Ok(trusted),
+        Err(fault) => fault,
+    };
+    Err(distrusted(&fault, host, now, false).code.unwrap())
+}
+
+fn judged(names: &[&str], host: &str) -> Result<Trusted, Code> {
+    judged_at(names, host, now())
+}
+
+#[test]
+fn every_fault_has_its_code() {
+    let a = "a.example";
+    assert!(judged(&["leaf"], a).is_ok());
+    assert!(judged(&["leaf"], "x.b.example").is_ok());
+    assert!(judged(&["leaf-of-intermediate", "intermediate"], a).is_ok());
+    let extra = ["leaf-of-intermediate", "root", "other-root", "intermediate"];
+    assert!(judged(&extra, a).is_ok());
+    for (chain, host, code) in [
+        (&["leaf"] as &[_], "b.example", Code::TlsWrongName),
+        (&["leaf"], "y.x.b.example", Code::TlsWrongName),
+        (&["no-names"], a, Code::TlsWrongName),
+        (&["leaf-of-intermediate"], a, Code::TlsUnknownAuthority),
+        (
+            &["leaf-of-intermediate", "other-root"],
+            a,
+            Code::TlsUnknownAuthority,
+        ),
+        (&["leaf-of-known"], a, Code::TlsIncompleteChain),
+        (&["self-signed"], a, Code::TlsUnknownAuthority),
+        (&["client-only"], a, Code::TlsFailed),
+        (&[], a, Code::TlsFailed),
+    ] {
+        assert_eq!(judged(chain, host), Err(code), "{chain:?} {host}");
+    }
+    for time in [0, i64::MAX / 4] {
+        assert_eq!(judged_at(&["leaf"], a, time), Err(Code::TlsExpired));
+    }
+}
+
+#[test]
+fn the_issuer_that_is_missing_is_named_with_where_it_is() {
+    let leaf = [der("leaf-of-intermediate")];
+    let mut roots = Roots::default();
+    roots.add(&pem("root"));
+    let fault = judge(&leaf, &roots, "a.example", now()).unwrap_err();
+    let Fault::UnknownAuthority { issuer, aia, .. } = &fault else {
+        panic!("{fault:?}");
+    };
+    assert_eq!(issuer, "Lab R1");
+    assert_eq!(aia, &["http://aia.example/i.der"]);
+    let finding = distrusted(&fault, "a.example", now(), true);
+    assert_eq!(finding.code, Some(Code::TlsIncompleteChain));
+}
+
+#[test]
+fn a_warning_begins_two_weeks_before_the_end() {
+    let trusted_until = judged(&["leaf"], "a.example").unwrap();
+    let at = |days| {
+        let now = trusted_until.not_after - days * DAY;
+        trusted(&trusted_until, "a.example", now).code
+    };
+    assert_eq!(at(14), None);
+    assert_eq!(at(13), Some(Code::TlsExpiresSoon));
+}
