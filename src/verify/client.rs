@@ -16,16 +16,14 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::ext::ReasonPhrase;
 use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::answer::Response;
 use super::names::{self, Attempt, ConnectError, LookupError};
+use super::recorder;
 use super::redirects::{self, Next, Url};
 use super::roots::Roots;
 use super::tls::{self, Trusted};
@@ -84,7 +82,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(own: Vec<String>, connect: Vec<SocketAddr>, timeout: Duration) -> Self {
         Self {
-            tls: TlsConnector::from(Arc::new(tls_config())),
+            tls: TlsConnector::from(Arc::new(recorder::tls_config())),
             roots: Roots::load(),
             timeout,
             connect,
@@ -474,71 +472,6 @@ pub(super) fn now() -> i64 {
     since.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
     })
-}
-
-fn tls_config() -> ClientConfig {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(Recorder(provider.clone()));
-    let builder = ClientConfig::builder_with_provider(provider);
-    #[allow(clippy::expect_used, reason = "ring supports both versions")]
-    let mut config = builder
-        .with_safe_default_protocol_versions()
-        .expect("ring has cipher suites for TLS 1.2 and 1.3")
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config
-}
-
-/// Accepts any certificate, so that a bad one can be looked at: [`tls::judge`] decides before
-/// anything is sent.
-#[derive(Debug)]
-struct Recorder(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Recorder {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod git;
 mod names;
 mod progress;
 mod public;
+mod recorder;
 mod redirects;
 mod report;
 mod repository;
