@@ -13,7 +13,7 @@ use divan::{Bencher, black_box};
 use govanityurls::App;
 use govanityurls::config::Config;
 use govanityurls::module::RequestPath;
-use govanityurls::site::Site;
+use govanityurls::site::{Answer, Site};
 
 const SIZES: [usize; 3] = [10, 10_000, 1_000_000];
 /// Number of paths to cycle through: too many for a large site to stay in the CPU caches, and few
@@ -148,6 +148,58 @@ mod answer {
     #[divan::bench(args = SIZES, sample_count = 50)]
     fn list(bencher: Bencher<'_, '_>, modules: usize) {
         bench(bencher, modules, &["/".to_owned()], false);
+    }
+}
+
+/// Lists that are rendered for each request: later pages, and what a search finds.
+mod list {
+    use super::*;
+
+    const SIZES: [usize; 2] = [1_000, 100_000];
+
+    fn site(modules: usize) -> Site {
+        let mut text = "host: go.example\n".to_owned();
+        for index in 0..modules {
+            let path = path(index);
+            let _ = writeln!(
+                text,
+                "{path}:\n  repo: https://github.com/example/m{index}\n  \
+                 description: Module {index} of many, with a line that tells what it is for"
+            );
+        }
+        new_site(Config::parse("vanity.yaml", &text, None).unwrap())
+    }
+
+    fn bench(bencher: Bencher<'_, '_>, modules: usize, query: &str) {
+        let site = site(modules);
+        let answer = || site.answer_query(None, "/", false, Some(black_box(query)));
+        assert!(matches!(answer(), Answer::List(_)));
+        bencher.bench_local(answer);
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn second_page(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, "page=2");
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn last_page(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, &format!("page={}", modules / 200));
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn search_for_one(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, "q=module+999");
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn search_for_a_letter(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, "q=e");
+    }
+
+    #[divan::bench(args = SIZES)]
+    fn search_for_nothing(bencher: Bencher<'_, '_>, modules: usize) {
+        bench(bencher, modules, "q=what+it+is+not");
     }
 }
 

@@ -28,7 +28,7 @@ use prometheus_client::metrics::counter::Counter;
 use tower::service_fn;
 
 use crate::metrics::{Client, Kind, Metrics};
-use crate::page::{CONTENT_SECURITY_POLICY as POLICY, Page};
+use crate::page::{CONTENT_SECURITY_POLICY as POLICY, LIST_POLICY, Page};
 use crate::site::{Answer, FoundModule as Module, Site};
 use access_log::{log_access, log_combined};
 use host::host;
@@ -76,8 +76,9 @@ impl Serving {
 /// missing one, and make the clone grow.
 #[derive(Debug)]
 struct CommonHeaders {
-    /// Includes an entity tag, to be replaced.
+    /// Includes an entity tag, to be replaced, as does the next.
     page: HeaderMap,
+    list: HeaderMap,
     redirect: HeaderMap,
     miss_page: HeaderMap,
     miss_text: HeaderMap,
@@ -103,8 +104,14 @@ impl CommonHeaders {
         };
         let mut page = HeaderMap::from_iter([(ETAG, HeaderValue::from_static(""))]);
         page.extend(common(HTML, cache_control.clone()));
+        let mut list = page.clone();
+        list.insert(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(LIST_POLICY),
+        );
         Self {
             page,
+            list,
             redirect: common(TEXT, cache_control),
             miss_page: common(HTML, MISS_CACHE_CONTROL),
             miss_text: common(TEXT, MISS_CACHE_CONTROL),
@@ -248,19 +255,15 @@ fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Ans
     }
     let uri = request.uri();
     let go_get = is_go_get(uri.query());
-    let page = |page| found(&headers.page, page, request.headers());
+    let found = |common, page| found(common, page, request.headers());
     let site = &serving.site;
-    let elsewhere = match go_get {
-        true => None,
-        false => site.elsewhere(host, uri.path(), uri.query()),
-    };
-    match elsewhere.unwrap_or_else(|| site.answer(host, uri.path(), go_get)) {
+    match site.answer_query(host, uri.path(), go_get, uri.query()) {
         Answer::Module(module, body) => Answered {
             kind: if go_get { Kind::GoGetHit } else { Kind::Page },
             module: Some(module),
-            response: page(body),
+            response: found(&headers.page, body),
         },
-        Answer::List(body) => answered(Kind::List, page(body)),
+        Answer::List(body) => answered(Kind::List, found(&headers.list, body)),
         Answer::Redirect(url) => {
             let mut response = response(StatusCode::FOUND, &headers.redirect, Bytes::new());
             if let Ok(url) = HeaderValue::from_str(&url) {

@@ -5,21 +5,37 @@
 //! element need no escaping in HTML or URLs: [`RequestPath`](crate::module::RequestPath) allows no
 //! such character.
 
+mod list;
+mod module;
+#[cfg(test)]
+mod tests;
+
 use std::io::Write as _;
-use std::{iter, mem};
 
 use askama::Template;
 use bytes::Bytes;
 
-/// What a page may load: its own inline style, and nothing else. The hash is that of the `style`
-/// element; a test compares it with the templates.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-FUB8a3d4mmCB8BrBeuN7R6109A/zjN5/5g8mhelBMnY='; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+pub use list::{Entry, LONGEST_QUERY, ListPage};
+pub use module::ModulePage;
 
-/// Marks a slot. It cannot occur in a value: control characters are rejected.
-const SUBPATH: &str = "\0";
-const ELEMENT: &str = "\u{1}";
+/// What a page may load: its own inline style, and the empty icon that keeps browsers from asking
+/// for one. The hash is that of the `style` element; a test compares it with the templates.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
+     style-src 'sha256-D1IJQdjDwhKkqxiqp46PzEaXgSRfvA4DujcrPSkdhYs='; \
+     img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The same for a list, whose search form asks this server.
+pub const LIST_POLICY: &str = "default-src 'none'; \
+     style-src 'sha256-Nl42UvR3NPlppp00k6yzxGKyi7mx63dUIU595aIZGck='; \
+     img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Mark the slots. They cannot occur in a value: control characters are rejected.
+const SUBPATH: u8 = 0;
+const ELEMENT: u8 = 1;
+/// The subpath as a directory of the repository: without a leading major version, which is in most
+/// repositories a branch.
+const DIRECTORY: u8 = 2;
+const SLOTS: [u8; 3] = [SUBPATH, ELEMENT, DIRECTORY];
 
 /// A page that is ready to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +48,17 @@ pub struct Page {
 }
 
 impl Page {
-    /// Builds a page whose entity tag is `of` in hexadecimal.
-    fn new<'t>(of: u64, body: impl Iterator<Item = &'t [u8]> + Clone) -> Self {
-        // One allocation for both, of the exact length: a Vec with spare capacity is copied when it
-        // becomes Bytes.
-        let length = ETAG_LENGTH + body.clone().map(<[u8]>::len).sum::<usize>();
-        let mut text = Vec::with_capacity(length);
-        // Writing to a Vec cannot fail.
-        let _ = write!(text, "\"{of:016x}\"");
-        body.for_each(|part| text.extend_from_slice(part));
+    /// Renders a page that has no slots.
+    pub fn of(template: &impl Template) -> Self {
+        let body = render(template);
+        let mut text = begin(hash(HASH_BASIS, body.as_bytes()), body.len());
+        text.extend_from_slice(body.as_bytes());
+        Self::end(text)
+    }
+
+    /// Makes a page of an entity tag and a body. They share an allocation of the exact length: a
+    /// Vec with spare capacity is copied when it becomes Bytes.
+    fn end(text: Vec<u8>) -> Self {
         let text = Bytes::from(text);
         Self {
             body: text.slice(ETAG_LENGTH..),
@@ -49,74 +67,43 @@ impl Page {
     }
 }
 
+/// Returns an entity tag, which is `of` in hexadecimal, with room for a body of this length.
+fn begin(of: u64, length: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(ETAG_LENGTH + length);
+    // Writing to a Vec cannot fail.
+    let _ = write!(text, "\"{of:016x}\"");
+    text
+}
+
 /// In bytes: 16 digits and two quotes.
 const ETAG_LENGTH: usize = 18;
 
-/// The initial state of [`fnv1a`].
-const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+/// The initial state of [`hash`].
+const HASH_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// Continues an FNV-1a hash from `state`. The hashers of std may change with any Rust release, and
+/// Continues a hash from `state`: FNV-1a by words of eight bytes, since by single bytes it would
+/// take most of the time of a list. The hashers of std may change with any Rust release, and
 /// replicas of different builds must agree on entity tags.
-pub(crate) fn fnv1a(state: u64, bytes: &[u8]) -> u64 {
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let step = |state: u64, byte: &u8| (state ^ u64::from(*byte)).wrapping_mul(PRIME);
-    bytes.iter().fold(state, step)
-}
-
-/// The page of a module, or the one for its subpaths.
-#[derive(Template)]
-#[template(path = "package.html")]
-pub struct PackagePage<'a> {
-    /// The import path of the module's root.
-    pub prefix: &'a str,
-    /// The name of the version control system, or `mod`.
-    pub vcs: &'a str,
-    /// The repository URL.
-    pub repo: &'a str,
-    /// The module's directory in the repository.
-    pub subdir: Option<&'a str>,
-    /// The last three fields of go-source.
-    pub source: Option<&'a str>,
-    /// The documentation of the module's root.
-    pub docs: Option<&'a str>,
-    /// Whether a subpath's documentation is at `docs` with the subpath appended.
-    pub docs_by_path: bool,
-    /// The repository's web page.
-    pub home: &'a str,
-    /// One line about the module.
-    pub description: Option<&'a str>,
-    /// Whether these are the values of a pattern, with a `*` where the element goes.
-    pub pattern: bool,
-    /// Whether this is the page for subpaths.
-    pub below: bool,
-}
-
-impl PackagePage<'_> {
-    /// Returns a value with the slot for the element in place of its `*`.
-    fn filled(&self, value: &str) -> String {
-        value.replace('*', if self.pattern { ELEMENT } else { "*" })
-    }
-
-    /// Returns a value with the subpath appended.
-    fn followed(&self, value: &str) -> String {
-        self.filled(value) + if self.below { SUBPATH } else { "" }
-    }
-
-    fn documentation(&self) -> Option<String> {
-        let append = if self.docs_by_path {
-            Self::followed
-        } else {
-            Self::filled
-        };
-        self.docs.map(|docs| append(self, docs))
-    }
+fn hash(state: u64, bytes: &[u8]) -> u64 {
+    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = bytes.as_chunks();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let step = |state: u64, word: u64| {
+        let state = (state ^ word).wrapping_mul(PRIME);
+        // A product carries no bit downwards.
+        state ^ state >> 32
+    };
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let state = words.fold(state ^ bytes.len() as u64, step);
+    step(state, u64::from_le_bytes(last))
 }
 
 /// A rendered page, which may have slots.
 #[derive(Debug)]
 pub struct CompiledPage {
-    /// The slots: their offsets in the body, and what goes there.
-    slots: Box<[(usize, &'static str)]>,
+    /// The offsets of the slots, each of which is one byte of the body.
+    slots: Box<[usize]>,
     hash: u64,
     page: Page,
 }
@@ -124,20 +111,13 @@ pub struct CompiledPage {
 impl CompiledPage {
     /// Renders a page.
     pub fn new(template: &impl Template) -> Self {
-        Self::of(&render(template))
-    }
-
-    fn of(rendered: &str) -> Self {
-        let hash = fnv1a(FNV_BASIS, rendered.as_bytes());
-        let mut slots: Vec<_> = [SUBPATH, ELEMENT]
-            .iter()
-            .flat_map(|slot| rendered.match_indices(slot).map(|(at, _)| (at, *slot)))
-            .collect();
-        slots.sort_unstable();
+        let page = Page::of(template);
+        let bytes = page.body.iter().enumerate();
+        let slots = bytes.filter(|(_, byte)| SLOTS.contains(byte));
         Self {
-            slots: slots.into(),
-            hash,
-            page: Page::new(hash, iter::once(rendered.as_bytes())),
+            slots: slots.map(|(at, _)| at).collect(),
+            hash: hash(HASH_BASIS, &page.body),
+            page,
         }
     }
 
@@ -147,23 +127,26 @@ impl CompiledPage {
         if self.slots.is_empty() {
             return self.page.clone();
         }
-        let body = &self.page.body;
-        let mut start = 0;
-        let parts = self
-            .slots
-            .iter()
-            .flat_map(move |&(at, slot)| {
-                let value = if slot == SUBPATH { subpath } else { element };
-                [
-                    &body[mem::replace(&mut start, at + 1)..at],
-                    value.as_bytes(),
-                ]
-            })
-            .chain([&body[self.slots.last().map_or(0, |&(at, _)| at + 1)..]]);
+        let body = &*self.page.body;
+        let directory = without_version(subpath);
+        let value = |at: usize| match body[at] {
+            SUBPATH => subpath,
+            ELEMENT => element,
+            _ => directory,
+        };
+        let filled: usize = self.slots.iter().map(|&at| value(at).len()).sum();
         // As good as a hash of the body, which depends on nothing else, and faster. The boundary is
         // unambiguous: the element has no slash, and the subpath starts with one.
-        let of = fnv1a(fnv1a(self.hash, element.as_bytes()), subpath.as_bytes());
-        Page::new(of, parts)
+        let of = hash(hash(self.hash, element.as_bytes()), subpath.as_bytes());
+        let mut text = begin(of, body.len() - self.slots.len() + filled);
+        let mut start = 0;
+        for &at in &self.slots {
+            text.extend_from_slice(&body[start..at]);
+            text.extend_from_slice(value(at).as_bytes());
+            start = at + 1;
+        }
+        text.extend_from_slice(&body[start..]);
+        Page::end(text)
     }
 
     /// Returns its memory use in bytes.
@@ -172,26 +155,35 @@ impl CompiledPage {
     }
 }
 
-/// One line of a list.
-pub struct Entry {
-    /// The text.
-    pub name: String,
-    /// The link; none for a pattern.
-    pub href: Option<String>,
-    /// The text after the name.
-    pub note: Option<String>,
+impl From<Page> for CompiledPage {
+    /// Keeps a page that has no slots.
+    fn from(page: Page) -> Self {
+        Self {
+            slots: Box::default(),
+            hash: 0,
+            page,
+        }
+    }
 }
 
-/// The list of the modules below a folder.
-#[derive(Template)]
-#[template(path = "index.html")]
-pub struct ListPage<'a> {
-    /// The folder, including its host.
-    pub prefix: &'a str,
-    /// The lines.
-    pub entries: &'a [Entry],
-    /// How many modules the lines do not cover.
-    pub left_out: usize,
+/// Returns a subpath without the major version that it starts with: `/x` of `/v2/x`.
+fn without_version(subpath: &str) -> &str {
+    let Some(version) = subpath.strip_prefix("/v") else {
+        return subpath;
+    };
+    match version.trim_start_matches(|c: char| c.is_ascii_digit()) {
+        rest if rest.is_empty() || rest.starts_with('/') => rest,
+        _ => subpath,
+    }
+}
+
+/// A folder above a page, and its list.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Crumb<'a> {
+    /// The address of the list.
+    pub href: &'a str,
+    /// The host, or the last element of the folder's path.
+    pub name: &'a str,
 }
 
 /// A module to suggest.
@@ -202,16 +194,27 @@ pub struct Near {
     pub href: String,
 }
 
+/// The page for an address without a module or a list.
 #[derive(Template)]
 #[template(path = "not_found.html")]
-struct NotFoundTemplate<'a> {
-    host: &'a str,
-    near: &'a [Near],
+pub struct NotFoundPage<'a> {
+    /// The folders above it that have lists.
+    pub crumbs: &'a [Crumb<'a>],
+    /// The host.
+    pub host: &'a str,
+    /// The path, if it could be an import path.
+    pub path: Option<&'a str>,
+    /// What may have been meant.
+    pub near: &'a [Near],
+    /// The list of all modules.
+    pub list: Option<&'a str>,
 }
 
-/// Renders the not-found page. It shows nothing from the request.
-pub fn not_found(host: &str, near: &[Near]) -> Bytes {
-    render(&NotFoundTemplate { host, near }).into()
+impl NotFoundPage<'_> {
+    /// Renders it.
+    pub fn html(&self) -> Bytes {
+        render(self).into()
+    }
 }
 
 #[allow(clippy::expect_used)]
@@ -219,221 +222,4 @@ fn render(template: &impl Template) -> String {
     template
         .render()
         .expect("a template fails only where its writer does, and a String does not")
-}
-
-#[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-    use sha2::{Digest, Sha256};
-
-    use super::*;
-
-    fn page(pattern: bool) -> PackagePage<'static> {
-        PackagePage {
-            prefix: if pattern {
-                "example.com/*"
-            } else {
-                "example.com/a"
-            },
-            vcs: "git",
-            repo: if pattern {
-                "https://h.example/*-go.git"
-            } else {
-                "https://h.example/a"
-            },
-            subdir: None,
-            source: None,
-            docs: Some("https://pkg.go.dev/example.com/a"),
-            docs_by_path: true,
-            home: "https://h.example/a",
-            description: Some("<b>&\"'"),
-            pattern,
-            below: false,
-        }
-    }
-
-    fn filled(mut page: PackagePage<'_>, element: &str, subpath: &str) -> Page {
-        page.below = !subpath.is_empty();
-        CompiledPage::new(&page).render(element, subpath)
-    }
-
-    fn text(body: &Bytes) -> &str {
-        std::str::from_utf8(body).unwrap()
-    }
-
-    /// Renders each template with everything that it can show, and with nothing.
-    fn pages() -> [(&'static str, Bytes); 6] {
-        let full = PackagePage {
-            prefix: "example.com/sdk/go",
-            repo: "https://h.example/sdk.git",
-            subdir: Some("clients/go"),
-            source: Some(
-                "https://h.example/sdk https://h.example/sdk/src/branch/main{/dir} https://h.example/sdk/src/branch/main{/dir}/{file}#L{line}",
-            ),
-            docs: Some("https://pkg.go.dev/example.com/sdk/go"),
-            home: "https://h.example/sdk",
-            description: Some("Talks to the services"),
-            ..page(false)
-        };
-        let bare = PackagePage {
-            vcs: "mod",
-            repo: "https://proxy.example",
-            docs: None,
-            description: None,
-            ..page(false)
-        };
-        let list = |entries, left_out| {
-            let prefix = "example.com";
-            let page = ListPage {
-                prefix,
-                entries,
-                left_out,
-            };
-            CompiledPage::new(&page).render("", "").body
-        };
-        let entry = |name: &str, href: Option<&str>, note: Option<&str>| Entry {
-            name: format!("example.com{name}"),
-            href: href.map(str::to_owned),
-            note: note.map(str::to_owned),
-        };
-        let entries = [
-            entry("/a", Some("/a"), None),
-            entry("/sdk/go", Some("/sdk/go"), Some("Talks to the services")),
-            entry("/tools/*", None, None),
-            entry("/x/", Some("/x/"), Some("200 modules")),
-        ];
-        let near = ["a", "b"].map(|name| Near {
-            name: format!("example.com/{name}"),
-            href: format!("/{name}"),
-        });
-        [
-            ("package", filled(full, "", "/client").body),
-            ("package_bare", filled(bare, "", "").body),
-            ("index", list(&entries[..3], 0)),
-            ("index_cut", list(&entries[3..], 12)),
-            ("not_found", not_found("example.com", &near)),
-            ("not_found_bare", not_found("example.com", &[])),
-        ]
-    }
-
-    #[test]
-    fn the_pages_are_as_reviewed() {
-        for (name, body) in pages() {
-            // insta ignores trailing white space.
-            let body = text(&body);
-            assert!(body.ends_with("</html>\n"), "{name}: {body:?}");
-            assert!(!body.contains("\n\n"), "{name}: {body}");
-            assert_snapshot!(name, body);
-        }
-    }
-
-    #[test]
-    fn the_policy_allows_the_style_of_every_page() {
-        for (name, body) in pages() {
-            let style = text(&body).split_once("<style>").unwrap().1;
-            let style = style.split_once("</style>").unwrap().0;
-            // The go command parses the page as XML.
-            assert!(!style.contains(['<', '&']), "{name}");
-            let source = format!("style-src 'sha256-{}';", base64(&Sha256::digest(style)));
-            assert!(
-                CONTENT_SECURITY_POLICY.contains(&source),
-                "{name}: the policy needs {source}"
-            );
-        }
-    }
-
-    fn base64(bytes: &[u8]) -> String {
-        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut text = String::new();
-        for chunk in bytes.chunks(3) {
-            let byte = |n| u32::from(chunk.get(n).copied().unwrap_or_default());
-            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-            for n in 0..4 {
-                let digit = DIGITS[(bits >> (18 - 6 * n) & 63) as usize];
-                text.push(if n > chunk.len() { '=' } else { digit.into() });
-            }
-        }
-        text
-    }
-
-    #[test]
-    fn the_page_of_a_subpath_names_the_module_root() {
-        let root = "<dt>Module root</dt>\n<dd><code>example.com/a</code></dd>\n</dl>";
-        for (pattern, element) in [(false, ""), (true, "a")] {
-            let of = |subpath| filled(page(pattern), element, subpath).body;
-            assert!(text(&of("/b")).contains(root));
-            assert!(!text(&of("")).contains("Module root"));
-        }
-    }
-
-    fn head(page: &Page) -> Vec<String> {
-        text(&page.body)
-            .lines()
-            .skip(3)
-            .take(4)
-            .map(str::to_owned)
-            .collect()
-    }
-
-    #[test]
-    fn the_head_is_in_order_and_spacing_of_the_contract() {
-        let mut values = page(false);
-        values.source =
-            Some("https://h.example/a https://h.example/a{/dir} https://h.example/a{/dir}/{file}");
-        assert_eq!(
-            head(&filled(values, "", "/mp")),
-            [
-                r#"<meta charset="utf-8">"#,
-                r#"<meta name="go-import" content="example.com/a git https://h.example/a">"#,
-                r#"<meta name="go-source" content="example.com/a https://h.example/a https://h.example/a{/dir} https://h.example/a{/dir}/{file}">"#,
-                r#"<meta http-equiv="refresh" content="0; url=https://pkg.go.dev/example.com/a/mp">"#,
-            ]
-        );
-    }
-
-    #[test]
-    fn a_pattern_is_filled_in_every_place() {
-        let filled = filled(page(true), "tool", "");
-        assert_eq!(
-            head(&filled)[1],
-            r#"<meta name="go-import" content="example.com/tool git https://h.example/tool-go.git">"#
-        );
-        let body = text(&filled.body);
-        assert!(
-            !body.contains("example.com/*") && !body.contains(ELEMENT),
-            "{body}"
-        );
-    }
-
-    #[test]
-    fn values_are_escaped() {
-        let page = filled(page(false), "", "");
-        let body = text(&page.body);
-        assert!(body.contains("<p>&#60;b&#62;&#38;&#34;&#39;</p>"), "{body}");
-    }
-
-    #[test]
-    fn entity_tags_tell_pages_apart() {
-        let root = filled(page(false), "", "");
-        assert_eq!(root, filled(page(false), "", ""));
-        assert_ne!(root.etag, filled(page(false), "", "/mp").etag);
-        let pattern = |element, subpath| filled(page(true), element, subpath).etag;
-        assert_ne!(pattern("a", "/b"), pattern("b", "/b"));
-        assert_ne!(pattern("a", "/b"), pattern("a", "/c"));
-        assert_ne!(pattern("a", ""), pattern("a", "/a"));
-    }
-
-    #[test]
-    fn entity_tags_are_the_same_in_every_build() {
-        // From the published FNV-1a test vectors, 64 bits.
-        assert_eq!(fnv1a(FNV_BASIS, b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv1a(FNV_BASIS, b"foobar"), 0x8594_4171_f739_67e8);
-        assert_eq!(
-            CompiledPage::of("a page").render("", "").etag,
-            "\"181bb9eea8a61fdf\""
-        );
-        let below = CompiledPage::of("a \u{1}\0");
-        assert_eq!(below.render("tool", "/mp").body, "a tool/mp");
-        assert_eq!(below.render("tool", "/mp").etag, "\"7f685cf346392575\"");
-    }
 }

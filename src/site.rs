@@ -5,21 +5,28 @@ mod by_path;
 mod changes;
 mod list;
 mod pages;
+mod query;
+mod render;
+mod search;
 mod suggest;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::mem;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::config::{Config, Index, Module, ModuleDocs};
-use crate::module::{Host, Key, RequestPath, WebUrl, counted, is_path_element};
-use crate::page::{self, CompiledPage, Near, PackagePage, Page};
+use crate::config::{Config, Index, Module};
+use crate::module::{Host, Key, RequestPath, counted, is_path_element};
+use crate::page::{Near, Page};
 use by_path::ByPath;
-use list::Folders;
+use list::{Folders, page_count};
 use pages::{PageKey, Pages};
+use query::ListQuery;
+use search::SearchText;
 use suggest::Suggestions;
 
 pub(crate) use changes::Changes;
@@ -33,9 +40,8 @@ pub(crate) const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
 /// All hosts of a configuration, with their modules.
 #[derive(Debug)]
 pub struct Site {
-    /// How long caches may keep a page, in seconds.
-    cache_max_age: u32,
-    index: Index,
+    /// The settings, without the modules.
+    config: Arc<Config>,
     /// The default host first.
     hosts: Vec<VirtualHost>,
     by_name: HashMap<String, usize>,
@@ -88,11 +94,12 @@ impl FoundModule<'_> {
 
 impl Site {
     /// Compiles a configuration. `host` is the default host.
-    pub fn new(host: Host, config: Config) -> Self {
-        let docs = config.docs;
+    pub fn new(host: Host, mut config: Config) -> Self {
+        let all = mem::take(&mut config.modules);
+        let config = Arc::new(config);
         let mut modules: Vec<(Host, Vec<Module>)> = vec![(host.clone(), Vec::new())];
         let mut by_name = HashMap::from([(host.to_string(), 0)]);
-        for module in config.modules {
+        for module in all {
             let index = match &module.key.host {
                 None => 0,
                 Some(name) => *by_name.entry(name.to_string()).or_insert_with(|| {
@@ -104,14 +111,13 @@ impl Site {
         }
         let mut first_number = 0;
         let hosts = modules.into_iter().map(|(name, modules)| {
-            let host = VirtualHost::new(name, modules, docs.clone(), first_number);
+            let host = VirtualHost::new(name, modules, config.clone(), first_number);
             first_number += host.modules.len();
             host
         });
         Self {
-            cache_max_age: config.cache_max_age,
-            index: config.index,
             hosts: hosts.collect(),
+            config,
             by_name,
             pages: Pages::new(),
         }
@@ -119,7 +125,7 @@ impl Site {
 
     /// Returns how long caches may keep a page, in seconds.
     pub fn cache_max_age(&self) -> u32 {
-        self.cache_max_age
+        self.config.cache_max_age
     }
 
     /// Returns the hosts, the default one first.
@@ -185,16 +191,37 @@ impl Site {
     /// Answers a request for `path` (as in the request target, without the query) on the host of a
     /// Host header. `go_get` tells the go command from a browser.
     pub fn answer(&self, host_header: Option<&str>, path: &str, go_get: bool) -> Answer<'_> {
+        self.answer_query(host_header, path, go_get, None)
+    }
+
+    /// Answers a request with a query, which only lists and git's requests have.
+    pub fn answer_query(
+        &self,
+        host_header: Option<&str>,
+        path: &str,
+        go_get: bool,
+        query: Option<&str>,
+    ) -> Answer<'_> {
         let host = self.host(host_header);
+        if !go_get && let Some(answer) = host.elsewhere(path, query) {
+            return answer;
+        }
         let Some(path) = RequestPath::parse(path) else {
             return host.not_found(None, go_get);
         };
         if let Some(found) = host.look_up(&path) {
             let number = host.number(found.index);
             let below = !found.subpath.is_empty();
-            let page = self.pages.get(PageKey::Module { number, below }, || {
-                host.module_page(found.module, below)
-            });
+            // By windows: a search for a string costs more than it saves on a path.
+            let command = path.as_str().as_bytes().windows(5).any(|w| w == b"/cmd/");
+            let key = PageKey::Module {
+                number,
+                below,
+                command,
+            };
+            let page = self
+                .pages
+                .get(key, || host.module_page(found.module, below, command));
             let module = FoundModule {
                 host,
                 module: found.module,
@@ -202,21 +229,43 @@ impl Site {
             };
             return Answer::Module(module, page.render(found.element, found.subpath));
         }
-        if !go_get {
-            match &self.index {
-                Index::Redirect(url) if path.as_str().is_empty() => {
-                    return Answer::Redirect(url.as_str().into());
-                }
-                Index::None => {}
-                _ => {
-                    if let Some((key, below)) = host.folder(path.as_str()) {
-                        let page = self.pages.get(key, || host.list(path.as_str(), below));
-                        return Answer::List(page.render("", ""));
-                    }
-                }
+        let list = || self.list(host, path.as_str(), query);
+        let list = if go_get { None } else { list() };
+        list.unwrap_or_else(|| host.not_found(Some(path.as_str()), go_get))
+    }
+
+    /// Answers a browser's request for a list, or returns none if there is none at this path.
+    fn list<'s>(
+        &'s self,
+        host: &'s VirtualHost,
+        path: &str,
+        query: Option<&str>,
+    ) -> Option<Answer<'s>> {
+        let folder = match &self.config.index {
+            Index::None => return None,
+            Index::Redirect(url) if path.is_empty() => {
+                return Some(Answer::Redirect(url.as_str().into()));
             }
+            Index::At(_) if path.is_empty() => return None,
+            Index::At(list) if list.as_str() == path => "",
+            _ => path,
+        };
+        let (key, below) = host.folder(folder)?;
+        let address = if path.is_empty() { "/" } else { path };
+        let no_page = || Answer::NotFoundPage(host.not_found_page(path, None, &[]));
+        let Some(query) = ListQuery::parse(query) else {
+            return Some(no_page());
+        };
+        let found = host.search(below, &query);
+        if query.page >= page_count(&found) {
+            return Some(no_page());
         }
-        host.not_found(Some(path.as_str()), go_get)
+        let list = || host.list(address, folder, below.len(), &found, &query);
+        Some(Answer::List(if query == ListQuery::default() {
+            self.pages.get(key, || list().into()).render("", "")
+        } else {
+            list()
+        }))
     }
 }
 
@@ -224,7 +273,7 @@ impl Site {
 #[derive(Debug)]
 pub struct VirtualHost {
     name: Host,
-    docs: Option<WebUrl>,
+    config: Arc<Config>,
     /// How many modules the hosts before this one have in total.
     first_number: usize,
     /// Sorted by key: each module comes right before everything below it.
@@ -237,6 +286,7 @@ pub struct VirtualHost {
     max_depth: usize,
     /// Indices of the listed modules.
     folders: Folders,
+    search_text: SearchText,
     /// The modules that may be suggested: the listed ones, without patterns.
     suggestions: Suggestions,
 }
@@ -270,12 +320,7 @@ impl<'s, 'p> Match<'s, 'p> {
 }
 
 impl VirtualHost {
-    fn new(
-        name: Host,
-        mut modules: Vec<Module>,
-        docs: Option<WebUrl>,
-        first_number: usize,
-    ) -> Self {
+    fn new(name: Host, mut modules: Vec<Module>, config: Arc<Config>, first_number: usize) -> Self {
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
         let key = |index: u32| &modules[index as usize].key;
         let path = |index: &u32| key(*index).path.as_str();
@@ -302,12 +347,13 @@ impl VirtualHost {
         let folders = Folders::new(listed, key);
         Self {
             name,
-            docs,
+            config,
             first_number,
             exact,
             patterns,
             max_depth,
             folders,
+            search_text: SearchText::new(&modules),
             suggestions,
             modules,
         }
@@ -356,30 +402,6 @@ impl VirtualHost {
         }
     }
 
-    /// Renders the page of a module, or the one for its subpaths if `below`.
-    fn module_page(&self, module: &Module, below: bool) -> CompiledPage {
-        let prefix = self.import_path(module);
-        let docs = match (&module.docs, &self.docs) {
-            (ModuleDocs::At(url), _) => Some(url.to_string()),
-            (ModuleDocs::OnSite, Some(site)) => Some(format!("{site}/{prefix}")),
-            _ => None,
-        };
-        let home = module.repo.web();
-        CompiledPage::new(&PackagePage {
-            prefix: &prefix,
-            vcs: module.vcs.as_str(),
-            repo: module.repo.as_str(),
-            subdir: module.subdir.as_deref(),
-            source: module.source().as_deref(),
-            docs: docs.as_deref(),
-            docs_by_path: module.docs == ModuleDocs::OnSite,
-            home: home.as_str(),
-            description: module.description.as_deref(),
-            pattern: module.key.pattern,
-            below,
-        })
-    }
-
     /// Returns a module's import path; a pattern's ends in `/*`.
     pub fn import_path(&self, module: &Module) -> String {
         let star = if module.key.pattern { "/*" } else { "" };
@@ -409,7 +431,8 @@ impl VirtualHost {
                     href: path,
                 })
                 .collect();
-            return Answer::NotFoundPage(page::not_found(self.name.as_str(), &near));
+            let page = self.not_found_page(path.unwrap_or_default(), path, &near);
+            return Answer::NotFoundPage(page);
         }
         let name = self.name.as_str();
         let mut text = match path {
@@ -442,11 +465,6 @@ impl VirtualHost {
         let next = self.modules.get(at).map(|module| module.key.order());
         next.is_some_and(|next| next.take(path.len() + 1).eq(below))
     }
-}
-
-/// Returns the number of elements of a path.
-fn depth(path: &str) -> usize {
-    path.bytes().filter(|&b| b == b'/').count()
 }
 
 /// Returns the number of elements of the paths that a key matches.

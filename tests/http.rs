@@ -151,7 +151,7 @@ fn lists_are_for_browsers() {
         server
             .get("/x/experiments")
             .body
-            .contains("<p>Tries &#38; &#60;errors&#62;</p>")
+            .contains("<p dir=\"auto\">Tries &#38; &#60;errors&#62;</p>")
     );
 }
 
@@ -399,7 +399,14 @@ fn settings() {
 
     let server = Server::start(&format!("docs: none\nindex: none\n{SEED}"));
     assert_eq!(head(&server.get("/gowechat")).len(), 3);
-    assert_eq!(server.get("/").status, 404);
+    for target in ["/", "/x"] {
+        assert_eq!(server.get(target).status, 404);
+    }
+    // Without lists there is no link to one.
+    for target in ["/gowechat", "/x/experiments", "/none"] {
+        let page = server.get(target).body;
+        assert!(!page.contains("<header>"), "{page}");
+    }
 
     let server = Server::start(&format!("index: https://home.example/?a=b\n{SEED}"));
     let redirect = server.get("/");
@@ -410,7 +417,238 @@ fn settings() {
     );
     assert_eq!(server.get("/?go-get=1").status, 404);
     assert_eq!(server.get("/x").status, 200);
-    assert_eq!(server.get("/gowechat").status, 200);
+    let page = server.get("/gowechat");
+    assert_eq!(page.status, 200);
+    assert!(
+        page.body
+            .contains("<a href=\"https://home.example/?a=b\">tonybai.com</a>"),
+        "{}",
+        page.body
+    );
+}
+
+#[test]
+fn a_list_at_a_path_of_its_own() {
+    let server = Server::start(&format!("index: /packages\n{SEED}"));
+    let list = server.get("/packages/");
+    assert_eq!(list.status, 200);
+    for text in [
+        "<h1 dir=\"auto\">tonybai.com</h1>",
+        "<p>2 modules</p>",
+        "href=\"/gowechat\"",
+        "<form action=\"/packages\"",
+        "<link rel=\"canonical\" href=\"https://tonybai.com/packages\">",
+    ] {
+        assert!(list.body.contains(text), "no {text} in {}", list.body);
+    }
+    assert_eq!(server.get("/packages?go-get=1").status, 404);
+    let found = server.get("/packages?q=exper").body;
+    assert!(found.contains("1 of 2 modules matches"), "{found}");
+    assert_eq!(server.get("/x").status, 200);
+    for (target, status) in [("/", 404), ("/x/nowhere", 404), ("/gowechat", 200)] {
+        let page = server.get(target);
+        assert_eq!(page.status, status, "{target}");
+        let link = "<a href=\"/packages\">tonybai.com</a>";
+        assert!(page.body.contains(link), "{}", page.body);
+    }
+}
+
+#[test]
+fn pages_that_people_stay_on() {
+    let refresh = "http-equiv=\"refresh\"";
+    let has = |server: &Server, target: &str, text: &str| server.get(target).body.contains(text);
+    let server = Server::start(&format!(
+        "redirect: false\n{SEED}/moved:\n  repo: https://h.example/m\n  redirect: true\n"
+    ));
+    for target in ["/gowechat", "/gowechat/mp"] {
+        assert!(!has(&server, target, refresh));
+        let docs = format!("<a href=\"https://pkg.go.dev/tonybai.com{target}\">pkg.go.dev</a>");
+        assert!(has(&server, target, &docs));
+    }
+    assert!(has(&server, "/moved", refresh));
+    let server = Server::start(&format!(
+        "{SEED}/stay:\n  repo: https://h.example/s\n  redirect: false\n"
+    ));
+    assert!(has(&server, "/gowechat", refresh));
+    assert!(!has(&server, "/stay", refresh));
+}
+
+#[test]
+fn lines_to_copy_and_links() {
+    let server = Server::start(
+        "/m:\n  repo: https://github.com/o/m.git\n\
+         /x/sub:\n  repo: https://gitlab.com/o/mono\n  subdir: go/sub\n\
+         /private:\n  repo: ssh://git@h.example/p\n  docs: https://docs.example/p\n\
+         /team/*:\n  repo: https://github.com/team/*\n",
+    );
+    for (target, present, absent) in [
+        (
+            "/m",
+            &[
+                "<pre>go get tonybai.com/m</pre>\n<pre>import \"tonybai.com/m\"</pre>",
+                "git <a href=\"https://github.com/o/m\">https://github.com/o/m.git</a>",
+                "[![Go Reference](https://pkg.go.dev/badge/tonybai.com/m.svg)](https://pkg.go.dev/tonybai.com/m)",
+                "<link rel=\"canonical\" href=\"https://tonybai.com/m\">",
+            ] as &[_],
+            &["go install", "Source directory", "Module root"] as &[_],
+        ),
+        (
+            "/m/cmd/tool/",
+            &[
+                "<pre>go install tonybai.com/m/cmd/tool@latest</pre>",
+                "<a href=\"https://github.com/o/m/tree/HEAD/cmd/tool\">github.com</a>",
+                "<a href=\"/m\">tonybai.com/m</a>",
+                "<link rel=\"canonical\" href=\"https://tonybai.com/m/cmd/tool\">",
+            ],
+            &["import \""],
+        ),
+        ("/m/cmd", &["import \""], &["go install"]),
+        (
+            "/m/v2/sub",
+            &[
+                "<a href=\"https://github.com/o/m/tree/HEAD/sub\">",
+                "go get tonybai.com/m/v2/sub<",
+            ],
+            &[],
+        ),
+        (
+            "/x/sub/a",
+            &[
+                "<a href=\"https://gitlab.com/o/mono/-/tree/HEAD/go/sub/a\">gitlab.com</a>",
+                "<a href=\"/\">tonybai.com</a> /\n<a href=\"/x\">x</a>",
+            ],
+            &[],
+        ),
+        (
+            "/private/a",
+            &[
+                "<dd>git ssh://git@h.example/p</dd>",
+                "<a href=\"https://docs.example/p\">docs.example</a>",
+            ],
+            &[
+                "href=\"ssh:",
+                "href=\"https://h.example",
+                "pkg.go.dev",
+                "Source directory",
+            ],
+        ),
+        (
+            "/team/a/cmd/b",
+            &[
+                "go install tonybai.com/team/a/cmd/b@latest",
+                "<a href=\"/team/a\">tonybai.com/team/a</a>",
+                "<a href=\"https://github.com/team/a\">",
+                "<a href=\"/team\">team</a>",
+            ],
+            &["*"],
+        ),
+    ] {
+        let page = server.get(target).body;
+        let shown = page.split_once("</style>").unwrap();
+        let shown = format!("{}{}", shown.0.split_once("<style>").unwrap().0, shown.1);
+        for text in present {
+            assert!(shown.contains(text), "{target}: no {text} in {shown}");
+        }
+        for text in absent {
+            assert!(!shown.contains(text), "{target}: {text} in {shown}");
+        }
+        assert!(page.len() < 3000, "{target}: {} bytes", page.len());
+    }
+}
+
+#[test]
+fn a_second_tag_names_the_proxy() {
+    let server = Server::start(
+        "/sub:\n  repo: https://github.com/o/mono\n  subdir: go\n  proxy: https://proxy.example\n",
+    );
+    let page = server.get("/sub/a");
+    assert_eq!(
+        head(&page)[1..3],
+        [
+            r#"<meta name="go-import" content="tonybai.com/sub git https://github.com/o/mono go">"#,
+            r#"<meta name="go-import" content="tonybai.com/sub mod https://proxy.example">"#,
+        ]
+    );
+    assert!(head(&page)[3].contains("go-source"));
+}
+
+#[test]
+fn long_lists_have_pages_and_a_search() {
+    let mut file = "title: Our <packages>\ndescription: All & more\n".to_owned();
+    for n in 0..401 {
+        file += &format!("/m{n:03}:\n  repo: https://h.example/{n}\n  description: Number {n}\n");
+    }
+    let server = Server::start(&file);
+    let first = server.get("/");
+    assert_eq!(server.get("/?page=1").body, first.body);
+    for text in [
+        "<title>Our &#60;packages&#62;</title>",
+        "<h1 dir=\"auto\">Our &#60;packages&#62;</h1>\n<p dir=\"auto\">All &#38; more</p>",
+        "<p>401 modules, page 1 of 3</p>",
+        "<a rel=\"next\" href=\"/?page=2\">",
+        "<a href=\"https://h.example/199\">h.example/199</a>",
+    ] {
+        assert!(first.body.contains(text), "no {text} in {}", first.body);
+    }
+    let last = server.get("/?page=3").body;
+    for text in [
+        "401 modules, page 3 of 3",
+        "<a rel=\"prev\" href=\"/?page=2\">",
+        "<li><a href=\"/m400\">m400</a>\n<p dir=\"auto\">Number 400</p>",
+        "<link rel=\"canonical\" href=\"https://tonybai.com/?page=3\">",
+    ] {
+        assert!(last.contains(text), "no {text} in {last}");
+    }
+    assert!(!last.contains("rel=\"next\""));
+    for page in ["0", "4", "-1", "x", "", "01", "99999999999999999999999"] {
+        let miss = server.get(&format!("/?page={page}"));
+        assert_eq!(miss.status, 404, "{page}");
+        assert_eq!(miss.header("content-type"), Some(HTML));
+        assert!(miss.body.contains("<a href=\"/\">All modules</a>"));
+    }
+    let found = server.get("/?q=NUMBER+m&page=2");
+    assert_common_headers(&found);
+    let policy = found.header("content-security-policy").unwrap();
+    assert!(policy.contains("form-action 'self'"), "{policy}");
+    assert!(
+        !server
+            .get("/m001")
+            .header("content-security-policy")
+            .unwrap()
+            .contains("'self'")
+    );
+    let again = [("If-None-Match", found.header("etag").unwrap())];
+    assert_eq!(
+        server.request("GET", "/?q=NUMBER+m&page=2", &again).status,
+        304
+    );
+    let nothing = server.get("/?q=%22%3E%3Cscript%3E%00%01%02");
+    assert_eq!(nothing.status, 200);
+    for text in [
+        "<p>None of 401 modules matches</p>",
+        "value=\"&#34;&#62;&#60;script&#62;\"",
+    ] {
+        assert!(nothing.body.contains(text), "{}", nothing.body);
+    }
+}
+
+#[test]
+fn a_missing_address_is_shown_only_if_it_could_be_an_import_path() {
+    let server = Server::start(SEED);
+    let shown = "<code>tonybai.com/x/nowhere</code>";
+    let miss = server.get("/x/nowhere");
+    assert!(miss.body.contains(shown), "{}", miss.body);
+    assert!(miss.body.contains("<a href=\"/x\">x</a>"), "{}", miss.body);
+    for target in [
+        "/x//nowhere",
+        "/x/%3Cb%3Enowhere",
+        "/x/nowhere%20",
+        "/x/nowhere%00",
+    ] {
+        let page = server.get(target).body;
+        assert!(!page.contains("nowhere"), "{target}: {page}");
+        assert!(page.contains("<a href=\"/\">All modules</a>"), "{page}");
+    }
 }
 
 #[test]
@@ -510,7 +748,8 @@ fn hidden_modules_are_served_and_not_shown() {
     ));
     assert_eq!(server.get("/secret?go-get=1").status, 200);
     assert!(!server.get("/").body.contains("secret"));
-    assert!(!server.get("/secrett").body.contains("secret"));
+    assert!(!server.get("/secrett").body.contains("href=\"/secret"));
+    assert!(server.get("/?q=secret").body.contains("None of 2 modules"));
     assert_eq!(
         server.get("/secrett?go-get=1").body,
         "no module at tonybai.com/secrett\n"
@@ -556,5 +795,9 @@ fn hosts_and_patterns() {
     );
     assert_eq!(import("a", "/team"), None);
     assert_eq!(import("a", "/team/con"), None);
-    assert!(server.get("/").body.contains("tonybai.com/team/*"));
+    let list = server.get("/").body;
+    assert!(
+        list.contains("<b>team/*</b>\n<p>any package of code.example/team</p>"),
+        "{list}"
+    );
 }

@@ -3,28 +3,21 @@
 
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
-use super::{Answer, Match, Site, VirtualHost};
+use super::render::PKG_GO_DEV;
+use super::{Answer, Match, VirtualHost};
 use crate::config::{Module, ModuleDocs};
 use crate::module::{RequestPath, Vcs};
 
-/// The documentation site with addresses by version.
-const PKG_GO_DEV: &str = "pkg.go.dev";
 /// What git appends to the URL of a repository in its first request (gitprotocol-http).
 const REFS: &str = "/info/refs";
 
-impl Site {
+impl VirtualHost {
     /// Returns the answer to git's first request for a module's import path, or to a browser's
     /// request for `MODULE@VERSION`; none for every other request.
-    pub fn elsewhere(
-        &self,
-        host_header: Option<&str>,
-        path: &str,
-        query: Option<&str>,
-    ) -> Option<Answer<'_>> {
+    pub(super) fn elsewhere(&self, path: &str, query: Option<&str>) -> Option<Answer<'_>> {
         if let Some(service) = query.and_then(|query| query.strip_prefix("service=git-")) {
             let path = parse(path.strip_suffix(REFS)?)?;
-            let found = self.host(host_header).look_up(&path)?;
-            return clone(&found, service);
+            return clone(&self.look_up(&path)?, service);
         }
         let (path, version) = path.split_once('@')?;
         let (version, subpath) = version.split_at(version.find('/').unwrap_or(version.len()));
@@ -33,10 +26,29 @@ impl Site {
             return None;
         }
         let (path, subpath) = (parse(path)?, parse(subpath)?);
-        let host = self.host(host_header);
-        let module = host.look_up(&path)?.module();
-        let url = host.documentation(module, path.as_str(), version, subpath.as_str());
+        let module = self.look_up(&path)?.module();
+        let url = self.documentation(module, path.as_str(), version, subpath.as_str());
         Some(Answer::Redirect(url.into()))
+    }
+
+    /// Returns the address of the documentation of `path`, in `module`, at a version, and of
+    /// `subpath` below it; without documentation, the address of the page here.
+    fn documentation(&self, module: &Module, path: &str, version: &str, subpath: &str) -> String {
+        let site = match (&module.docs, &self.config.docs) {
+            (ModuleDocs::At(url), _) => return url.to_string(),
+            (ModuleDocs::OnSite, Some(site)) => site,
+            (ModuleDocs::OnSite, None) | (ModuleDocs::None, _) => {
+                return match [path, subpath].concat() {
+                    path if path.is_empty() => "/".to_owned(),
+                    path => path,
+                };
+            }
+        };
+        let name = self.name();
+        match site.host() {
+            PKG_GO_DEV => format!("{site}/{name}{path}@{version}{subpath}"),
+            _ => format!("{site}/{name}{path}{subpath}"),
+        }
     }
 }
 
@@ -70,32 +82,11 @@ fn text(text: String) -> Answer<'static> {
     Answer::Elsewhere(text.into())
 }
 
-impl VirtualHost {
-    /// Returns the address of the documentation of `path`, in `module`, at a version, and of
-    /// `subpath` below it; without documentation, the address of the page here.
-    fn documentation(&self, module: &Module, path: &str, version: &str, subpath: &str) -> String {
-        let site = match (&module.docs, &self.docs) {
-            (ModuleDocs::At(url), _) => return url.to_string(),
-            (ModuleDocs::OnSite, Some(site)) => site,
-            (ModuleDocs::OnSite, None) | (ModuleDocs::None, _) => {
-                return match [path, subpath].concat() {
-                    path if path.is_empty() => "/".to_owned(),
-                    path => path,
-                };
-            }
-        };
-        let name = self.name();
-        match site.host() {
-            PKG_GO_DEV => format!("{site}/{name}{path}@{version}{subpath}"),
-            _ => format!("{site}/{name}{path}{subpath}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::site::Site;
 
     const FILE: &str = "
 host: a.example
@@ -115,7 +106,7 @@ b.example/: {repo: https://h.example/root}
     }
 
     fn answered(site: &Site, host: &str, path: &str, query: Option<&str>) -> String {
-        match site.elsewhere(Some(host), path, query) {
+        match site.host(Some(host)).elsewhere(path, query) {
             None => "none".to_owned(),
             Some(Answer::Redirect(url)) => url.into_owned(),
             Some(Answer::Elsewhere(text)) => String::from_utf8(text.to_vec()).unwrap(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Site, VirtualHost};
+use super::Site;
 use crate::config::Module;
 
 /// The difference between two sites, by import path.
@@ -47,9 +47,7 @@ fn modules(site: &Site) -> impl Iterator<Item = (String, &Module)> {
 }
 
 fn settings(site: &Site) -> impl PartialEq + '_ {
-    let default = &site.hosts()[0];
-    let VirtualHost { name, docs, .. } = default;
-    (site.cache_max_age, &site.index, name, docs)
+    (&site.config, site.hosts()[0].name())
 }
 
 #[cfg(test)]

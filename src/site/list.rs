@@ -1,14 +1,15 @@
 //! Lists of the modules below a folder, for browsers.
 
-use super::by_path::ByPath;
-use super::{PageKey, VirtualHost, depth, first_elements, key_depth};
-use crate::module::Key;
-use crate::page::{CompiledPage, Entry, ListPage};
+use std::borrow::Cow;
 
-/// The most modules that a list shows one by one; longer lists show one level, with counts.
-const FLAT_LIST: usize = 200;
-/// The most lines of a list.
-pub(super) const LONGEST_LIST: usize = 1000;
+use super::by_path::ByPath;
+use super::query::ListQuery;
+use super::{PageKey, VirtualHost};
+use crate::module::{Key, Vcs};
+use crate::page::{Entry, ListPage, Page};
+
+/// The most modules on one page of a list.
+pub(super) const PER_PAGE: usize = 200;
 
 impl VirtualHost {
     /// Returns the key of a folder's list and the modules on it, or none if the folder has no list.
@@ -19,60 +20,68 @@ impl VirtualHost {
         Some((PageKey::List { first, length }, below))
     }
 
-    /// Renders the list of a folder.
-    pub(super) fn list(&self, folder: &str, below: &[u32]) -> CompiledPage {
-        let (entries, left_out) = if below.len() <= FLAT_LIST {
-            (below.iter().map(|&index| self.entry(index)).collect(), 0)
-        } else {
-            self.one_level(folder, below)
-        };
-        CompiledPage::new(&ListPage {
-            prefix: &format!("{}{folder}", self.name),
+    /// Renders a page of the list of a folder, at `address`. `all` is how many modules are below the
+    /// folder, and `found` are those of them that match the query.
+    pub(super) fn list(
+        &self,
+        address: &str,
+        folder: &str,
+        all: usize,
+        found: &[u32],
+        query: &ListQuery,
+    ) -> Page {
+        let on_page = found.chunks(PER_PAGE).nth(query.page).unwrap_or_default();
+        let entries: Vec<_> = on_page.iter().map(|&i| self.entry(folder, i)).collect();
+        let pages = page_count(found);
+        let at = |page| query.address(address, page);
+        let previous = query.page.checked_sub(1).map(at);
+        let next = (query.page + 1 < pages).then(|| at(query.page + 1));
+        let canonical = || format!("https://{}{}", self.name, at(query.page));
+        let prefix = format!("{}{folder}", self.name);
+        let config = &self.config;
+        let top = folder.is_empty();
+        Page::of(&ListPage {
+            crumbs: &self.crumbs(address.trim_end_matches('/')),
+            title: config.title.as_deref().filter(|_| top).unwrap_or(&prefix),
+            description: config.description.as_deref().filter(|_| top),
+            address,
+            canonical: query.text.is_empty().then(canonical).as_deref(),
+            query: &query.text,
+            summary: &summary(all, found, query),
+            page: query.page + 1,
             entries: &entries,
-            left_out,
+            previous: previous.as_deref(),
+            next: next.as_deref(),
         })
     }
 
-    /// Returns the lines of one level, and how many modules they do not cover. Each module directly
-    /// below `folder` has a line; deeper ones share one line per child.
-    pub(super) fn one_level(&self, folder: &str, below: &[u32]) -> (Vec<Entry>, usize) {
-        let level = depth(folder) + 1;
-        let mut entries = Vec::new();
-        let mut rest = below;
-        while entries.len() < LONGEST_LIST
-            && let Some((&first, after)) = rest.split_first()
-        {
-            let key = self.key(first);
-            if key_depth(key) == level {
-                entries.push(self.entry(first));
-                rest = after;
-                continue;
-            }
-            let child = first_elements(key.path.as_str(), level);
-            let count = self.listed_below(child).len();
-            entries.push(match count {
-                1 => self.entry(first),
-                _ => Entry {
-                    name: format!("{}{child}/", self.name),
-                    // A path that a module answers for has no list to link to.
-                    href: self.find(child).is_none().then(|| format!("{child}/")),
-                    note: Some(format!("{count} modules")),
-                },
-            });
-            rest = &rest[count..];
+    /// Returns those of the modules that match a query.
+    pub(super) fn search<'b>(&self, below: &'b [u32], query: &ListQuery) -> Cow<'b, [u32]> {
+        if query.text.is_empty() {
+            return below.into();
         }
-        (entries, rest.len())
+        let mut words = query.words();
+        for word in &mut words {
+            // Names do not include the host, which would match everywhere.
+            if let Some(path) = word.strip_prefix(self.name.as_str()) {
+                *word = path.to_owned();
+            }
+        }
+        let matches = |index: &u32| self.search_text.has(*index, &words);
+        below.iter().copied().filter(matches).collect()
     }
 
-    fn entry(&self, index: u32) -> Entry {
+    fn entry(&self, folder: &str, index: u32) -> Entry<'_> {
         let module = &self.modules[index as usize];
+        let path = module.key.path.as_str();
+        let name = &path[folder.len()..];
+        let is_web = matches!(module.repo.scheme(), "http" | "https") && module.vcs != Vcs::Mod;
         Entry {
-            name: self.import_path(module),
-            href: (!module.key.pattern).then(|| match module.key.path.as_str() {
-                "" => "/".to_owned(),
-                path => path.to_owned(),
-            }),
-            note: module.description.as_deref().map(str::to_owned),
+            name: name.strip_prefix('/').unwrap_or(name),
+            href: (!module.key.pattern).then_some(path),
+            description: module.description.as_deref(),
+            repo: module.repo.as_str(),
+            home: is_web.then(|| module.repo.web()),
         }
     }
 
@@ -80,6 +89,43 @@ impl VirtualHost {
     pub(super) fn listed_below(&self, folder: &str) -> &[u32] {
         self.folders.below(folder, |index| self.key(index))
     }
+}
+
+/// Returns how many pages a list of these modules has. An empty one has one page.
+pub(super) fn page_count(found: &[u32]) -> usize {
+    found.len().div_ceil(PER_PAGE).max(1)
+}
+
+/// Returns a line about how many modules there are, how many of them a search found, and which page
+/// this is.
+fn summary(all: usize, found: &[u32], query: &ListQuery) -> String {
+    let noun = if all == 1 { "module" } else { "modules" };
+    let all = format!("{} {noun}", grouped(all));
+    let mut text = match found.len() {
+        _ if query.text.is_empty() => all,
+        0 => format!("None of {all} matches"),
+        1 => format!("1 of {all} matches"),
+        found => format!("{} of {all} match", grouped(found)),
+    };
+    let pages = page_count(found);
+    if pages > 1 {
+        let page = grouped(query.page + 1);
+        text.extend([", page ", &page, " of ", &grouped(pages)]);
+    }
+    text
+}
+
+/// Writes a number with a comma after each three digits from the right.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The listed modules, and the folders that contain them.

@@ -19,8 +19,12 @@ const TYPICAL_PAGE: usize = 3 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum PageKey {
     /// The page of the module with this number, or the one for its subpaths if `below`.
-    Module { number: usize, below: bool },
-    /// The list of a folder: the number of the first module below it, and the length of the
+    Module {
+        number: usize,
+        below: bool,
+        command: bool,
+    },
+    /// The first page of the list of a folder: the number of the first module below it, and the length of the
     /// folder's path.
     List { first: usize, length: u32 },
 }

@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::list::LONGEST_LIST;
+use super::list::PER_PAGE;
 use super::*;
-use crate::page::Entry;
 
 /// Keys of a small alphabet, so that many are above, below and next to each other.
 fn keys() -> impl Strategy<Value = BTreeMap<String, bool>> {
@@ -101,23 +100,17 @@ proptest! {
     }
 
     #[test]
-    fn one_level_accounts_for_every_module(keys in keys(), folder in request_path()) {
+    fn crumbs_lead_to_lists(keys in keys(), path in request_path()) {
         prop_assume!(site(&keys).is_some());
         let site = site(&keys).unwrap();
-        let host = &site.hosts()[0];
-        let below = host.listed_below(&folder);
-        let (entries, left_out) = host.one_level(&folder, below);
-        let mut count = left_out;
-        for entry in &entries {
-            let note = entry.note.as_deref().and_then(|note| note.strip_suffix(" modules"));
-            count += note.map_or(1, |n| n.parse::<usize>().unwrap());
-            if let Some(href) = &entry.href {
-                let folder = href.strip_suffix('/').unwrap_or(href);
-                let is_module = host.exact.find(folder, |&index| host.key(index).path.as_str()).is_some();
-                prop_assert!(is_module || host.folder(folder).is_some(), "{href} leads nowhere");
+        for host in site.hosts() {
+            for path in host.modules().map(|module| module.key.path.as_str()).chain([&*path]) {
+                for crumb in host.crumbs(path) {
+                    let answer = site.answer(Some(host.name().as_str()), crumb.href, false);
+                    prop_assert!(matches!(answer, Answer::List(_)), "{path}: {}", crumb.href);
+                }
             }
         }
-        prop_assert_eq!(count, below.len());
     }
 
     #[test]
@@ -143,46 +136,74 @@ fn host_of(paths: impl IntoIterator<Item = String>) -> Site {
     Site::new(config.host.clone().unwrap(), config)
 }
 
-fn lines(site: &Site, folder: &str) -> (Vec<String>, usize) {
-    let host = &site.hosts()[0];
-    let (entries, left_out) = host.one_level(folder, host.listed_below(folder));
-    let line = |entry: Entry| {
-        let href = entry.href.unwrap_or_else(|| "no link".to_owned());
-        let note = entry.note.unwrap_or_default();
-        format!("{} ({href}) {note}", entry.name)
+/// Returns the links of a list, or none if there is no such page.
+fn links(site: &Site, path: &str, query: &str) -> Option<Vec<String>> {
+    let Answer::List(page) = site.answer_query(None, path, false, Some(query)) else {
+        return None;
     };
-    (entries.into_iter().map(line).collect(), left_out)
+    let body = String::from_utf8(page.body.to_vec()).unwrap();
+    let links = body.split("<li><a href=\"").skip(1);
+    Some(
+        links
+            .map(|rest| rest[..rest.find('"').unwrap()].to_owned())
+            .collect(),
+    )
 }
 
 #[test]
-fn one_level_of_a_list() {
-    let keys = ["/a", "/a/b", "/a/c", "/a-b/x/y", "/d/e/f", "/d/g", "/d.e"];
-    let site = host_of(keys.map(str::to_owned));
-    let (shown, left_out) = lines(&site, "");
+fn the_pages_of_a_list_have_every_module() {
+    let paths: Vec<_> = (1000..1000 + 2 * PER_PAGE + 1)
+        .map(|n| format!("/x/m{n}"))
+        .collect();
+    let site = host_of(paths.iter().cloned());
+    for list in ["/", "/x"] {
+        let page = |n| links(&site, list, &format!("page={n}"));
+        assert_eq!(page(1), links(&site, list, ""));
+        let pages: Vec<_> = (1..).map_while(page).collect();
+        let lengths: Vec<_> = pages.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [PER_PAGE, PER_PAGE, 1]);
+        assert_eq!(pages.concat(), paths);
+    }
+    // A page with a full last page has no empty one after it.
     assert_eq!(
-        shown,
-        [
-            "a.b/a (/a) ",
-            // The module /a answers for everything below it, so there is no list to link to.
-            "a.b/a/ (no link) 2 modules",
-            // A single module needs no line with a count.
-            "a.b/a-b/x/y (/a-b/x/y) ",
-            "a.b/d/ (/d/) 2 modules",
-            "a.b/d.e (/d.e) ",
-        ]
+        links(&site, "/", "q=m10&page=1").map(|found| found.len()),
+        Some(100)
     );
-    assert_eq!(left_out, 0);
-    assert_eq!(
-        lines(&site, "/d").0,
-        ["a.b/d/e/f (/d/e/f) ", "a.b/d/g (/d/g) "]
-    );
+    assert_eq!(links(&site, "/", "q=m10&page=2"), None);
+    assert_eq!(links(&site, "/", "page=x"), None);
 }
 
 #[test]
-fn a_list_is_capped_and_says_what_it_leaves_out() {
-    let site = host_of((0..LONGEST_LIST + 5).map(|n| format!("/m{n}")));
-    let (shown, left_out) = lines(&site, "");
-    assert_eq!((shown.len(), left_out), (LONGEST_LIST, 5));
+fn a_search_finds_all_words_in_names_and_descriptions() {
+    let text = "\
+host: a.b
+/x/http-client: {repo: https://h.example/c, description: Asks a Server}
+/x/server: {repo: https://h.example/s, description: Ünïcode}
+/y/client: {repo: https://h.example/y}
+/z/client: {repo: https://h.example/z, hidden: true}
+/tools/*: {repo: https://h.example/*, description: a client each}
+";
+    let config = Config::parse("vanity.yaml", text, None).unwrap();
+    let site = Site::new(config.host.clone().unwrap(), config);
+    let found = |path, query: &str| links(&site, path, query).unwrap();
+    assert_eq!(found("/", "q=client"), ["/x/http-client", "/y/client"]);
+    assert_eq!(found("/", "q=CLIENT+http"), ["/x/http-client"]);
+    assert_eq!(found("/", "q=server"), ["/x/http-client", "/x/server"]);
+    assert_eq!(found("/", "q=%C3%BCN%C3%8FCODE"), ["/x/server"]);
+    assert_eq!(found("/x", "q=client"), ["/x/http-client"]);
+    assert_eq!(found("/", "q=x/server"), ["/x/server"]);
+    assert_eq!(found("/", "q=a.b/x/server"), ["/x/server"]);
+    assert_eq!(found("/", "q=client+none"), [""; 0]);
+    // No word runs from a name into the next text.
+    assert_eq!(found("/", "q=clientasks"), [""; 0]);
+    let Answer::List(page) = site.answer_query(None, "/", false, Some("q=tools")) else {
+        panic!("a pattern is found");
+    };
+    assert!(
+        page.body
+            .windows(18)
+            .any(|text| text == b"1 of 4 modules mat")
+    );
 }
 
 #[test]
