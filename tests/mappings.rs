@@ -6,6 +6,7 @@ mod lab;
 mod support;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lab::{Commit, Lab, Scheme, enter, run};
@@ -152,22 +153,7 @@ fn a_module_from_a_proxy_of_files() {
     enter(|mut lab| {
         let path = "tonybai.com/proxied";
         let repository = module(&lab, "proxied", path);
-        let proxy = lab.dir().join("proxy");
-        let versions = proxy.join(path).join("@v");
-        fs::create_dir_all(&versions).unwrap();
-        let write = |name: &str, text: &str| fs::write(versions.join(name), text).unwrap();
-        write("list", "v1.0.0\n");
-        write("v1.0.0.mod", &format!("module {path}\n"));
-        write(
-            "v1.0.0.info",
-            r#"{"Version": "v1.0.0", "Time": "2026-01-02T03:04:05Z"}"#,
-        );
-        let zip = versions.join("v1.0.0.zip");
-        run(Command::new("git")
-            .current_dir(&repository)
-            .args(["archive", "--format=zip", "v1.0.0"])
-            .arg(format!("--prefix={path}@v1.0.0/"))
-            .arg(format!("--output={}", zip.display())));
+        let proxy = proxy_of_files(&lab, path, &repository, "v1.0.0");
         // From here on, only the proxy has it.
         fs::remove_dir_all(repository).unwrap();
 
@@ -195,6 +181,52 @@ fn a_module_from_a_proxy_of_files() {
         }
         let fetched = "https proxy.example \"GET /tonybai.com/proxied/@v/v1.0.0.zip HTTP/1.1\" 200";
         assert!(lab.requests().contains(fetched), "{}", lab.requests());
+    });
+}
+
+/// Go before 1.25 ignores the repository's tag, which has a subdirectory.
+#[test]
+#[ignore = "needs nginx, git and go; tests/run runs it"]
+fn every_go_fetches_a_subdirectory_through_its_proxy() {
+    enter(|mut lab| {
+        let path = "tonybai.com/core";
+        let texts = files(path);
+        let names = texts.each_ref().map(|(name, _)| format!("core/{name}"));
+        let files = names.iter().zip(&texts);
+        let files: Vec<_> = files.map(|(name, (_, text))| (&**name, &**text)).collect();
+        let commit = Commit {
+            tag: "core/v1.0.0",
+            files: &files,
+        };
+        let repository = lab.repository("mono", &[commit]);
+        let proxy = proxy_of_files(&lab, path, &repository, "core/v1.0.0:core");
+
+        lab.govanityurls(
+            "\
+tonybai.com/core:
+  repo: https://git.example/mono.git
+  subdir: core
+  proxy: https://proxy.example
+",
+            &[],
+        );
+        let (tonybai, files) = (rules(&lab), format!("root {};", proxy.display()));
+        lab.nginx_with(
+            Scheme::Https,
+            &tonybai.0,
+            &[("tonybai.com", &tonybai.1), ("proxy.example", &files)],
+        );
+        for go in lab.go_commands() {
+            go.get("tonybai.com/core/sub");
+            assert_eq!(go.version_of(path), "v1.0.0");
+        }
+        let fetched = "https proxy.example \"GET /tonybai.com/core/@v/v1.0.0.zip HTTP/1.1\" 200";
+        assert_eq!(
+            lab.requests().matches(fetched).count(),
+            2,
+            "{}",
+            lab.requests()
+        );
     });
 }
 
@@ -277,6 +309,30 @@ fn check_says_what_not_every_go_command_fetches() {
     }
 }
 
+/// Creates a module proxy that is a directory of files, and has a module at v1.0.0: the tree of a
+/// repository.
+fn proxy_of_files(lab: &Lab, path: &str, repository: &Path, tree: &str) -> PathBuf {
+    let proxy = lab.dir().join("proxy");
+    let versions = proxy.join(path).join("@v");
+    fs::create_dir_all(&versions).unwrap();
+    let write = |name: &str, text: &str| fs::write(versions.join(name), text).unwrap();
+    write("list", "v1.0.0\n");
+    write("v1.0.0.mod", &format!("module {path}\n"));
+    write(
+        "v1.0.0.info",
+        r#"{"Version": "v1.0.0", "Time": "2026-01-02T03:04:05Z"}"#,
+    );
+    run(Command::new("git")
+        .current_dir(repository)
+        .args(["archive", "--format=zip", tree])
+        .arg(format!("--prefix={path}@v1.0.0/"))
+        .arg(format!(
+            "--output={}",
+            versions.join("v1.0.0.zip").display()
+        )));
+    proxy
+}
+
 /// Returns the rules for a file's only host: the http level, and its server block.
 fn rules(lab: &Lab) -> (String, String) {
     let printed = lab.printed(&[]);
@@ -285,7 +341,7 @@ fn rules(lab: &Lab) -> (String, String) {
 }
 
 /// Creates a repository with a module and a package below its root, tagged v1.0.0.
-fn module(lab: &Lab, repository: &str, path: &str) -> std::path::PathBuf {
+fn module(lab: &Lab, repository: &str, path: &str) -> PathBuf {
     let files = files(path);
     let files: Vec<_> = files.iter().map(|(name, text)| (*name, &**text)).collect();
     let commit = Commit {

@@ -68,11 +68,15 @@ fn meta(page: &str, wanted: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Returns the only go-import and the only go-source of a page.
+/// Returns the only go-import that pkg.go.dev reads, which skips module proxies, and the only
+/// go-source of a page.
 fn tags(server: &Server, target: &str) -> (Vec<String>, Option<Vec<String>>) {
     let page = server.get(&format!("{target}?go-get=1"));
     assert_eq!(page.status, 200, "{target}");
     let mut imports = meta(&page.body, "go-import");
+    if imports.len() > 1 {
+        imports.retain(|import| import[1] != "mod");
+    }
     assert_eq!(imports.len(), 1, "{}", page.body);
     let import = imports.remove(0);
     assert!(matches!(import.len(), 3 | 4), "{import:?}");
@@ -178,6 +182,22 @@ fn pages_are_read_as_go_reads_them() {
     assert_eq!(tags(&server, "/plain").1, None);
     let title = |(name, _): &(String, _)| name == "title";
     assert!(start_tags(&server.get("/m").body).iter().any(title));
+}
+
+#[test]
+fn links_use_the_repository_next_to_a_proxy() {
+    let server = Server::start(
+        "/a:\n  repo: https://github.com/o/mono\n  subdir: a\n  proxy: https://proxy.example\n",
+    );
+    let (import, source) = tags(&server, "/a");
+    assert_eq!(
+        import,
+        ["tonybai.com/a", "git", "https://github.com/o/mono", "a"]
+    );
+    assert_eq!(recognised(&source.unwrap()), Some(Shape::Github));
+    let page = server.get("/a").body;
+    let proxy = "<meta name=\"go-import\" content=\"tonybai.com/a mod https://proxy.example\">";
+    assert!(page.contains(proxy), "{page}");
 }
 
 #[test]
