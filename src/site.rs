@@ -1,7 +1,6 @@
 //! What one process serves: a [`Config`] compiled for look-up. Immutable.
 
 mod addresses;
-mod by_path;
 mod changes;
 mod list;
 mod pages;
@@ -22,7 +21,6 @@ use bytes::Bytes;
 use crate::config::{Config, Index, Module};
 use crate::module::{Host, Key, RequestPath, counted, is_path_element};
 use crate::page::{Near, Page};
-use by_path::ByPath;
 use list::{Folders, page_count};
 use pages::{PageKey, Pages};
 use query::ListQuery;
@@ -150,7 +148,7 @@ impl Site {
             None => (&host.exact, path),
         };
         table
-            .find(path, |&index| host.key(index).path.as_str())
+            .get(path)
             .is_some_and(|&index| !host.modules[index as usize].hidden)
     }
 
@@ -279,8 +277,8 @@ pub struct VirtualHost {
     /// Sorted by key: each module comes right before everything below it.
     modules: Vec<Module>,
     /// Indices into `modules`, by path; for a pattern, by the path before `/*`.
-    exact: ByPath<u32>,
-    patterns: ByPath<u32>,
+    exact: HashMap<Box<str>, u32>,
+    patterns: HashMap<Box<str>, u32>,
     /// The number of elements of the deepest possible match. Longer prefixes of a request are not
     /// looked up, which bounds the cost of a very long path.
     max_depth: usize,
@@ -323,9 +321,8 @@ impl VirtualHost {
     fn new(name: Host, mut modules: Vec<Module>, config: Arc<Config>, first_number: usize) -> Self {
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
         let key = |index: u32| &modules[index as usize].key;
-        let path = |index: &u32| key(*index).path.as_str();
-        let mut exact = ByPath::with_capacity(modules.len());
-        let mut patterns = ByPath::with_capacity(0);
+        let mut exact = HashMap::with_capacity(modules.len());
+        let mut patterns = HashMap::new();
         let mut max_depth = 0;
         let indexed = || modules.iter().zip(0u32..);
         for (module, index) in indexed() {
@@ -335,15 +332,15 @@ impl VirtualHost {
             } else {
                 &mut exact
             };
-            table.insert(index, path);
+            table.insert(key.path.as_str().into(), index);
             max_depth = max_depth.max(key_depth(key));
         }
         let listed: Vec<u32> = indexed()
             .filter(|(module, _)| !module.hidden)
             .map(|(_, index)| index)
             .collect();
-        let suggestible = listed.iter().filter(|&&index| !key(index).pattern);
-        let suggestions = Suggestions::new(suggestible.map(path));
+        let suggestible = listed.iter().copied().filter(|&index| !key(index).pattern);
+        let suggestions = Suggestions::new(suggestible, |index| key(index).path.as_str());
         let folders = Folders::new(listed, key);
         Self {
             name,
@@ -376,7 +373,6 @@ impl VirtualHost {
     }
 
     fn find<'p>(&self, path: &'p str) -> Option<Match<'_, 'p>> {
-        let path_of = |index: &u32| self.key(*index).path.as_str();
         let mut end = first_elements(path, self.max_depth).len();
         loop {
             let prefix = &path[..end];
@@ -386,13 +382,13 @@ impl VirtualHost {
                 element,
                 subpath: &path[end..],
             };
-            if let Some(&index) = self.exact.find(prefix, path_of) {
+            if let Some(&index) = self.exact.get(prefix) {
                 return Some(found(index, ""));
             }
             // The root has no parent, so there is no shorter prefix to try.
             let (parent, element) = prefix.rsplit_once('/')?;
             if !self.patterns.is_empty()
-                && let Some(&index) = self.patterns.find(parent, path_of)
+                && let Some(&index) = self.patterns.get(parent)
                 && is_path_element(element)
                 && !(parent.is_empty() && WELL_KNOWN.contains(&element))
             {
@@ -421,14 +417,14 @@ impl VirtualHost {
     /// repeated in the answer.
     fn not_found(&self, path: Option<&str>, go_get: bool) -> Answer<'_> {
         let path = path.filter(|path| path.len() <= suggest::LONGEST);
-        let near = |most| path.map(|path| self.suggestions.near(path, most));
+        let near = |most| path.map(|path| self.near(path, most));
         if !go_get {
             let near = near(MOST_SUGGESTED).unwrap_or_default();
             let near: Vec<_> = near
                 .into_iter()
                 .map(|path| Near {
-                    name: [self.name.as_str(), &path].concat(),
-                    href: path,
+                    name: [self.name.as_str(), path].concat(),
+                    href: path.to_owned(),
                 })
                 .collect();
             let page = self.not_found_page(path.unwrap_or_default(), path, &near);
@@ -450,6 +446,12 @@ impl VirtualHost {
             text: text.into(),
             folder: listed || path.is_some_and(|path| path.is_empty() || self.hides_below(path)),
         }
+    }
+
+    /// Returns up to `most` paths that may have been meant by `path`, the closest first.
+    fn near(&self, path: &str, most: usize) -> Vec<&str> {
+        let path_of = |index| self.key(index).path.as_str();
+        self.suggestions.near(path, most, path_of)
     }
 
     /// Returns whether there are hidden modules below a path that has no list.

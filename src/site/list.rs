@@ -1,8 +1,9 @@
 //! Lists of the modules below a folder, for browsers.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
 
-use super::by_path::ByPath;
 use super::query::ListQuery;
 use super::{PageKey, VirtualHost};
 use crate::module::{Key, Vcs};
@@ -87,7 +88,7 @@ impl VirtualHost {
 
     /// Returns the listed modules below `folder`.
     pub(super) fn listed_below(&self, folder: &str) -> &[u32] {
-        self.folders.below(folder, |index| self.key(index))
+        self.folders.below(folder)
     }
 }
 
@@ -131,47 +132,25 @@ fn grouped(number: usize) -> String {
 /// The listed modules, and the folders that contain them.
 #[derive(Debug)]
 pub(super) struct Folders {
-    /// Sorted by key.
+    /// Sorted by key, so that what is below a folder is a range.
     listed: Vec<u32>,
-    by_path: ByPath<Folder>,
-}
-
-/// A folder: the range of `listed` below it.
-#[derive(Debug)]
-struct Folder {
-    /// The length of the folder's path, which is a prefix of the first module's path.
-    length: u32,
-    first: u32,
-    end: u32,
+    by_path: HashMap<Box<str>, Range<usize>>,
 }
 
 impl Folders {
-    /// Finds the folders of a sorted list of modules.
-    pub(super) fn new<'a>(listed: Vec<u32>, key: impl Fn(u32) -> &'a Key + Copy) -> Self {
-        let path = |folder: &Folder| folder_path(folder, &listed, key);
-        let mut by_path = ByPath::with_capacity(0);
-        // The folders that may contain the next module, outermost first.
-        let mut open: Vec<Folder> = Vec::new();
-        for (&index, at) in listed.iter().zip(0..) {
+    /// Finds the folders of a sorted list of modules. A pattern is below the path before its `*`.
+    pub(super) fn new<'a>(listed: Vec<u32>, key: impl Fn(u32) -> &'a Key) -> Self {
+        let mut by_path = HashMap::<Box<str>, Range<usize>>::new();
+        for (at, &index) in listed.iter().enumerate() {
             let key = key(index);
-            while let Some(mut folder) = open.pop_if(|folder| !is_below(key, path(folder))) {
-                folder.end = at;
-                by_path.insert(folder, path);
+            let path = key.path.as_str();
+            let parents = path.match_indices('/').map(|(end, _)| &path[..end]);
+            for folder in parents.chain(key.pattern.then_some(path)) {
+                match by_path.get_mut(folder) {
+                    Some(range) => range.end = at + 1,
+                    None => _ = by_path.insert(folder.into(), at..at + 1),
+                }
             }
-            let known = open.last().map(|folder| folder.length);
-            let within = key.path.as_str().bytes().zip(0..);
-            let slashes = within.filter(|&(b, _)| b == b'/').map(|(_, length)| length);
-            let whole = (key.path.as_str().len() as u32..).take(usize::from(key.pattern));
-            let new = slashes.chain(whole).filter(|&length| Some(length) > known);
-            open.extend(new.map(|length| Folder {
-                length,
-                first: at,
-                end: at,
-            }));
-        }
-        for mut folder in open {
-            folder.end = listed.len() as u32;
-            by_path.insert(folder, path);
         }
         Self { listed, by_path }
     }
@@ -182,24 +161,9 @@ impl Folders {
     }
 
     /// Returns the listed modules below `folder`.
-    fn below<'a>(&self, folder: &str, key: impl Fn(u32) -> &'a Key + Copy) -> &[u32] {
-        let path = |folder: &Folder| folder_path(folder, &self.listed, key);
-        match self.by_path.find(folder, path) {
-            Some(found) => &self.listed[found.first as usize..found.end as usize],
-            None => &[],
-        }
+    fn below(&self, folder: &str) -> &[u32] {
+        self.by_path
+            .get(folder)
+            .map_or(&[], |range| &self.listed[range.clone()])
     }
-}
-
-fn folder_path<'a>(folder: &Folder, listed: &[u32], key: impl Fn(u32) -> &'a Key) -> &'a str {
-    let first = key(listed[folder.first as usize]);
-    &first.path.as_str()[..folder.length as usize]
-}
-
-/// Returns whether a key is below a folder; a pattern is below the path before its `*`.
-fn is_below(key: &Key, folder: &str) -> bool {
-    key.path
-        .as_str()
-        .strip_prefix(folder)
-        .is_some_and(|rest| rest.starts_with('/') || (rest.is_empty() && key.pattern))
 }

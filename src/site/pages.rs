@@ -4,8 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{OptionsBuilder, Weighter};
-use rustc_hash::FxBuildHasher;
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::page::CompiledPage;
 
@@ -30,7 +29,7 @@ pub(super) enum PageKey {
 }
 
 #[derive(Debug)]
-pub(super) struct Pages(Cache<PageKey, Arc<CompiledPage>, Weight, FxBuildHasher>);
+pub(super) struct Pages(Cache<PageKey, Arc<CompiledPage>, Weight>);
 
 impl Pages {
     #[allow(clippy::expect_used)]
@@ -42,7 +41,7 @@ impl Pages {
             .shards(1)
             .build()
             .expect("both capacities are given");
-        let hasher = FxBuildHasher;
+        let hasher = DefaultHashBuilder::default();
         let lifecycle = DefaultLifecycle::default();
         Self(Cache::with_options(options, Weight, hasher, lifecycle))
     }

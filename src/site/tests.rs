@@ -118,7 +118,7 @@ proptest! {
         prop_assume!(site(&keys).is_some());
         let site = site(&keys).unwrap();
         for host in site.hosts() {
-            for path in host.suggestions.near(&asked, 3) {
+            for path in host.near(&asked, 3) {
                 let shown = |module: &Module| !module.hidden && !module.key.pattern;
                 let is = |module: &Module| module.key.path.as_str() == path;
                 prop_assert!(host.modules().any(|module| shown(module) && is(module)));
