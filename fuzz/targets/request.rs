@@ -6,6 +6,9 @@
 
 #![no_main]
 
+#[path = "../../src/site/tests/naive.rs"]
+mod naive;
+
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -43,11 +46,7 @@ fuzz_target!(|text: &str| {
     assert_eq!(host.name(), named.map_or(&*HOST, |host| host.name()));
 
     let path = path.as_deref();
-    let ranked = |module: &&Module| path.and_then(|path| rank(module, path));
-    let naive = host
-        .modules()
-        .filter(|m| ranked(m).is_some())
-        .max_by_key(ranked);
+    let naive = path.and_then(|path| naive::look_up(host.modules(), path));
     let found = request.as_ref().and_then(|request| host.look_up(request));
     assert_eq!(found.as_ref().map(|found| found.module()), naive);
     if let (Some(found), Some(path)) = (&found, path) {
@@ -60,8 +59,9 @@ fuzz_target!(|text: &str| {
     }
 
     // A folder has modules below it; the root counts as one always.
-    let is_folder = path
-        .is_some_and(|path| path.is_empty() || host.modules().any(|module| is_below(module, path)));
+    let is_folder = path.is_some_and(|path| {
+        path.is_empty() || host.modules().any(|module| naive::is_below(module, path))
+    });
     for go_get in [true, false] {
         let answer = site.answer(Some(header), raw, go_get);
         match (naive, &answer) {
@@ -71,7 +71,7 @@ fuzz_target!(|text: &str| {
             (None, Answer::List(_)) => assert!(!go_get && is_folder),
             (None, Answer::NotFoundPage(_)) => {
                 let shows = |module: &Module| !module.hidden;
-                let below = |m: &Module| path.is_some_and(|path| is_below(m, path));
+                let below = |m: &Module| path.is_some_and(|path| naive::is_below(m, path));
                 assert!(!go_get && !host.modules().any(|m| shows(m) && below(m)));
             }
             (None, Answer::NotFoundText { text, folder }) => {
@@ -132,32 +132,4 @@ fn decoded(raw: &str) -> Option<String> {
         None => path.is_empty() && !raw.is_empty(),
     };
     good.then(|| path.to_owned())
-}
-
-fn elements(path: &str) -> Vec<&str> {
-    path.split('/').skip(1).collect()
-}
-
-/// How many elements of a request a module matches, if it does; an exact key beats a pattern.
-fn rank(module: &Module, request: &str) -> Option<(usize, bool)> {
-    let (own, asked) = (elements(module.key.path.as_str()), elements(request));
-    if !asked.starts_with(&own) {
-        return None;
-    }
-    match (module.key.pattern, asked.get(own.len())) {
-        (false, _) => Some((own.len(), true)),
-        (true, Some(&element))
-            if is_path_element(element) && !(own.is_empty() && WELL_KNOWN.contains(&element)) =>
-        {
-            Some((own.len() + 1, false))
-        }
-        _ => None,
-    }
-}
-
-/// Whether a module, or what a pattern matches, is below a folder.
-fn is_below(module: &Module, folder: &str) -> bool {
-    let own = elements(module.key.path.as_str());
-    let above = elements(folder);
-    own.starts_with(&above) && own.len() + usize::from(module.key.pattern) > above.len()
 }

@@ -1,5 +1,7 @@
 //! Compares look-ups, lists and suggestions with naive implementations, on input from proptest.
 
+mod naive;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -37,28 +39,6 @@ fn site(keys: &BTreeMap<String, bool>) -> Option<Site> {
     Some(Site::new(config.host.clone().unwrap(), config))
 }
 
-fn elements(path: &str) -> Vec<&str> {
-    path.split('/').skip(1).collect()
-}
-
-/// Returns how many elements of a request a module matches, if it does, and whether its key is
-/// exact.
-fn rank(module: &Module, request: &str) -> Option<(usize, bool)> {
-    let (own, asked) = (elements(module.key.path.as_str()), elements(request));
-    if !asked.starts_with(&own) {
-        return None;
-    }
-    match (module.key.pattern, asked.get(own.len())) {
-        (false, _) => Some((own.len(), true)),
-        (true, Some(&element))
-            if is_path_element(element) && !(own.is_empty() && WELL_KNOWN.contains(&element)) =>
-        {
-            Some((own.len() + 1, false))
-        }
-        _ => None,
-    }
-}
-
 proptest! {
     #[test]
     fn the_longest_match_answers(keys in keys(), host in "a\\.b|c\\.d|e\\.f", path in request_path()) {
@@ -68,8 +48,7 @@ proptest! {
         let raw = if path.is_empty() { "/" } else { &path };
         let request = RequestPath::parse(raw).unwrap();
 
-        let naive = host.modules().max_by_key(|module| rank(module, &path));
-        let naive = naive.filter(|module| rank(module, &path).is_some());
+        let naive = naive::look_up(host.modules(), &path);
         let found = host.look_up(&request);
         prop_assert_eq!(found.as_ref().map(Match::module), naive);
         if let Some(found) = found {
@@ -88,12 +67,8 @@ proptest! {
             let listed: Vec<_> = host.listed_below(&folder).iter().map(|&index| host.key(index)).collect();
             let naive: Vec<_> = host
                 .modules()
-                .filter(|module| !module.hidden)
+                .filter(|module| !module.hidden && naive::is_below(module, &folder))
                 .map(|module| &module.key)
-                .filter(|key| {
-                    let (own, above) = (elements(key.path.as_str()), elements(&folder));
-                    own.starts_with(&above) && key_depth(key) > above.len()
-                })
                 .collect();
             prop_assert_eq!(listed, naive);
         }
