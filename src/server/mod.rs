@@ -1,5 +1,6 @@
 //! Sockets, connections, signals and systemd: everything around [`http`](crate::http).
 
+mod address;
 mod admin;
 mod connection;
 mod descriptors;
@@ -21,10 +22,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 use tracing::warn;
 
+pub use address::ListenAddr;
 pub use admin::router as admin_router;
 pub use connection::{HttpService, IDLE_TIMEOUT};
 pub use descriptors::descriptors_left;
-pub use listener::{BindError, ListenAddr, Listener};
+pub use listener::{BindError, Listener};
 pub use reload::{FileStamp, Reloader};
 pub use signals::{Handlers, stop_signal};
 pub use systemd::{Manager, PassedSockets};
