@@ -77,10 +77,16 @@ pub enum Command {
     /// hosts, each in a directory of its own below DIR, which is named after it. DIR is
     /// replaced as a whole, and only where an export has made everything in it.
     Export(Export),
-    /// Print the vanity.yaml for a sally.yaml (uber-go/sally) or a vangen.json (4d63.com/vangen)
+    /// Print the vanity.yaml for another server's files, pages or live addresses
+    ///
+    /// It is read from a sally.yaml (uber-go/sally) or a vangen.json (4d63.com/vangen), from HTML
+    /// pages with go-import tags, whatever made them, or from live hosts. What cannot be carried
+    /// over becomes a comment. Exits 1 if anything is left out, with the rest printed.
     Convert {
-        /// The file of the other tool, `-` for standard input
-        file: PathBuf,
+        /// A file, `-` for standard input; or any number of HTML files, directories of them, and
+        /// import paths or URLs to look up as the go command does, such as example.com/name
+        #[arg(value_name = "FROM", required = true)]
+        from: Vec<PathBuf>,
     },
     /// Print a JSON Schema of vanity.yaml, for editors
     Schema,

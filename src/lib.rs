@@ -72,6 +72,7 @@ mod logging;
 mod metrics;
 mod page;
 mod server;
+mod tags;
 mod terminal;
 #[cfg(feature = "verify")]
 mod verify;
@@ -90,7 +91,6 @@ pub mod internal {
     pub use crate::server::{
         Handlers, Limits, ListenAddr, Listener, default_threads, run as serve,
     };
+    pub use crate::tags::{GoImport, Head};
     pub use crate::terminal::{print_coloured, print_error};
-    #[cfg(feature = "verify")]
-    pub use crate::verify::tags;
 }

@@ -1,15 +1,21 @@
 //! `govanityurls convert`: the program serves the converted file as sally and vangen serve the
-//! original.
+//! original, and pages lead back to the modules that they are of.
 //!
 //! The expected tags are those of the two tools' templates.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod lab;
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::process::Output;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output};
 
+use govanityurls::config::{Config, Module, ModuleDocs};
+use lab::{Lab, Scheme, enter};
 use support::{Server, program};
 
 fn convert(name: &str, text: &str) -> Output {
@@ -337,14 +343,283 @@ fn bad_files_end_in_one_short_error() {
     insta::assert_snapshot!(out);
 }
 
+/// Runs convert in a directory; returns its status, output and messages.
+fn run(directory: &Path, from: &[&str]) -> (Option<i32>, String, String) {
+    let output = program()
+        .arg("convert")
+        .args(from)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
 #[test]
-fn a_file_must_be_named_and_there() {
-    let run = |args: &[&str]| program().args(args).output().unwrap();
-    assert_eq!(run(&["convert"]).status.code(), Some(2));
-    let output = run(&["convert", "/nowhere/sally.yaml"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        "/nowhere/sally.yaml: there is no such file\n"
+fn what_cannot_be_read_is_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    write("sally.yaml", SALLY);
+    write(
+        "page.html",
+        "<meta name=\"go-import\" content=\"h.example/a git https://g.example/a\">",
     );
+    fs::create_dir(directory.path().join("empty")).unwrap();
+    assert_eq!(run(directory.path(), &[]).0, Some(2));
+    for (from, why) in [
+        (
+            &["/nowhere/sally.yaml"][..],
+            "/nowhere/sally.yaml: there is no such file\n  hint: name",
+        ),
+        (&["sally.yml"], "sally.yml: there is no such file\n"),
+        (&["./h.example/a"], "there is no such file\n"),
+        (&["name"], "an import path such as `example.com/name`"),
+        (
+            &["localhost:8080/a"],
+            "write http://localhost:8080/a or https://localhost:8080/a",
+        ),
+        (
+            &["h.example/a@v1.2.3"],
+            "an import path has no version\n  hint: write `h.example/a`",
+        ),
+        (&["git@h.example:a/b"], "it is a repository"),
+        (
+            &["empty"],
+            "empty: there is no page with a go-import tag in it",
+        ),
+        (
+            &["page.html", "sally.yaml"],
+            "sally.yaml: a file that is not HTML is converted alone",
+        ),
+        (&["/proc/self/mem/x"], "there is no such file"),
+    ] {
+        let (status, out, said) = run(directory.path(), from);
+        assert_eq!((status, &*out), (Some(1), ""), "{from:?}: {said}");
+        assert!(said.contains(why) && said.len() < 300, "{from:?}: {said}");
+    }
+}
+
+const PAGES: &str = "\
+host: tonybai.com
+docs: https://docs.example/go
+/gowechat:
+  repo: https://github.com/bigwhite/gowechat
+  description: For <WeChat> & \"more\"
+/gowechat/sdk:
+  repo: https://git.example.com/team/sdk.git
+  forge: forgejo
+  branch: release/1.0
+/x/experiments:
+  repo: https://gitlab.com/bigwhite/experiments
+  subdir: go
+  docs: none
+/x/y:
+  repo: https://hg.example.com/y
+  vcs: hg
+  display: https://h.example/y https://h.example/y/d{/dir} https://h.example/y/{file}?{line}
+  docs: https://y.example.com/
+/proxied:
+  repo: https://proxy.example.com
+  vcs: mod
+/hidden:
+  repo: https://code.example.com/hidden
+  hidden: true
+tonybai.com/:
+  repo: ssh://git@git.example.com/root
+vanity.example/z:
+  repo: https://codeberg.org/z/z
+vanity.example/:
+  repo: https://svn.example.com/z
+  vcs: svn
+";
+
+/// Returns what the modules of a file mean, by import path.
+fn meanings(text: &str) -> BTreeMap<String, String> {
+    let config = Config::parse("vanity.yaml", text, None).unwrap();
+    let default = config.host.unwrap();
+    let meaning = |module: Module| {
+        let host = module.key.host.as_ref().unwrap_or(&default);
+        let path = format!("{host}{}", module.key.path);
+        let docs = match &module.docs {
+            ModuleDocs::OnSite => config.docs.as_ref().map(|site| format!("{site}/{path}")),
+            ModuleDocs::At(url) => Some(url.to_string()),
+            ModuleDocs::None => None,
+        };
+        let redirects = docs.is_some() && module.redirect.unwrap_or(config.redirect);
+        let rest = (module.description.as_deref(), &module.proxy, redirects);
+        let source = module.source();
+        let meaning = format!(
+            "{} {} {:?} {source:?} {docs:?} {rest:?}",
+            module.vcs, module.repo, module.subdir
+        );
+        (path, meaning)
+    };
+    config.modules.into_iter().map(meaning).collect()
+}
+
+#[test]
+fn an_export_leads_back_to_the_same_modules() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("vanity.yaml"), PAGES).unwrap();
+    let export = program()
+        .args(["export", "-out", "site"])
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    assert!(export.status.success(), "{export:?}");
+    let (status, out, said) = run(directory.path(), &["site"]);
+    assert_eq!((status, &*said), (Some(0), ""));
+    assert_eq!(meanings(&out), meanings(PAGES), "{out}");
+    assert!(out.contains("do not tell `hidden`"), "{out}");
+    let (_server, _directory) = serve(&out);
+}
+
+#[test]
+fn directories_of_any_pages_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let public = directory.path().join("public");
+    let write = |name: &str, text: &str| {
+        let file = public.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    };
+    let tag = |path: &str| {
+        format!("<meta name=go-import content=\"h.example{path} git https://g.example{path}\">")
+    };
+    write("b/index.html", &tag("/b"));
+    // The path of its own page decides, not the order.
+    write(
+        "b/a/index.html",
+        &tag("/b").replace("g.example", "old.example"),
+    );
+    write("A.HTM", &tag("/A").replace("go-import", "'go-import'"));
+    write("post/index.html", "<p>A blog");
+    write("post/tag.txt", &tag("/text"));
+    write("huge.html", &("<p>".repeat(1 << 20) + &tag("/huge")));
+    write(
+        "bad.html",
+        &format!("<script>if (a < b)</script>{}", tag("/bad")),
+    );
+    write("latin1.html", &tag("/latin1"));
+    let latin1 = [tag("/latin1").as_bytes(), b"<title>\xe9"].concat();
+    fs::write(public.join("latin1.html"), latin1).unwrap();
+    symlink(".", public.join("loop")).unwrap();
+    symlink("nowhere.html", public.join("dangling.html")).unwrap();
+    symlink("../../public", public.join("b/up")).unwrap();
+    let fifo = public.join("pipe.html");
+    assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    let (status, out, said) = run(directory.path(), &["public"]);
+    assert_eq!(status, Some(1));
+    assert_eq!(
+        said,
+        "govanityurls: public/dangling.html: No such file or directory (os error 2)\n\
+         govanityurls: public/bad.html: the go command cannot read the page: XML syntax error on \
+         line 1: expected element name after <\n"
+    );
+    insta::assert_snapshot!(out);
+    let again = run(directory.path(), &["public"]);
+    assert_eq!(again.1, out);
+    let (_server, _directory) = serve(&out);
+    // One file, and a glob.
+    let (status, out, _) = run(directory.path(), &["public/b/index.html"]);
+    assert_eq!(status, Some(0));
+    assert!(out.contains("\n/b:\n"), "{out}");
+    let (_, out, _) = run(directory.path(), &["public/A.HTM", "public/b/index.html"]);
+    assert!(out.contains("\n/A:\n") && out.contains("\n/b:\n"), "{out}");
+    assert!(
+        out.starts_with("# Converted from public/A.HTM and 1 more, 2 pages"),
+        "{out}"
+    );
+}
+
+#[cfg(feature = "verify")]
+#[test]
+fn import_paths_are_looked_up() {
+    let server = Server::start(PAGES);
+    let url = |path: &str| format!("http://{}{path}", server.addr);
+    let names = [
+        url("/gowechat"),
+        url("/gowechat/mp/deep"),
+        url("/gowechat/sdk?tab=doc#x"),
+        url("/gowechatt"),
+        url("/hidden/"),
+        "no-such-host.invalid/a".to_owned(),
+    ];
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let (status, out, said) = run(directory.path(), &names);
+    assert_eq!(status, Some(1), "{said}");
+    // A path that the module at the root of the host answers for.
+    let expected = [
+        "tonybai.com",
+        "tonybai.com/gowechat",
+        "tonybai.com/gowechat/sdk",
+        "tonybai.com/hidden",
+    ];
+    let mut all = meanings(PAGES);
+    all.retain(|path, _| expected.contains(&&**path));
+    assert_eq!(meanings(&out), all, "{out}");
+    assert_eq!(
+        said,
+        "govanityurls: no-such-host.invalid/a: DNS has no address for no-such-host.invalid\n"
+    );
+    let (_server, _directory) = serve(&out);
+
+    let server = Server::start(support::SEED);
+    let missing = format!("http://{}/gowechatt", server.addr);
+    let (status, out, said) = run(directory.path(), &[&missing]);
+    assert_eq!((status, &*out), (Some(1), ""));
+    assert_eq!(
+        said,
+        format!(
+            "govanityurls: {missing}: {missing}?go-get=1 answers 404 Not Found: no module at \
+             tonybai.com/gowechatt; did you mean tonybai.com/gowechat?\n"
+        )
+    );
+}
+
+#[cfg(feature = "verify")]
+#[test]
+#[ignore = "needs nginx and openssl; tests/run runs it"]
+fn live_hosts_are_asked_by_https_and_redirects_followed() {
+    enter(|mut lab| {
+        lab.govanityurls(PAGES, &["-listen", "127.0.0.1:8080"]);
+        let pass = "location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Host $host; }";
+        let hosts = [
+            ("tonybai.com", pass),
+            ("vanity.example", pass),
+            ("www.example", "return 301 https://tonybai.com$request_uri;"),
+            (
+                "plain.example",
+                "return 301 http://tonybai.com$request_uri;",
+            ),
+        ];
+        lab.nginx(Scheme::Https, &hosts);
+        let convert = |lab: &Lab, from: &[&str]| {
+            let mut command = program();
+            command
+                .env("SSL_CERT_FILE", lab.ca())
+                .env("SSL_CERT_DIR", "/nowhere");
+            let output = command.arg("convert").args(from).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            (String::from_utf8(output.stdout).unwrap(), said)
+        };
+        let all = meanings(PAGES);
+        let paths: Vec<_> = all.keys().map(String::as_str).collect();
+        let (out, said) = convert(&lab, &paths);
+        assert_eq!(said, "");
+        assert_eq!(meanings(&out), all);
+        let (out, said) = convert(&lab, &["www.example/x/y", "https://plain.example/x/y"]);
+        assert!(
+            out.contains("host: tonybai.com\n") && out.contains("\n/x/y:\n"),
+            "{out}"
+        );
+        assert!(
+            said.contains("the go command never goes from https to http"),
+            "{said}"
+        );
+    });
 }

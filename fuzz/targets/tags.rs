@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use govanityurls::config::Config;
 use govanityurls::module::Host;
 use govanityurls::site::{Answer, Site};
-use govanityurls::verify::tags::{GoImport, Head};
+use govanityurls::internal::{GoImport, Head};
 use libfuzzer_sys::fuzz_target;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::parse("go.example").unwrap());

@@ -26,7 +26,7 @@ use crate::server;
 use crate::site::{Answer, Site, VirtualHost};
 
 /// The file that marks a directory as ours: a line about it, then the path of each file.
-const MARKER: &str = ".govanityurls-export";
+pub(super) const MARKER: &str = ".govanityurls-export";
 const ABOUT_MARKER: &str = "`govanityurls export` made this directory, and replaces it. Its files:";
 const INDEX: &str = "index.html";
 const NOT_FOUND: &str = "404.html";

@@ -82,7 +82,7 @@ pub fn run(cli: &Cli, handlers: Option<io::Result<Handlers>>) -> Result<(), Fail
         Some(Command::Check(flags)) => check::run(&cli.common, flags),
         Some(Command::Export(flags)) => export::run(&cli.common, flags),
         Some(Command::Nginx(flags)) => nginx::run(&cli.common, flags),
-        Some(Command::Convert { file }) => convert::run(file),
+        Some(Command::Convert { from }) => convert::run(from),
         Some(Command::Schema) => schema::run(),
         Some(Command::Man) => man::run(),
         Some(Command::Completions { shell }) => completions::run(*shell),

@@ -1,8 +1,9 @@
-//! Converts files of other vanity servers to a `vanity.yaml` for the same import paths.
+//! Converts files and pages of other vanity servers to a `vanity.yaml` for the same import paths.
 //!
-//! Each tool's format has a module here. The output is parsed with [`Config`] before it is printed,
+//! Each tool's format has a module here, and `pages` reads the pages of any. The output is parsed with [`Config`] before it is printed,
 //! so no rule is duplicated and everything printed is valid.
 
+mod pages;
 mod sally;
 mod vangen;
 
@@ -10,7 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
 use crate::config::{Config, ConfigError, Place, Problem, Syntax, explain};
-use crate::module::{Forge, Key, RepoUrl, Vcs, escaped, go_source};
+use crate::module::{Forge, Host, Key, RepoUrl, Vcs, escaped, go_source, masked};
+
+pub use pages::{Page, convert_pages};
 
 /// Converts the text of a file to a `vanity.yaml`. `name` is the file's name in errors.
 ///
@@ -40,7 +43,9 @@ pub fn convert(name: &str, text: &str) -> Result<String, ConfigError> {
                 .into(),
         )));
     };
-    site.and_then(|site| site.print(name)).map_err(refused)
+    site.and_then(|site| site.print(name))
+        .map(|converted| converted.text)
+        .map_err(refused)
 }
 
 fn has_path(map: &Value) -> bool {
@@ -66,10 +71,21 @@ fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     })
 }
 
-/// The content of a file in terms of `vanity.yaml`.
+/// A `vanity.yaml`, as far as there is one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Converted {
+    /// Its text.
+    pub text: String,
+    /// The modules that are only comments in it, and why.
+    pub left_out: Vec<String>,
+}
+
+/// What was read, in terms of `vanity.yaml`.
 struct Site {
-    /// The tool that the file belongs to.
-    tool: &'static str,
+    /// What it was read from, after its name: `a file of uber-go/sally`.
+    source: String,
+    /// Whether an invalid module becomes a comment; else it is an error.
+    skips: bool,
     /// What has no equivalent, one line each.
     notes: Vec<String>,
     settings: Mapping,
@@ -87,38 +103,47 @@ struct Module {
 
 impl Site {
     /// Returns the YAML text, once it is known to be valid.
-    fn print(&self, name: &str) -> Result<String, Problem> {
-        let mut out = format!(
-            "# Converted from {}, a file of {}.\n",
-            escaped(name),
-            self.tool
-        );
+    fn print(&self, name: &str) -> Result<Converted, Problem> {
+        let mut out = format!("# Converted from {}, {}.\n", escaped(name), self.source);
+        let mut left_out = Vec::new();
+        let host = self.settings.get("host").and_then(Value::as_str);
+        let host = host.and_then(|host| Host::parse(host).ok());
         out.push_str(&comments("", &self.notes));
         if !self.settings.is_empty() {
             out.push_str(&yaml(&self.settings)?);
         }
         for module in &self.modules {
-            // Here it would be a pattern; for the tool it is a literal.
-            if module.key.contains('*') {
-                return Err(Problem::Conversion(format!(
-                    "{}: no import path has a `*`",
-                    module.origin
-                )));
-            }
             let entry = module.print()?;
-            // Parse each entry alone first, to know which one is invalid.
-            if let Err(error) = Config::parse(name, &entry, None) {
-                return Err(Problem::Conversion(format!(
-                    "{}: {}",
-                    module.origin,
-                    error.problem()
-                )));
-            }
             out.push('\n');
-            out.push_str(&entry);
+            // Parse each entry alone first, to know which one is invalid.
+            let fault = match Config::parse(name, &entry, host.as_ref()) {
+                // Here it would be a pattern; for the tool it is a literal.
+                _ if module.key.contains('*') => "no import path has a `*`".to_owned(),
+                Ok(_) => {
+                    out.push_str(&entry);
+                    continue;
+                }
+                Err(error) => error.problem().to_string(),
+            };
+            let fault = format!("{}: {fault}", module.origin);
+            if !self.skips {
+                return Err(Problem::Conversion(fault));
+            }
+            let fault = fault.split('\n').next().unwrap_or_default().to_owned();
+            out.push_str(&comments("", std::slice::from_ref(&fault)));
+            let lines: Vec<_> = entry.lines().map(str::to_owned).collect();
+            out.push_str(&comments("", &lines));
+            left_out.push(fault);
         }
         match Config::parse(name, &out, None) {
-            Ok(_) => Ok(out),
+            Ok(_) => Ok(Converted {
+                text: out,
+                left_out,
+            }),
+            Err(_) if self.skips && left_out.len() == self.modules.len() => {
+                let first = left_out.swap_remove(0);
+                Err(Problem::Conversion(first))
+            }
             // Drop the hint: it may name a line of the output, which is not shown.
             Err(error) => Err(Problem::Conversion(error.message_and_hint().0)),
         }
@@ -139,6 +164,14 @@ impl Module {
         }
     }
 
+    /// Sets a key if the value is valid; else a note says what is wrong with it.
+    fn set_valid(&mut self, key: &str, value: Option<&str>) {
+        match value.and_then(|value| fault_of(key, value)) {
+            Some(fault) => self.note(format!("{key} is left out: {fault}")),
+            None => self.set(key, value),
+        }
+    }
+
     /// Sets `vcs` if the repository's URL does not imply it.
     fn set_vcs(&mut self, repo: &str, vcs: &str) {
         if RepoUrl::parse(repo).map_or("", |repo| Vcs::infer(&repo).as_str()) != vcs {
@@ -148,23 +181,58 @@ impl Module {
 
     /// Sets the shortest combination of keys that yields these last three fields of go-source.
     fn set_source(&mut self, repo: &str, fields: &str) {
-        let made = |branch| {
-            let repo = RepoUrl::parse(repo).ok()?;
-            let forge = Forge::infer(repo.web().host())?;
-            Some(go_source(&repo, forge, branch))
-        };
-        if made(None).as_deref() == Some(fields) {
-            // The defaults already yield it.
-        } else if made(Some("master")).as_deref() == Some(fields) {
-            self.set("branch", Some("master"));
-        } else {
+        let Ok(repo) = RepoUrl::parse(repo) else {
             self.set("display", Some(fields));
+            return;
+        };
+        let inferred = Forge::infer(repo.host());
+        let is_inferred = |name: &str| Forge::parse(name).ok() == inferred;
+        let mut names = Forge::NAMES;
+        names.sort_by_key(|name| !is_inferred(name));
+        let found = names.into_iter().find_map(|name| {
+            let branch = branch_of(fields, &repo, Forge::parse(name).ok()?)?;
+            Some((name, branch))
+        });
+        match found {
+            Some((name, branch)) => {
+                self.set("forge", (!is_inferred(name)).then_some(name));
+                self.set("branch", branch);
+            }
+            None => self.set("display", Some(fields)),
         }
     }
 
     fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
+}
+
+/// Returns the branch for which a forge has these last three fields of go-source, none within for
+/// its default; none if it never has them.
+fn branch_of(fields: &str, repo: &RepoUrl, forge: Forge) -> Option<Option<String>> {
+    if go_source(repo, forge, None) == fields {
+        return Some(None);
+    }
+    // No URL has a line break.
+    let with_break = go_source(repo, forge, Some("\n"));
+    let (before, rest) = with_break.split_once('\n')?;
+    let (between, after) = rest.split_once('\n')?;
+    let twice = fields.strip_prefix(before)?.strip_suffix(after)?;
+    let branch = twice.get(..twice.len().checked_sub(between.len())? / 2)?;
+    (go_source(repo, forge, Some(branch)) == fields && fault_of("branch", branch).is_none())
+        .then(|| Some(branch.to_owned()))
+}
+
+/// Returns what is wrong with the value of a module's key.
+fn fault_of(key: &str, value: &str) -> Option<String> {
+    let values: [(Value, Value); 2] = [
+        ("repo".into(), "https://git.example.com/a".into()),
+        (key.into(), value.into()),
+    ];
+    let mut map = Mapping::new();
+    map.insert("/a".into(), Mapping::from_iter(values).into());
+    let parsed = Config::parse("", &yaml(&map).ok()?, None);
+    parsed.err().map(|error| error.message_and_hint().0)
 }
 
 /// Serializes a map as YAML, quoted where needed.
@@ -175,7 +243,7 @@ fn yaml(map: &Mapping) -> Result<String, Problem> {
 fn comments(indent: &str, notes: &[String]) -> String {
     notes
         .iter()
-        .map(|note| format!("{indent}# {}\n", escaped(note)))
+        .map(|note| format!("{indent}# {}\n", escaped(&masked(note))))
         .collect()
 }
 

@@ -62,7 +62,8 @@ pub(super) fn site(file: Sally) -> Result<Site, Problem> {
         Ok(module(origin, key(&join(&url, &name), host), package))
     });
     Ok(Site {
-        tool: "uber-go/sally",
+        source: "a file of uber-go/sally".to_owned(),
+        skips: false,
         notes: unknown(file.other.keys(), "sally"),
         modules: modules.collect::<Result<_, _>>()?,
         settings,

@@ -80,7 +80,8 @@ pub(super) fn site(file: Vangen) -> Result<Site, Problem> {
         module(format!("repositories[{index}]"), key, repository)
     });
     Ok(Site {
-        tool: "4d63.com/vangen",
+        source: "a file of 4d63.com/vangen".to_owned(),
+        skips: false,
         modules: modules.collect(),
         settings,
         notes,

@@ -3,8 +3,8 @@
 use hyper::HeaderMap;
 
 use super::redirects::{self, Url};
-use super::tags::{GoImport, Head};
 use super::{Code, Finding, Status, Step, Target};
+use crate::tags::{GoImport, Head};
 
 /// A response, as far as it was read.
 #[derive(Debug, Clone, Default)]

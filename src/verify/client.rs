@@ -438,7 +438,7 @@ fn unzip(body: &[u8], cut: bool) -> (Vec<u8>, bool) {
 }
 
 /// Awaits all, side by side, in one task; the results are in order.
-async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+pub(super) async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     poll_fn(|cx| {
         let mut is_ready = true;

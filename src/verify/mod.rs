@@ -2,13 +2,15 @@
 //! what fails.
 //!
 //! Each step is a function from observations to findings, and knows no network: `names`,
-//! `tls`, `redirects`, `answer` (with `tags`), `repository`, `versions`, `public`.
+//! `tls`, `redirects`, `answer`, `repository`, `versions`, `public`.
 //! The observations come from the edge: `client` (names, TLS, HTTP), `git` and `roots`.
-//! `walk` puts the two together, and `report` prints what was found.
+//! `walk` puts the two together, and `report` prints what was found. `lookup` only fetches
+//! pages, for `convert`.
 
 mod answer;
 mod client;
 mod git;
+mod lookup;
 mod names;
 mod progress;
 mod public;
@@ -17,7 +19,6 @@ mod redirects;
 mod report;
 mod repository;
 mod roots;
-pub mod tags;
 mod tls;
 mod versions;
 mod walk;
@@ -28,8 +29,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::module::{Vcs, escaped, masked};
-use tags::GoImport;
+use crate::tags::GoImport;
 
+pub use lookup::look_up;
 pub use report::Report;
 pub use walk::walk;
 

@@ -6,11 +6,13 @@
 
 use std::fmt;
 
-/// One `<meta name="…" content="…">`.
+/// One `<meta name="…" content="…">`, or one with `http-equiv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
     /// The name, as written.
     pub name: String,
+    /// The header that it stands for, such as `refresh`.
+    pub http_equiv: String,
     /// The content.
     pub content: String,
 }
@@ -55,7 +57,7 @@ impl fmt::Display for GoImport {
 /// What a page has in its head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// The meta tags with a name, in their order.
+    /// The meta tags, in their order.
     pub metas: Vec<Meta>,
     /// Why reading ended early, in Go's words; the tags before that place count.
     pub error: Option<String>,
@@ -82,6 +84,7 @@ impl Head {
                     };
                     metas.push(Meta {
                         name: value("name"),
+                        http_equiv: value("http-equiv"),
                         content: value("content"),
                     });
                 }

@@ -1,0 +1,597 @@
+//! Pages with go-import tags, whatever made them: files, or the answers of live hosts.
+
+use std::collections::BTreeMap;
+
+use serde_yaml::Mapping;
+
+use super::{Converted, Module, Site, fault_of, key, split};
+use crate::config::{ConfigError, Problem};
+use crate::module::{Host, WebUrl};
+use crate::tags::{GoImport, Head};
+
+/// The documentation site unless a file names another.
+const DEFAULT_DOCS: &str = "https://pkg.go.dev";
+/// The most differing pages that a module's comments name.
+const MAX_OTHERS: usize = 3;
+
+/// What a page says.
+#[derive(Debug)]
+pub struct Page {
+    /// The file or the address, for messages.
+    origin: String,
+    /// Where it is below its directory or host: `/gowechat`. A module's own page is at the
+    /// module's path; its packages have pages below it.
+    path: String,
+    imports: Vec<GoImport>,
+    /// The contents of the go-source tags.
+    sources: Vec<String>,
+    /// What is known of the one module that the page is of.
+    about: Option<About>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct About {
+    docs: Docs,
+    redirects: bool,
+    description: Option<String>,
+}
+
+/// Where a page leads people to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Docs {
+    /// To the import path on this site.
+    Site(String),
+    /// To this address.
+    At(String),
+    /// The page has no link to documentation.
+    None,
+    /// It does not say.
+    Unknown,
+}
+
+impl Page {
+    /// Reads a page. `path` is where it is below its directory or host.
+    ///
+    /// # Errors
+    ///
+    /// The page has no go-import tag; the text says why, if there is something like a tag.
+    pub fn parse(origin: &str, path: &str, html: &[u8]) -> Result<Self, Option<String>> {
+        let head = Head::parse(html);
+        let mut imports = head.go_imports();
+        let html = String::from_utf8_lossy(html);
+        if imports.is_empty() {
+            return Err(html.contains("go-import").then(|| match head.error {
+                Some(error) => format!("the go command cannot read the page: {error}"),
+                None => "the go-import tag is not in the head, or has not three or four fields"
+                    .to_owned(),
+            }));
+        }
+        for tag in &mut imports {
+            tag.prefix.truncate(tag.prefix.trim_end_matches('/').len());
+        }
+        let first = &imports[0].prefix;
+        let is_of_one = imports.iter().all(|tag| tag.prefix == *first);
+        let named = |name| head.metas.iter().filter(move |meta| meta.name == name);
+        Ok(Self {
+            origin: origin.to_owned(),
+            path: path.to_owned(),
+            about: is_of_one.then(|| About::new(&head, &html, first)),
+            sources: named("go-source")
+                .map(|meta| meta.content.clone())
+                .collect(),
+            imports,
+        })
+    }
+
+    /// Ranks the pages with a module's tag: the module's own comes first.
+    fn rank(&self, prefix: &str) -> impl Ord {
+        let is_own = match split(prefix) {
+            (host, "/") => self.path.is_empty() || self.path == format!("/{host}"),
+            (_, path) => self.path.ends_with(path),
+        };
+        (self.about.is_none(), !is_own, self.path.len())
+    }
+
+    /// Returns the page's tags of a module, those of a version control system first.
+    fn tags(&self, prefix: &str) -> Vec<&GoImport> {
+        let of_prefix = |tag: &&GoImport| tag.prefix == prefix;
+        let mut tags: Vec<_> = self.imports.iter().filter(of_prefix).collect();
+        tags.sort_by_key(|tag| tag.vcs == "mod");
+        tags.dedup();
+        tags
+    }
+}
+
+impl About {
+    fn new(head: &Head, html: &str, prefix: &str) -> Self {
+        let refresh = head
+            .metas
+            .iter()
+            .find(|meta| meta.http_equiv.eq_ignore_ascii_case("refresh"))
+            .and_then(|meta| refresh_url(&meta.content));
+        // As this program's pages say; others' headings and paragraphs may be about anything.
+        let is_own = html.contains(&format!("go get {prefix}"));
+        let docs = match &refresh {
+            Some(url) => match site_of(url, prefix) {
+                Some(site) => Docs::Site(site.to_owned()),
+                None => Docs::At(absolute(url, prefix)),
+            },
+            None => linked(html, prefix, is_own),
+        };
+        let named = head.metas.iter().find(|meta| meta.name == "description");
+        let description = named.map(|meta| meta.content.clone());
+        Self {
+            docs,
+            redirects: refresh.is_some(),
+            description: description
+                .or_else(|| paragraph(html).filter(|_| is_own))
+                .filter(|text| !text.is_empty()),
+        }
+    }
+}
+
+/// Returns the address in the content of a refresh: `0; url=https://…`.
+fn refresh_url(content: &str) -> Option<String> {
+    let (_, rest) = content.split_once([';', ','])?;
+    let rest = rest.trim_start();
+    let url = match rest.get(..4) {
+        Some(start) if start.eq_ignore_ascii_case("url=") => &rest[4..],
+        _ => rest,
+    };
+    let url = url.trim().trim_matches(['\'', '"']);
+    (!url.is_empty()).then(|| url.to_owned())
+}
+
+/// Returns the address of a documentation site from that of a module or package on it.
+fn site_of<'u>(url: &'u str, prefix: &str) -> Option<&'u str> {
+    let name = format!("/{prefix}");
+    url.match_indices(&name).find_map(|(at, _)| {
+        let (site, rest) = (&url[..at], &url[at + name.len()..]);
+        let is_whole = rest.is_empty() || rest.starts_with('/');
+        let is_plain = is_whole && !url.contains(['?', '#']);
+        (is_plain && WebUrl::parse(site).is_ok()).then_some(site)
+    })
+}
+
+/// Resolves a redirect within a host.
+fn absolute(url: &str, prefix: &str) -> String {
+    match url.starts_with('/') && !url.starts_with("//") {
+        true => format!("https://{}{url}", split(prefix).0),
+        false => url.to_owned(),
+    }
+}
+
+/// Finds the link to documentation on a page that redirects nowhere.
+fn linked(html: &str, prefix: &str, is_own: bool) -> Docs {
+    let sites = links(html).filter_map(|url| site_of(&url, prefix).map(str::to_owned));
+    // Other sites, such as those of badges, have the import path in their addresses too.
+    if let Some(site) = sites.min_by_key(|site| site != DEFAULT_DOCS) {
+        return Docs::Site(site);
+    }
+    if !is_own {
+        return Docs::Unknown;
+    }
+    let link = html
+        .split_once("Documentation")
+        .and_then(|(_, rest)| links(rest).next());
+    link.map_or(Docs::None, Docs::At)
+}
+
+fn links(html: &str) -> impl Iterator<Item = String> {
+    html.split("href=").skip(1).filter_map(|rest| {
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        Some(unescaped(rest[1..].split_once(quote)?.0))
+    })
+}
+
+/// Returns the paragraph after the heading, if it is plain text.
+fn paragraph(html: &str) -> Option<String> {
+    let (_, rest) = html.split_once("</h1>")?;
+    let (_, text) = rest.trim_start().strip_prefix("<p")?.split_once('>')?;
+    let (text, _) = text.split_once("</p>")?;
+    (!text.contains('<')).then(|| unescaped(text.trim()))
+}
+
+/// Resolves the entities of a text, by the parser's own rules for attributes.
+fn unescaped(text: &str) -> String {
+    let tag = format!("<meta content=\"{}\">", text.replace('"', "&quot;"));
+    let meta = Head::parse(tag.as_bytes()).metas.pop();
+    meta.map_or_else(|| text.to_owned(), |meta| meta.content)
+}
+
+/// Converts pages to a `vanity.yaml`. `name` says in it, and in errors, where they are; `notes` are
+/// comments at its start.
+///
+/// # Errors
+///
+/// None of the pages has a tag that can be carried over.
+pub fn convert_pages(
+    name: &str,
+    pages: &[Page],
+    notes: Vec<String>,
+) -> Result<Converted, ConfigError> {
+    let refused = |problem| ConfigError::new(name, problem, None);
+    let mut by_prefix: BTreeMap<&str, Vec<&Page>> = BTreeMap::new();
+    for page in pages {
+        for tag in &page.imports {
+            let pages = by_prefix.entry(&tag.prefix).or_default();
+            if !pages.last().is_some_and(|last| std::ptr::eq(*last, page)) {
+                pages.push(page);
+            }
+        }
+    }
+    if by_prefix.is_empty() {
+        let what = "there is no page with a go-import tag in it";
+        return Err(refused(Problem::Conversion(what.to_owned())));
+    }
+    for (prefix, pages) in &mut by_prefix {
+        pages.sort_by_key(|page| page.rank(prefix));
+    }
+    let hosts = by_prefix.keys().map(|prefix| split(prefix).0);
+    let host = most_common(hosts.filter(|host| Host::parse(host).is_ok()));
+    let abouts = || {
+        by_prefix
+            .values()
+            .filter_map(|pages| pages[0].about.as_ref())
+    };
+    let documented = || abouts().filter(|about| about.docs != Docs::None);
+    let site = most_common(abouts().filter_map(|about| match &about.docs {
+        Docs::Site(site) => Some(site.as_str()),
+        _ => None,
+    }));
+    let defaults = Defaults {
+        docs: match site {
+            Some(site) => site,
+            None if documented().next().is_none() && abouts().next().is_some() => "none",
+            None => DEFAULT_DOCS,
+        },
+        redirects: documented().next().is_none() || documented().any(|about| about.redirects),
+    };
+    let mut settings = Mapping::new();
+    if let Some(host) = host {
+        settings.insert("host".into(), host.into());
+    }
+    if defaults.docs != DEFAULT_DOCS {
+        settings.insert("docs".into(), defaults.docs.into());
+    }
+    if !defaults.redirects {
+        settings.insert("redirect".into(), false.into());
+    }
+    let modules = by_prefix
+        .iter()
+        .map(|(prefix, pages)| module(prefix, key(prefix, host), pages, &defaults));
+    let count = pages.len();
+    let site = Site {
+        source: format!(
+            "{count} page{} with tags",
+            if count == 1 { "" } else { "s" }
+        ),
+        skips: true,
+        notes,
+        modules: modules.collect(),
+        settings,
+    };
+    site.print(name).map_err(refused)
+}
+
+/// Returns the most common of some values, the first of several.
+fn most_common<'v>(values: impl Iterator<Item = &'v str>) -> Option<&'v str> {
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (index, value) in values.enumerate() {
+        counts.entry(value).or_insert((0, usize::MAX - index)).0 += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, rank)| *rank);
+    most.map(|(value, _)| value)
+}
+
+/// The settings of the whole file.
+struct Defaults<'p> {
+    docs: &'p str,
+    redirects: bool,
+}
+
+fn module(prefix: &str, key: String, pages: &[&Page], defaults: &Defaults) -> Module {
+    let mut module = Module {
+        origin: prefix.to_owned(),
+        key,
+        values: Mapping::new(),
+        notes: Vec::new(),
+    };
+    let page = pages[0];
+    let tags = page.tags(prefix);
+    let tag = tags[0];
+    module.set("repo", Some(tag.repo.as_str()));
+    module.set_vcs(&tag.repo, &tag.vcs);
+    module.set(
+        "subdir",
+        Some(tag.subdir.as_str()).filter(|dir| !dir.is_empty()),
+    );
+    let mut proxy = None;
+    for other in &tags[1..] {
+        match other.vcs == "mod" && tag.vcs != "mod" && proxy.is_none() {
+            true => proxy = Some(other.repo.as_str()),
+            false => module.note(format!(
+                "a second go-import tag, `{other}`, is left out: the go command accepts one"
+            )),
+        }
+    }
+    module.set_valid("proxy", proxy);
+    set_source(&mut module, page, tag);
+    match &page.about {
+        Some(about) => set_about(&mut module, prefix, about, defaults),
+        None => module.note(
+            "its only page is of several modules: where it led people to is not carried over",
+        ),
+    }
+    let differing = pages[1..].iter().filter(|other| other.tags(prefix) != tags);
+    for other in differing.take(MAX_OTHERS) {
+        let theirs: Vec<_> = other.tags(prefix).iter().map(ToString::to_string).collect();
+        module.note(format!(
+            "{} has another tag, `{}`: left out for that of {}",
+            other.origin,
+            theirs.join("` and `"),
+            page.origin
+        ));
+    }
+    module
+}
+
+fn set_source(module: &mut Module, page: &Page, tag: &GoImport) {
+    let mut fields = page.sources.iter().map(|source| source.split_whitespace());
+    let found = fields.find_map(|mut fields| {
+        let is_its = fields.next()?.trim_end_matches('/') == tag.prefix;
+        is_its.then(|| fields.collect::<Vec<_>>().join(" "))
+    });
+    match found.as_deref() {
+        // `_` is a placeholder; three of them carry no information.
+        None | Some("_ _ _") => {}
+        Some(fields) => {
+            match fault_of("display", fields) {
+                Some(fault) => module.note(format!("go-source is left out: {fault}")),
+                None if tag.vcs == "mod" => module.set("display", Some(fields)),
+                None => module.set_source(&tag.repo, fields),
+            };
+        }
+    }
+}
+
+fn set_about(module: &mut Module, prefix: &str, about: &About, defaults: &Defaults) {
+    let docs = match &about.docs {
+        Docs::Site(site) if site != defaults.docs => {
+            module.note("docs: pages of packages led to their own address on that site");
+            Some(format!("{site}/{prefix}"))
+        }
+        Docs::None if defaults.docs != "none" => Some("none".to_owned()),
+        Docs::At(url) => Some(url.clone()),
+        _ => None,
+    };
+    module.set_valid("docs", docs.as_deref());
+    if about.redirects != defaults.redirects && about.docs != Docs::None {
+        module.set("redirect", Some(about.redirects));
+    }
+    module.set_valid("description", about.description.as_deref());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn converted(pages: &[(&str, &str)]) -> String {
+        let pages: Vec<_> = pages
+            .iter()
+            .map(|(path, html)| Page::parse(path, path, html.as_bytes()).unwrap())
+            .collect();
+        let made = convert_pages("a directory", &pages, Vec::new()).unwrap();
+        Config::parse("vanity.yaml", &made.text, None).unwrap();
+        let (_, text) = made.text.split_once('\n').unwrap();
+        text.to_owned()
+    }
+
+    fn import(content: &str) -> String {
+        format!("<meta name=\"go-import\" content=\"{content}\">")
+    }
+
+    fn refresh(url: &str) -> String {
+        format!("<meta http-equiv=\"refresh\" content=\"0; url={url}\">")
+    }
+
+    const A: &str = "h.example/a git https://github.com/a/a";
+
+    /// Asserts the lines of module h.example/a from its page's head and what follows it.
+    #[track_caller]
+    fn assert_module(page: &str, lines: &str) {
+        let page = format!("{}{page}", import(A));
+        // The others keep the settings at their defaults.
+        let other = |name: &str| {
+            import(&format!("h.example/{name} git https://github.com/b/b"))
+                + &refresh(&format!("https://pkg.go.dev/h.example/{name}"))
+        };
+        let text = converted(&[("/a", &page), ("/b", &other("b")), ("/c", &other("c"))]);
+        let start = "host: h.example\n\n/a:\n  repo: https://github.com/a/a\n";
+        let end = "\n/b:\n  repo: https://github.com/b/b\n\n/c:\n  repo: https://github.com/b/b\n";
+        assert_eq!(text, format!("{start}{lines}{end}"), "{page}");
+    }
+
+    #[test]
+    fn what_a_page_says_becomes_keys() {
+        let source = |fields: &str| {
+            format!("<meta name=\"go-source\" content=\"h.example/a {fields}\">")
+                + &refresh("https://pkg.go.dev/h.example/a")
+        };
+        let own = "</head><h1><code>h.example/a</code></h1>\n<p>A &#38; B</p><pre>go get h.example/a</pre>";
+        for (page, lines) in [
+            (refresh("https://pkg.go.dev/h.example/a"), ""),
+            (refresh("https://pkg.go.dev/h.example/a/sub"), ""),
+            (
+                refresh("'https://www.example/a'"),
+                "  docs: https://www.example/a\n",
+            ),
+            (refresh("/docs/a"), "  docs: https://h.example/docs/a\n"),
+            (
+                refresh("https://pkg.go.dev/h.example/a?tab=doc"),
+                "  docs: https://pkg.go.dev/h.example/a?tab=doc\n",
+            ),
+            (
+                refresh("https://docs.example/h.example/a"),
+                "  docs: https://docs.example/h.example/a\n  # docs: pages of packages led to \
+                 their own address on that site\n",
+            ),
+            (
+                refresh("javascript:x"),
+                "  # docs is left out: `javascript:x` is not a valid web address: it does \
+                 not start with `https://`\n",
+            ),
+            (String::new(), "  redirect: false\n"),
+            (
+                "</head><a href=\"https://badge.example/x/h.example/a\"><a \
+                 href='https://pkg.go.dev/h.example/a'>"
+                    .to_owned(),
+                "  redirect: false\n",
+            ),
+            (own.to_owned(), "  docs: none\n  description: A & B\n"),
+            (
+                format!("{own}<dt>Documentation</dt><a href=\"https://d.example/?a&amp;b\">"),
+                "  docs: https://d.example/?a&b\n  redirect: false\n  description: A & B\n",
+            ),
+            (
+                source(
+                    "https://github.com/a/a https://github.com/a/a/tree/v1/x{/dir} \
+                     https://github.com/a/a/blob/v1/x{/dir}/{file}#L{line}",
+                ),
+                "  branch: v1/x\n",
+            ),
+            (
+                source(
+                    "https://github.com/a/a https://github.com/a/a/-/tree/HEAD{/dir} \
+                     https://github.com/a/a/-/blob/HEAD{/dir}/{file}#L{line}",
+                ),
+                "  forge: gitlab\n",
+            ),
+            (
+                source("https://h.example/r _ https://h.example/r{/dir}"),
+                "  display: https://h.example/r _ https://h.example/r{/dir}\n",
+            ),
+            (source("_ _ _"), ""),
+            (
+                source("https://h.example/r"),
+                "  # go-source is left out: `https://h.example/r` is not a valid display: it has \
+                 1 of 3 fields\n",
+            ),
+            (
+                import("h.example/a mod https://goproxy.example")
+                    + &refresh("https://pkg.go.dev/h.example/a"),
+                "  proxy: https://goproxy.example\n",
+            ),
+            (
+                import("h.example/a hg https://github.com/a/a")
+                    + &refresh("https://pkg.go.dev/h.example/a"),
+                "  # a second go-import tag, `h.example/a hg https://github.com/a/a`, is left \
+                 out: the go command accepts one\n",
+            ),
+        ] {
+            assert_module(&page, lines);
+        }
+    }
+
+    #[test]
+    fn what_all_pages_say_becomes_settings() {
+        let a = import("h.example/a git https://github.com/a/a go");
+        let docs = a.clone() + &refresh("https://docs.example/x/h.example/a");
+        let own = a.clone() + "</head>go get h.example/a";
+        let rest = "\n/a:\n  repo: https://github.com/a/a\n  subdir: go\n";
+        for (page, setting) in [
+            (a, "redirect: false\n"),
+            (docs, "docs: https://docs.example/x\n"),
+            (own, "docs: none\n"),
+        ] {
+            let text = converted(&[("/a", &page)]);
+            assert_eq!(text, format!("host: h.example\n{setting}{rest}"));
+        }
+    }
+
+    #[test]
+    fn a_module_counts_once_and_by_its_own_page() {
+        let own = import(A) + &refresh("https://d.example/");
+        let sub = import(A) + &refresh("https://d.example/sub");
+        let differs = import("h.example/a git https://github.com/a/other");
+        let all = import(A) + &import("o.example/ git https://github.com/o/o");
+        let text = converted(&[
+            ("/404", &all),
+            ("/a/sub", &sub),
+            ("/a/x", &differs),
+            ("/a", &own),
+        ]);
+        assert_eq!(
+            text,
+            "host: h.example\n\n/a:\n  repo: https://github.com/a/a\n  docs: https://d.example/\n  \
+             # /a/x has another tag, `h.example/a git https://github.com/a/other`: left out for \
+             that of /a\n\no.example:\n  repo: https://github.com/o/o\n  # its only page is of \
+             several modules: where it led people to is not carried over\n"
+        );
+    }
+
+    #[test]
+    fn what_is_invalid_becomes_a_comment() {
+        let convert = |contents: &[&str]| {
+            let html: String = contents.iter().map(|content| import(content)).collect();
+            let page = Page::parse("x", "/x", html.as_bytes()).unwrap();
+            convert_pages("x", &[page], vec!["a note".to_owned()])
+        };
+        let bad = "h.example/b git https://me:secret@github.com/b/b";
+        let made = convert(&[A, bad, "h.example/c cvs https://h.example/c"]).unwrap();
+        assert!(made.text.contains("# a note\n"), "{}", made.text);
+        assert!(
+            made.text.contains("\n# /b:\n#   repo: https://…@"),
+            "{}",
+            made.text
+        );
+        assert!(!made.text.contains("secret"), "{}", made.text);
+        assert_eq!(made.left_out.len(), 2);
+        assert!(Config::parse("x", &made.text, None).unwrap().modules.len() == 1);
+        let error = convert(&[bad]).unwrap_err().to_string();
+        assert!(
+            error.contains("h.example/b: the URL has credentials"),
+            "{error}"
+        );
+        // A repository at its own import path.
+        let own = convert(&[A, "h.example/d git https://h.example/d"]).unwrap();
+        assert_eq!(own.left_out.len(), 1);
+        let none = convert_pages("x", &[], Vec::new()).unwrap_err().to_string();
+        assert!(none.contains("no page with a go-import tag"), "{none}");
+    }
+
+    #[test]
+    fn a_page_without_a_tag_says_why() {
+        let fault = |html: &str| Page::parse("x", "", html.as_bytes()).unwrap_err();
+        assert_eq!(fault("<p>Hello"), None);
+        let tag = import(A);
+        assert!(
+            fault(&format!("<body>{tag}"))
+                .unwrap()
+                .contains("in the head")
+        );
+        assert!(fault(&format!("a<1>{tag}")).unwrap().contains("XML"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Any page gives a valid vanity.yaml, or an error.
+        #[test]
+        fn no_page_panics(pieces in prop::collection::vec(prop::sample::select(vec![
+            A, "h.example/a", "git", " mod ", "https://h.example/a", "<meta name=\"go-import\" content=\"",
+            "<meta name=\"go-source\" content=\"", "<meta http-equiv=\"refresh\" content=\"0; url=",
+            "\">", "href=", "'", "/", "é", "&#0;", "*", "</h1><p>", "</p>", "go get h.example/a",
+            "{/dir}", "#", "\n", " ",
+        ]), 0..24)) {
+            let html = pieces.concat();
+            let html = format!("{}{html}", import("h.example/z hg https://h.example/r"));
+            let page = Page::parse("x", "/z", html.as_bytes()).unwrap();
+            let made = convert_pages("x", &[page], Vec::new()).unwrap();
+            prop_assert!(Config::parse("x", &made.text, None).is_ok(), "{}", made.text);
+        }
+    }
+}
