@@ -73,9 +73,10 @@ pub enum Command {
     Nginx(Nginx),
     /// Write the site as static files
     ///
-    /// They are a page for each module, the lists, and 404.html; where the file has several
-    /// hosts, each in a directory of its own below DIR, which is named after it. DIR is
-    /// replaced as a whole, and only where an export has made everything in it.
+    /// They are a page for each module, the lists, 404.html, by which go finds packages and major
+    /// versions on any static host, and _redirects for Netlify and Cloudflare Pages; where the
+    /// file has several hosts, each in a directory of its own below DIR, which is named after
+    /// it. DIR is replaced as a whole, and only where an export has made everything in it.
     Export(Export),
     /// Print the vanity.yaml for another server's files, pages or live addresses
     ///
@@ -162,6 +163,9 @@ pub struct Export {
     /// The directory to write
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Write a file CNAME with the host, which GitHub Pages reads
+    #[arg(long)]
+    pub cname: bool,
 }
 
 /// Flags of `nginx`.

@@ -1,4 +1,4 @@
-//! `govanityurls export`: the files equal the server's responses, other files stay, and real go
+//! `govanityurls export`: the pages are the server's responses, other files stay, and real go
 //! commands can fetch from them.
 
 #![allow(clippy::unwrap_used)]
@@ -12,8 +12,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use govanityurls::internal::Head;
 use lab::modules::{self, PATHS, PRINTED, PROGRAM, VANITY};
-use lab::{Lab, Scheme, enter};
+use lab::{Commit, Go, Lab, Scheme, enter};
 use support::{SEED, Server, program, wait_until};
 
 /// A directory with a vanity.yaml to export from.
@@ -110,26 +111,46 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
     found
 }
 
-/// Asserts that each file equals the server's response on `host`; returns the files' names.
+/// Asserts that each page equals the server's response on `host`, but for the style and the tags of
+/// 404.html; returns the pages' names.
 fn compare(dir: &Path, server: &Server, host: &str) -> Vec<String> {
-    let files = files(dir);
+    let mut files = files(dir);
+    let mut styles = files.clone();
+    styles.retain(|name, _| name.ends_with(".css"));
+    // The others are for static hosts, and of no address.
+    files.retain(|name, _| name.ends_with(".html"));
     for (name, body) in &files {
         let (target, status) = match name.as_str() {
-            ".govanityurls-export" => continue,
             "404.html" => ("/%2F".to_owned(), 404),
             name => (
                 format!("/{}", name.strip_suffix("index.html").unwrap()),
                 200,
             ),
         };
+        let mut body = body.clone();
+        for (name, style) in &styles {
+            let link = format!("<link rel=\"stylesheet\" href=\"/{name}\">");
+            body = body.replace(&link, &format!("<style>{style}</style>"));
+        }
+        if status == 404 {
+            let lines = body.split_inclusive('\n');
+            body = lines.filter(|line| !line.contains("go-import")).collect();
+        }
         let answer = server.request("GET", &target, &[("Host", host)]);
-        assert_eq!((answer.status, &answer.body), (status, body), "{name}");
+        assert_eq!((answer.status, answer.body), (status, body), "{name}");
     }
     files.into_keys().collect()
 }
 
+/// Returns the import paths of the tags of 404.html.
+fn not_found_tags(dir: &Path) -> Vec<String> {
+    let page = fs::read(dir.join("404.html")).unwrap();
+    let tags = Head::parse(&page).go_imports();
+    tags.into_iter().map(|tag| tag.prefix).collect()
+}
+
 #[test]
-fn each_file_is_what_the_server_answers() {
+fn each_page_is_what_the_server_answers() {
     let config = "\
 /gowechat:
   repo: https://github.com/bigwhite/gowechat
@@ -149,7 +170,6 @@ fn each_file_is_what_the_server_answers() {
     let server = Server::start(config);
     let names = compare(&place.path("site"), &server, "tonybai.com");
     let expected = [
-        ".govanityurls-export",
         "404.html",
         "gowechat/a/index.html",
         "gowechat/a/sdk/index.html",
@@ -161,6 +181,73 @@ fn each_file_is_what_the_server_answers() {
         "z/index.html",
     ];
     assert_eq!(names, expected);
+    // No link to it, as in the lists.
+    assert!(
+        said.contains("note: tonybai.com/y/secret: hidden"),
+        "{said}"
+    );
+    let site = place.path("site");
+    let listed = ["tonybai.com/gowechat", "tonybai.com/x/experiments"];
+    assert_eq!(not_found_tags(&site), listed);
+    assert!(
+        !fs::read_to_string(site.join("_redirects"))
+            .unwrap()
+            .contains("secret")
+    );
+}
+
+#[test]
+fn static_hosts_get_the_files_that_they_read() {
+    let config = "\
+/a:
+  repo: https://h.example/a
+/a/b:
+  repo: https://h.example/b
+/a/b/c:
+  repo: https://h.example/c
+/a-b:
+  repo: https://h.example/a-b
+/z/*:
+  repo: https://h.example/*
+";
+    let place = Place::new(config);
+    place.export("site");
+    let read = |name: &str| fs::read_to_string(place.path("site").join(name));
+    assert_eq!(
+        read("_redirects").unwrap(),
+        "/a/b /a/b/ 200\n/a/b/c /a/b/c/ 200\n/a/b/c/* /a/b/c/ 200\n/a/b/* /a/b/ 200\n\
+         /a/* /a/ 200\n/a-b/* /a-b/ 200\n"
+    );
+    assert_eq!(
+        not_found_tags(&place.path("site")),
+        ["tonybai.com/a", "tonybai.com/a-b"]
+    );
+    assert_eq!(read(".nojekyll").unwrap(), "");
+    assert!(read("style.css").unwrap().contains("color-scheme"));
+    assert!(read("CNAME").is_err());
+    let output = place.command("site").arg("-cname").output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(read("CNAME").unwrap(), "tonybai.com\n");
+
+    // With a module at the root, everything is below another.
+    place.config(&format!("{config}/:\n  repo: https://h.example/root\n"));
+    place.export("site");
+    assert_eq!(not_found_tags(&place.path("site")), ["tonybai.com"]);
+    assert!(
+        read("_redirects")
+            .unwrap()
+            .ends_with("\n/a/* /a/ 200\n/* / 200\n")
+    );
+    // Nothing that a file could stand for.
+    place.config("/z/*:\n  repo: https://h.example/*\n");
+    place.export("site");
+    assert!(read("_redirects").is_err());
+    assert!(not_found_tags(&place.path("site")).is_empty());
+
+    let many = (0..101).map(|n| format!("/m{n}:\n  repo: https://h.example/m\n"));
+    place.config(&many.collect::<String>());
+    let said = place.export("site");
+    assert!(said.contains("_redirects has 101 rules"), "{said}");
 }
 
 #[test]
@@ -201,7 +288,13 @@ fn a_module_with_the_name_of_a_file_is_left_out() {
   repo: https://h.example/c
 ",
     );
+    place.config(&format!(
+        "{}/Style.css/d: {{repo: https://h.example/d}}\n/_redirects: {{repo: https://h.example/e}}\n\
+         /CNAME/x: {{repo: https://h.example/f}}\n",
+        fs::read_to_string(place.path("vanity.yaml")).unwrap()
+    ));
     let said = place.export("site");
+    assert_eq!(said.matches("left out").count(), 5, "{said}");
     assert!(said.contains("tonybai.com/a/index.html/b: "), "{said}");
     assert!(said.contains("tonybai.com/404.html: "), "{said}");
     assert!(place.path("site/a/index.html").is_file());
@@ -429,23 +522,72 @@ fn ctrl_c_changes_nothing() {
     assert_eq!(files(&place.path("site")), before);
 }
 
+/// Modules of more kinds: with packages of any depth, and below another with a version 2.
+const MORE: &str = "\
+/deep:
+  repo: https://git.example/deep.git
+/gowechat/nested:
+  repo: https://git.example/nested.git
+";
+
+/// Makes the repositories of `MORE`, each with a version 1 and a later one.
+fn make_more(lab: &Lab) {
+    for (name, path, file, later) in [
+        ("deep", "tonybai.com/deep", "a/b/c/c.go", 3),
+        ("nested", "tonybai.com/gowechat/nested", "x/y/y.go", 2),
+    ] {
+        let package = modules::package("p", name);
+        let versions = [
+            ("v1.0.0".to_owned(), format!("module {path}\n")),
+            (format!("v{later}.1.0"), format!("module {path}/v{later}\n")),
+        ];
+        let commits = versions.each_ref().map(|(tag, go_mod)| {
+            (
+                tag.as_str(),
+                [("go.mod", go_mod.as_str()), (file, package.as_str())],
+            )
+        });
+        let commits = commits.each_ref().map(|(tag, files)| Commit { tag, files });
+        lab.repository(name, &commits);
+    }
+}
+
+const NESTED_V2: &str = "tonybai.com/gowechat/nested/v2/x/y";
+
+/// Gets every package but that of the nested version 2.
+fn get_all(go: &Go) {
+    for path in PATHS {
+        go.get(path);
+    }
+    for path in ["deep/a/b/c", "deep/v3/a/b/c", "gowechat/nested/x/y"] {
+        go.get(&format!("tonybai.com/{path}"));
+    }
+    assert_eq!(go.run(PROGRAM), PRINTED);
+    assert_eq!(go.version_of("tonybai.com/deep/v3"), "v3.1.0");
+    assert_eq!(go.version_of("tonybai.com/gowechat/nested"), "v1.0.0");
+}
+
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn go_gets_from_plain_files() {
+fn go_gets_packages_and_versions_from_plain_files() {
     enter(|mut lab| {
-        serve_files(&mut lab, VANITY, "");
-        let (packages, version_2) = PATHS.split_at(5);
+        serve_files(&mut lab, &format!("{VANITY}{MORE}"), "");
         for go in lab.go_commands() {
-            for path in packages {
-                go.get(path);
-            }
-            // There is no file for a module's path with its version, and go tries no shorter path.
-            let said = go.get_fails(version_2[0]);
-            let why = "does not contain package tonybai.com/gowechat/v2";
-            assert!(said.contains(why), "{said}");
+            get_all(&go);
+            // 404.html has the tag of the module above, and none for this one.
+            let said = go.get_fails(NESTED_V2);
+            assert!(said.contains("does not contain package"), "{said}");
+            // Unlike a page without a tag, this names what is there.
+            let said = go.get_fails("tonybai.com/none");
+            assert!(
+                said.contains("tonybai.com/gowechat did not match"),
+                "{said}"
+            );
         }
-        let asked = "\"GET /gowechat/mp?go-get=1 HTTP/1.1\" 404";
-        assert!(lab.requests().contains(asked), "{}", lab.requests());
+        for path in ["gowechat/v2", "deep/v3/a/b/c", "gowechat/mp"] {
+            let asked = format!("\"GET /{path}?go-get=1 HTTP/1.1\" 404");
+            assert!(lab.requests().contains(&asked), "{}", lab.requests());
+        }
         let (status, body) = lab.browse("https://tonybai.com/none");
         assert!(
             status == 404 && body.contains("No Go package here"),
@@ -458,33 +600,30 @@ fn go_gets_from_plain_files() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn go_gets_major_versions_from_files_with_the_rule_that_is_named() {
+fn go_gets_nested_versions_from_files_with_the_rule_that_is_named() {
     enter(|mut lab| {
-        let rule = "location /gowechat/ { try_files $uri/index.html /gowechat/index.html =404; }";
-        let said = serve_files(&mut lab, VANITY, rule);
+        let rule = "location /gowechat/nested/ { try_files $uri/index.html \
+                    /gowechat/nested/index.html =404; }";
+        let said = serve_files(&mut lab, &format!("{VANITY}{MORE}"), rule);
         assert!(said.contains(rule), "{said}");
         for go in lab.go_commands() {
-            for path in PATHS {
-                go.get(path);
-            }
-            assert_eq!(go.run(PROGRAM), PRINTED);
+            get_all(&go);
+            go.get(NESTED_V2);
         }
-        let (status, body) = lab.browse("https://tonybai.com/gowechat/mp/deep");
+        let (status, body) = lab.browse("https://tonybai.com/gowechat/nested/any");
         assert!(status == 200 && body.contains("go-import"), "{body}");
     });
 }
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn go_gets_major_versions_from_plain_files_by_a_key_of_their_own() {
+fn go_gets_nested_versions_from_plain_files_by_a_key_of_their_own() {
     enter(|mut lab| {
-        let config = format!("{VANITY}/gowechat/v2:\n  repo: https://git.example/gowechat.git\n");
-        serve_files(&mut lab, &config, "");
+        let key = "/gowechat/nested/v2:\n  repo: https://git.example/nested.git\n";
+        serve_files(&mut lab, &format!("{VANITY}{MORE}{key}"), "");
         for go in lab.go_commands() {
-            for path in PATHS {
-                go.get(path);
-            }
-            assert_eq!(go.run(PROGRAM), PRINTED);
+            get_all(&go);
+            go.get("tonybai.com/gowechat/nested/v2/x/y");
         }
     });
 }
@@ -492,6 +631,7 @@ fn go_gets_major_versions_from_plain_files_by_a_key_of_their_own() {
 /// Exports, and starts nginx with the files alone; returns the export's messages.
 fn serve_files(lab: &mut Lab, config: &str, rule: &str) -> String {
     modules::make(lab);
+    make_more(lab);
     fs::write(lab.dir().join("vanity.yaml"), config).unwrap();
     let mut command = program();
     command.current_dir(lab.dir());

@@ -1,7 +1,8 @@
 //! `govanityurls export`: writes the site as files, for static hosting.
 //!
-//! The files are the server's own responses. A directory is only replaced if an export made it
-//! and nobody has added anything since: other people's files are never removed.
+//! The pages are the server's own responses, without their styles, which are files. A directory is only replaced
+//! if an export made it and nobody has added anything since: other people's files are never
+//! removed.
 //!
 //! An export writes into a directory next to the target, which it locks, and swaps the two at the
 //! end. If a run is killed, the next one cleans up that directory.
@@ -16,8 +17,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use bytes::Bytes;
-
 use super::Failure;
 use crate::cli::{Common, Export};
 use crate::config::Config;
@@ -30,6 +29,21 @@ pub(super) const MARKER: &str = ".govanityurls-export";
 const ABOUT_MARKER: &str = "`govanityurls export` made this directory, and replaces it. Its files:";
 const INDEX: &str = "index.html";
 const NOT_FOUND: &str = "404.html";
+/// Two kinds of pages may have a style each.
+const STYLES: [&str; 2] = ["style.css", "style2.css"];
+/// Read by GitHub Pages.
+const NO_JEKYLL: &str = ".nojekyll";
+/// Read by GitHub Pages.
+const CNAME: &str = "CNAME";
+/// Read by Netlify and Cloudflare Pages.
+const REDIRECTS: &str = "_redirects";
+/// The most rules with a `*` that Cloudflare reads.
+const MAX_RULES: usize = 100;
+
+/// The start of a line with a go-import tag.
+const GO_IMPORT: &str = "<meta name=\"go-import\"";
+/// Where the go command stops reading.
+const END: &str = "</head>";
 
 /// Writes the files, and replaces those of the last export.
 pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
@@ -63,31 +77,18 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
     let several = hosts().count() > 1;
     for host in hosts() {
         let dir = if several { host.name().as_str() } else { "" };
-        for (path, body) in files(&site, host, &mut notes) {
+        write_files(&site, host, flags.cname, &mut notes, |path, body| {
             if stopped.load(Ordering::Relaxed) {
                 let why = "stopped by a signal; nothing has changed";
-                return Err(io::Error::other(why).into());
+                return Err(io::Error::other(why));
             }
-            export.write(Path::new(dir).join(path), &body)?;
-        }
+            export.write(Path::new(dir).join(path), body.as_bytes())
+        })?;
     }
     let count = export.files.len();
     notes.push_str(&same_but_for_case(&export.files));
     export.replace_target()?;
 
-    let example = hosts().flat_map(VirtualHost::modules).find_map(|module| {
-        let path = module.key.path.as_str();
-        (!module.key.pattern && !path.is_empty()).then_some(path)
-    });
-    if let Some(path) = example {
-        let _ = writeln!(
-            notes,
-            "below a module a host of files answers 404: go finds packages there all the same, \
-             but a major version such as {path}/v2 only by a key of its own, or where the host \
-             answers with the module's page, as nginx does by \
-             location {path}/ {{ try_files $uri/{INDEX} {path}/{INDEX} =404; }}"
-        );
-    }
     for note in notes.lines() {
         let _ = writeln!(io::stderr(), "govanityurls: note: {note}");
     }
@@ -95,23 +96,35 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
     super::print(&format!("{out}: {count} files\n"))
 }
 
-/// Returns the files of a host: the page of each module, the list of each folder above one, and
-/// the page for paths that do not exist. What no file can hold is added to `notes`.
-fn files<'s>(
-    site: &'s Site,
-    host: &'s VirtualHost,
+/// Writes the files of a host: the page of each module, the list of each folder above one, the
+/// page for paths that do not exist, and what static hosts read. What no file can hold is added to
+/// `notes`.
+fn write_files(
+    site: &Site,
+    host: &VirtualHost,
+    cname: bool,
     notes: &mut String,
-) -> impl Iterator<Item = (String, Bytes)> + use<'s> {
+    mut write: impl FnMut(&str, &str) -> io::Result<()>,
+) -> io::Result<()> {
     let mut paths = BTreeSet::from([""]);
+    let mut named = Named::default();
     for module in host.modules() {
         let path = module.key.path.as_str();
+        let name = || host.import_path(module);
         let _ = if module.key.pattern {
-            let name = host.import_path(module);
-            writeln!(notes, "{name}: no file can stand for a pattern")
+            writeln!(notes, "{}: no file can stand for a pattern", name())
         } else if is_taken(path) {
-            let name = host.import_path(module);
+            let name = name();
             writeln!(notes, "{name}: its name is that of another file; left out")
+        } else if module.hidden {
+            writeln!(
+                notes,
+                "{}: hidden, so that {NOT_FOUND} does not name it: go finds its major versions \
+                 only by keys of their own",
+                name()
+            )
         } else {
+            named.add(path);
             Ok(())
         };
         let slashes = path.bytes().enumerate().filter(|&(_, b)| b == b'/');
@@ -124,22 +137,118 @@ fn files<'s>(
     if let Answer::Redirect(url) = site.answer(name, "/", false) {
         let _ = writeln!(notes, "{}: no file can redirect to {url}", host.name());
     }
-    let pages = paths.into_iter().filter(|path| !is_taken(path));
-    let pages = pages.filter_map(move |path| {
+    let page = |path: &str| {
         let asked = if path.is_empty() { "/" } else { path };
         match site.answer(name, asked, false) {
-            Answer::Module(_, page) | Answer::List(page) => {
-                Some((format!("{path}/{INDEX}")[1..].to_owned(), page.body))
-            }
+            Answer::Module(_, page) | Answer::List(page) => Some(page.body),
             _ => None,
         }
-    });
-    // Matches nothing: no module or pattern has an empty element in its path.
-    let not_found = match site.answer(name, "//", false) {
-        Answer::NotFoundPage(body) => Some((NOT_FOUND.to_owned(), body)),
-        _ => None,
     };
-    pages.chain(not_found)
+    let mut styles = Vec::new();
+    for path in paths.into_iter().filter(|path| !is_taken(path)) {
+        if let Some(body) = page(path) {
+            let body = with_shared_style(&String::from_utf8_lossy(&body), &mut styles);
+            write(&format!("{path}/{INDEX}")[1..], &body)?;
+        }
+    }
+    // Matches nothing: no module or pattern has an empty element in its path.
+    if let Answer::NotFoundPage(body) = site.answer(name, "//", false) {
+        let body = with_shared_style(&String::from_utf8_lossy(&body), &mut styles);
+        // The go command reads the tags of a 404 as well, and takes the one that fits.
+        let mut tags = String::new();
+        for body in named.outermost.iter().filter_map(|path| page(path)) {
+            let body = String::from_utf8_lossy(&body);
+            let lines = body.split_inclusive('\n');
+            tags.extend(lines.filter(|line| line.starts_with(GO_IMPORT)));
+        }
+        write(NOT_FOUND, &body.replacen(END, &(tags + END), 1))?;
+    }
+    for (name, style) in STYLES.iter().zip(&styles) {
+        write(name, style)?;
+    }
+    // Without it, GitHub Pages leaves out names that start with `_`.
+    write(NO_JEKYLL, "")?;
+    let rules = named.nested.len() + named.outermost.len();
+    if rules > 0 {
+        write(REDIRECTS, &named.rules())?;
+    }
+    if cname {
+        write(CNAME, &format!("{}\n", host.name()))?;
+    }
+    if rules > MAX_RULES {
+        let _ = writeln!(
+            notes,
+            "{}: {REDIRECTS} has {rules} rules with a `*`; Cloudflare reads the first {MAX_RULES}",
+            host.name()
+        );
+    }
+    if let Some(path) = named.nested.first() {
+        let _ = writeln!(
+            notes,
+            "{NOT_FOUND} leads go to major versions and packages of any module but those below \
+             another: for {path}/v2 write a key of its own, unless the host reads {REDIRECTS}, or \
+             is told to answer with the module's page, as nginx is by \
+             location {path}/ {{ try_files $uri/{INDEX} {path}/{INDEX} =404; }}"
+        );
+    }
+    Ok(())
+}
+
+/// The paths of the modules that the files for hosts name, those of patterns and hidden modules
+/// left out.
+#[derive(Default)]
+struct Named<'s> {
+    /// Those that are not below another.
+    outermost: Vec<&'s str>,
+    nested: Vec<&'s str>,
+}
+
+impl<'s> Named<'s> {
+    /// Adds a path; it comes right before those below it.
+    fn add(&mut self, path: &'s str) {
+        let rest = self
+            .outermost
+            .last()
+            .and_then(|last| path.strip_prefix(last));
+        match rest.is_some_and(|rest| rest.starts_with('/')) {
+            true => self.nested.push(path),
+            false => self.outermost.push(path),
+        }
+    }
+
+    /// Returns rules by which Netlify and Cloudflare Pages answer with a module's page for
+    /// everything below it. The first that fits wins, so the deepest come first.
+    fn rules(&self) -> String {
+        let mut rules = String::new();
+        // Cloudflare applies rules to files that are there too, and wants those without `*` first.
+        for path in &self.nested {
+            let _ = writeln!(rules, "{path} {path}/ 200");
+        }
+        for path in self.nested.iter().rev().chain(&self.outermost) {
+            let _ = writeln!(rules, "{path}/* {path}/ 200");
+        }
+        rules
+    }
+}
+
+/// Returns a page with a link to its style, which joins the `styles` if it is new.
+fn with_shared_style(page: &str, styles: &mut Vec<String>) -> String {
+    let parts = page.split_once("<style>").and_then(|(before, rest)| {
+        let (style, after) = rest.split_once("</style>")?;
+        Some((before, style, after))
+    });
+    let Some((before, style, after)) = parts else {
+        return page.to_owned();
+    };
+    let index = styles.iter().position(|known| known == style);
+    let index = index.unwrap_or_else(|| {
+        styles.push(style.to_owned());
+        styles.len() - 1
+    });
+    match STYLES.get(index) {
+        Some(name) => format!("{before}<link rel=\"stylesheet\" href=\"/{name}\">{after}"),
+        None => page.to_owned(),
+    }
 }
 
 /// Returns whether a path would need a directory in the place of one of our files. Ignores case,
@@ -149,9 +258,12 @@ fn is_taken(path: &str) -> bool {
     elements
         .clone()
         .any(|element| element.eq_ignore_ascii_case(INDEX))
-        || elements
-            .nth(1)
-            .is_some_and(|first| first.eq_ignore_ascii_case(NOT_FOUND))
+        || elements.nth(1).is_some_and(|first| {
+            let ours = [NOT_FOUND, CNAME, REDIRECTS];
+            ours.iter()
+                .chain(&STYLES)
+                .any(|name| first.eq_ignore_ascii_case(name))
+        })
 }
 
 /// Returns notes about files that differ only in case: a file system that ignores it can hold

@@ -91,15 +91,6 @@ impl Page {
         };
         (self.about.is_none(), !is_own, self.path.len())
     }
-
-    /// Returns the page's tags of a module, those of a version control system first.
-    fn tags(&self, prefix: &str) -> Vec<&GoImport> {
-        let of_prefix = |tag: &&GoImport| tag.prefix == prefix;
-        let mut tags: Vec<_> = self.imports.iter().filter(of_prefix).collect();
-        tags.sort_by_key(|tag| tag.vcs == "mod");
-        tags.dedup();
-        tags
-    }
 }
 
 impl About {
@@ -163,18 +154,22 @@ fn absolute(url: &str, prefix: &str) -> String {
 
 /// Finds the link to documentation on a page that redirects nowhere.
 fn linked(html: &str, prefix: &str, is_own: bool) -> Docs {
+    if is_own {
+        let link = html
+            .split_once(">Documentation<")
+            .and_then(|(_, rest)| links(rest).next());
+        return match link {
+            Some(url) => match site_of(&url, prefix) {
+                Some(site) => Docs::Site(site.to_owned()),
+                None => Docs::At(url),
+            },
+            None => Docs::None,
+        };
+    }
     let sites = links(html).filter_map(|url| site_of(&url, prefix).map(str::to_owned));
     // Other sites, such as those of badges, have the import path in their addresses too.
-    if let Some(site) = sites.min_by_key(|site| site != DEFAULT_DOCS) {
-        return Docs::Site(site);
-    }
-    if !is_own {
-        return Docs::Unknown;
-    }
-    let link = html
-        .split_once("Documentation")
-        .and_then(|(_, rest)| links(rest).next());
-    link.map_or(Docs::None, Docs::At)
+    let site = sites.min_by_key(|site| site != DEFAULT_DOCS);
+    site.map_or(Docs::Unknown, Docs::Site)
 }
 
 fn links(html: &str) -> impl Iterator<Item = String> {
@@ -211,12 +206,16 @@ pub fn convert_pages(
     notes: Vec<String>,
 ) -> Result<Converted, ConfigError> {
     let refused = |problem| ConfigError::new(name, problem, None);
-    let mut by_prefix: BTreeMap<&str, Vec<&Page>> = BTreeMap::new();
+    let mut by_prefix: BTreeMap<&str, Vec<Tagged>> = BTreeMap::new();
     for page in pages {
         for tag in &page.imports {
-            let pages = by_prefix.entry(&tag.prefix).or_default();
-            if !pages.last().is_some_and(|last| std::ptr::eq(*last, page)) {
-                pages.push(page);
+            let of_prefix = by_prefix.entry(&tag.prefix).or_default();
+            match of_prefix.last_mut() {
+                Some(last) if std::ptr::eq(last.page, page) => last.tags.push(tag),
+                _ => of_prefix.push(Tagged {
+                    page,
+                    tags: vec![tag],
+                }),
             }
         }
     }
@@ -224,15 +223,18 @@ pub fn convert_pages(
         let what = "there is no page with a go-import tag in it";
         return Err(refused(Problem::Conversion(what.to_owned())));
     }
-    for (prefix, pages) in &mut by_prefix {
-        pages.sort_by_key(|page| page.rank(prefix));
+    for (prefix, of_prefix) in &mut by_prefix {
+        of_prefix.sort_by_key(|tagged| tagged.page.rank(prefix));
+        for tagged in of_prefix {
+            tagged.tags.sort_by_key(|tag| tag.vcs == "mod");
+            tagged.tags.dedup();
+        }
     }
     let hosts = by_prefix.keys().map(|prefix| split(prefix).0);
     let host = most_common(hosts.filter(|host| Host::parse(host).is_ok()));
     let abouts = || {
-        by_prefix
-            .values()
-            .filter_map(|pages| pages[0].about.as_ref())
+        let pages = by_prefix.values().map(|of_prefix| of_prefix[0].page);
+        pages.filter_map(|page| page.about.as_ref())
     };
     let documented = || abouts().filter(|about| about.docs != Docs::None);
     let site = most_common(abouts().filter_map(|about| match &about.docs {
@@ -259,7 +261,7 @@ pub fn convert_pages(
     }
     let modules = by_prefix
         .iter()
-        .map(|(prefix, pages)| module(prefix, key(prefix, host), pages, &defaults));
+        .map(|(prefix, of_prefix)| module(prefix, key(prefix, host), of_prefix, &defaults));
     let count = pages.len();
     let site = Site {
         source: format!(
@@ -290,15 +292,22 @@ struct Defaults<'p> {
     redirects: bool,
 }
 
-fn module(prefix: &str, key: String, pages: &[&Page], defaults: &Defaults) -> Module {
+/// A page with a module's tags.
+struct Tagged<'p> {
+    page: &'p Page,
+    /// Those of a version control system first.
+    tags: Vec<&'p GoImport>,
+}
+
+/// Returns the module of the first of its pages.
+fn module(prefix: &str, key: String, pages: &[Tagged], defaults: &Defaults) -> Module {
     let mut module = Module {
         origin: prefix.to_owned(),
         key,
         values: Mapping::new(),
         notes: Vec::new(),
     };
-    let page = pages[0];
-    let tags = page.tags(prefix);
+    let Tagged { page, tags } = &pages[0];
     let tag = tags[0];
     module.set("repo", Some(tag.repo.as_str()));
     module.set_vcs(&tag.repo, &tag.vcs);
@@ -323,12 +332,12 @@ fn module(prefix: &str, key: String, pages: &[&Page], defaults: &Defaults) -> Mo
             "its only page is of several modules: where it led people to is not carried over",
         ),
     }
-    let differing = pages[1..].iter().filter(|other| other.tags(prefix) != tags);
+    let differing = pages[1..].iter().filter(|other| other.tags != *tags);
     for other in differing.take(MAX_OTHERS) {
-        let theirs: Vec<_> = other.tags(prefix).iter().map(ToString::to_string).collect();
+        let theirs: Vec<_> = other.tags.iter().map(ToString::to_string).collect();
         module.note(format!(
             "{} has another tag, `{}`: left out for that of {}",
-            other.origin,
+            other.page.origin,
             theirs.join("` and `"),
             page.origin
         ));
@@ -452,6 +461,14 @@ mod tests {
                 "  redirect: false\n",
             ),
             (own.to_owned(), "  docs: none\n  description: A & B\n"),
+            (
+                format!("{own}<a href=\"https://git.example/h.example/a\">Documentation"),
+                "  docs: none\n  description: A & B\n",
+            ),
+            (
+                format!("{own}<b>Documentation</b><a href=\"https://pkg.go.dev/h.example/a\">"),
+                "  redirect: false\n  description: A & B\n",
+            ),
             (
                 format!("{own}<dt>Documentation</dt><a href=\"https://d.example/?a&amp;b\">"),
                 "  docs: https://d.example/?a&b\n  redirect: false\n  description: A & B\n",
