@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::{Config, Index, Module};
-use crate::module::{Host, Key, RequestPath, counted, is_path_element};
+use crate::module::{Host, Key, RequestPath, counted_by_host, is_path_element};
 use crate::page::{Near, Page};
 use list::{Folders, page_count};
 use pages::{PageKey, Pages};
@@ -154,18 +154,11 @@ impl Site {
 
     /// Returns a summary of the module counts per host, for a message.
     pub fn summary(&self) -> String {
-        let counted_on = |modules: usize, place: &str| match modules {
-            0 => format!("no module on {place}"),
-            modules => format!("{} on {place}", counted(modules)),
-        };
-        let default = &self.hosts[0];
-        let on_default = counted_on(default.modules.len(), default.name().as_str());
-        let more = self.module_count() - default.modules.len();
-        match &self.hosts[1..] {
-            [] => on_default,
-            [other] => format!("{on_default}, {more} on {}", other.name()),
-            others => format!("{on_default}, {more} on {} other hosts", others.len()),
-        }
+        let hosts = self.hosts.iter();
+        let counts: Vec<_> = hosts
+            .map(|host| (host.name(), host.modules.len()))
+            .collect();
+        counted_by_host(&counts)
     }
 
     /// Returns the host named by a Host header. Any other name gets the default host, so the

@@ -1,6 +1,6 @@
 //! `govanityurls check`: validates configurations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::{Failure, print};
 use crate::cli::{Check, CheckFormat, Common};
 use crate::config::{self, Config, ConfigError, Module};
-use crate::module::{Forge, Host, Vcs, counted, escaped, mixed_scripts, quoted, to_ascii};
-use crate::site::Site;
+use crate::module::{
+    Forge, Host, Vcs, counted, counted_by_host, escaped, mixed_scripts, quoted, to_ascii,
+};
 use crate::terminal::print_coloured;
 
 /// The modules that a note applies to, and its text.
@@ -91,7 +92,7 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
     let mut all_errors = Vec::new();
     for file in files {
         match (Config::check(file, common.host.as_ref()), flags.format) {
-            (Ok(config), CheckFormat::Text) => print_coloured(&accepted(file, config))?,
+            (Ok(config), CheckFormat::Text) => print_coloured(&accepted(file, &config))?,
             (Ok(_), CheckFormat::Json) => {}
             (Err(errors), CheckFormat::Text) => all_errors.push(listed(&errors)),
             (Err(errors), CheckFormat::Json) => {
@@ -108,7 +109,7 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
 }
 
 /// Returns a summary of a valid file, and notes about it.
-fn accepted(path: &Path, config: Config) -> String {
+fn accepted(path: &Path, config: &Config) -> String {
     let file = config::name(path);
     let mut notes = String::new();
     // The user who checks the file may well own it; the server's user is not known here.
@@ -145,8 +146,18 @@ fn accepted(path: &Path, config: Config) -> String {
             );
         }
     }
-    let modules = match config.host.clone() {
-        Some(host) => Site::new(host, config).summary(),
+    let modules = match &config.host {
+        Some(host) => {
+            let mut counts = BTreeMap::from([(host, 0)]);
+            for module in &config.modules {
+                *counts
+                    .entry(module.key.host.as_ref().unwrap_or(host))
+                    .or_default() += 1;
+            }
+            let mut counts: Vec<_> = counts.into_iter().collect();
+            counts.sort_by_key(|(name, _)| *name != host);
+            counted_by_host(&counts)
+        }
         None => format!(
             "{}, no host: serving needs -host",
             counted(config.modules.len())

@@ -29,3 +29,20 @@ pub fn counted(modules: usize) -> String {
         n => format!("{n} modules"),
     }
 }
+
+/// Returns the module counts of hosts, the default host first, for a message.
+pub fn counted_by_host(hosts: &[(&Host, usize)]) -> String {
+    let [(default, modules), others @ ..] = hosts else {
+        return String::new();
+    };
+    let on_default = match modules {
+        0 => format!("no module on {default}"),
+        &modules => format!("{} on {default}", counted(modules)),
+    };
+    let more: usize = others.iter().map(|(_, modules)| modules).sum();
+    match others {
+        [] => on_default,
+        [(other, _)] => format!("{on_default}, {more} on {other}"),
+        others => format!("{on_default}, {more} on {} other hosts", others.len()),
+    }
+}
