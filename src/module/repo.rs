@@ -235,7 +235,7 @@ fn check_repo(text: &str) -> Result<(), UrlFault> {
         }
     };
     check_host_port(host_port)?;
-    if host_port.contains('*') {
+    if authority.contains('*') {
         return Err(UrlFault::Star);
     }
     if let Some(end) = text.find(['?', '#']) {
