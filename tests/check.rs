@@ -85,6 +85,65 @@ fn lists_every_error_in_the_order_of_the_file_with_a_count() {
     );
 }
 
+/// Lists and maps where text belongs, and keys and values of every other wrong kind.
+#[test]
+fn reads_on_after_an_error_of_any_kind() {
+    let text = "\
+title: [a, [b]]
+/a:
+  # a list
+  - repo: x
+/b: [{rep: y}, {}]
+/c: {repo: [https://h.example/c], vcs: gti}
+/d: {? [x, {y: z}] : y, vcs: gti}
+? {/e: f}
+: {repo: x}
+/f: text
+/g: 5
+/h: {repo: https://h.example/h, description: {a: [b, {c: d}]}}
+\"/\\x69\": {repo: x}
+? [/j]
+/k:
+  vcs: svm
+";
+    for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+        let output = check(&directory(&[("vanity.yaml", &text)]), &[], "");
+        let lines = headlines(stderr(&output));
+        let places: Vec<_> = lines
+            .iter()
+            .map(|line| line.split(": ").next().unwrap())
+            .collect();
+        assert_eq!(
+            places,
+            [
+                "vanity.yaml:1:8",
+                "vanity.yaml:4:3",
+                "vanity.yaml:5:5",
+                "vanity.yaml:6:12",
+                "vanity.yaml:7:8",
+                "vanity.yaml:8:3",
+                "vanity.yaml:10:5",
+                "vanity.yaml:11:5",
+                "vanity.yaml:12:46",
+                "vanity.yaml:13:17",
+                "vanity.yaml:14:3",
+                "vanity.yaml:16:8",
+                "12 errors in vanity.yaml",
+            ],
+            "{}",
+            stderr(&output)
+        );
+    }
+    // The parser does not say whether it read the list or an alias of it.
+    let text = "/a: {repo: &l [a], docs: none}\n/b: {repo: *l}\n/c: {repo: x}\n";
+    let output = check(&directory(&[("vanity.yaml", text)]), &[], "");
+    let lines = headlines(stderr(&output));
+    assert_eq!(
+        lines,
+        ["vanity.yaml:1:12: expected a repository URL, found a list"]
+    );
+}
+
 #[test]
 fn one_error_has_no_count_and_many_are_cut() {
     let output = check(&directory(&[("vanity.yaml", "/a:\n")]), &[], "");

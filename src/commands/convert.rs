@@ -76,7 +76,7 @@ pub fn run(from: &[PathBuf]) -> Result<(), Failure> {
 }
 
 fn refused(path: &Path, what: &str) -> Failure {
-    ConfigError::new(&name(path), Problem::Conversion(what.to_owned()), None).into()
+    ConfigError::new(&name(path), Problem::Conversion(what.to_owned())).into()
 }
 
 /// Returns an argument that is not a file as the import path or URL that it must be.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::problem::Problem;
+use super::scan::MAX_TEXT;
 use crate::module::{self, credentials, escaped};
 
 /// A position in the file. Both numbers start at 1; columns count characters.
@@ -18,10 +19,10 @@ impl Place {
     /// Returns the position of a byte offset in a text.
     pub(crate) fn of(text: &str, index: usize) -> Self {
         let before = text.get(..index).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.rsplit('\n').next().unwrap_or(before);
         Self {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            line: before.bytes().filter(|&b| b == b'\n').count() + 1,
+            column: line.chars().count() + 1,
         }
     }
 }
@@ -44,10 +45,11 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(crate) fn new(file: &str, problem: Problem, place: Option<Place>) -> Self {
+    /// Returns an error about the file as a whole.
+    pub(crate) fn new(file: &str, problem: Problem) -> Self {
         Self {
             file: file.into(),
-            place,
+            place: None,
             excerpt: None,
             problem: Box::new(problem),
             advice: None,
@@ -55,16 +57,27 @@ impl ConfigError {
         }
     }
 
-    /// Adds an excerpt of the line at fault.
-    pub(crate) fn with_line_of(mut self, text: &str) -> Self {
-        let is_secret = matches!(*self.problem, Problem::Value(module::Problem::Credentials));
-        self.excerpt = self.place.and_then(|Place { line, column }| {
-            let (shown, caret) = excerpt(text.lines().nth(line - 1)?, column, is_secret);
-            let margin = line.to_string().len();
-            (!shown.is_empty())
-                .then(|| format!("  {line} | {shown}\n  {:margin$} | {:caret$}^", "", "").into())
-        });
-        self
+    /// Returns an error at a byte offset of the text, with an excerpt of the line.
+    pub(crate) fn at(file: &str, problem: Problem, text: &str, index: usize) -> Self {
+        let is_secret = matches!(problem, Problem::Value(module::Problem::Credentials));
+        let place = Place::of(text, index);
+        let (before, after) = text.split_at_checked(index).unwrap_or((text, ""));
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let end = before.len() + after.find('\n').unwrap_or(after.len());
+        let line = text[start..end].trim_end_matches('\r');
+        let (shown, caret) = excerpt(line, before.len() - start, is_secret);
+        let margin = place.line.to_string().len();
+        Self {
+            place: Some(place),
+            excerpt: (!shown.is_empty()).then(|| {
+                format!(
+                    "  {} | {shown}\n  {:margin$} | {:caret$}^",
+                    place.line, "", ""
+                )
+                .into()
+            }),
+            ..Self::new(file, problem)
+        }
     }
 
     /// Adds a hint; the flag says whether it replaces the problem's own.
@@ -134,15 +147,23 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Returns the part of a line around a column, without credentials and safe for a terminal, and the
-/// offset of the caret. A secret value may continue on the next line, with its `@` there.
-fn excerpt(line: &str, column: usize, is_secret: bool) -> (String, usize) {
+/// Returns the part of a line around byte `at`, without credentials and safe for a terminal, and
+/// the offset of the caret. A secret value may continue on the next line, with its `@` there.
+fn excerpt(line: &str, at: usize, is_secret: bool) -> (String, usize) {
     const WIDTH: usize = 100;
+    /// Credentials reach no farther, and a line may be as long as the file.
+    const REACH: usize = 4 * MAX_TEXT;
+    let boundary = |index: usize| {
+        let mut before = (0..=index.min(line.len())).rev();
+        before.find(|&index| line.is_char_boundary(index))
+    };
+    let start = boundary(at.saturating_sub(REACH)).unwrap_or_default();
+    let line = &line[start..boundary(at + REACH).unwrap_or_default()];
+    let at = (at - start).min(line.len());
     let mut secrets = credentials(line);
-    let caret = column - 1;
+    let caret = line[..at].chars().count();
     if is_secret && !line.contains('@') {
-        let start = line.char_indices().nth(caret);
-        secrets.push(start.map_or(line.len(), |(start, _)| start)..line.len());
+        secrets.push(at..line.len());
     }
     let from = caret.saturating_sub(WIDTH * 3 / 4);
     let mut shown = String::new();
@@ -178,8 +199,7 @@ mod tests {
     #[test]
     fn the_caret_is_under_the_column() {
         let problem = Problem::UnknownKey("rep".into(), "did you mean `repo`?".into());
-        let error = ConfigError::new("vanity.yaml", problem, Some(Place { line: 2, column: 3 }))
-            .with_line_of("/a:\n  rep: x\n");
+        let error = ConfigError::at("vanity.yaml", problem, "/a:\n  rep: x\n", 6);
         assert_eq!(
             error.to_string(),
             "vanity.yaml:2:3: unknown key `rep`\n  2 |   rep: x\n    |   ^\n  \
@@ -190,20 +210,20 @@ mod tests {
     #[test]
     fn long_lines_odd_characters_and_credentials_are_cut() {
         assert_eq!(
-            excerpt("a\tb\u{1b}c", 5, false),
+            excerpt("a\tb\u{1b}c", 4, false),
             ("a b\\u{1b}c".to_owned(), 9)
         );
-        let (shown, caret) = excerpt(&"x".repeat(1000), 500, false);
+        let (shown, caret) = excerpt(&"x".repeat(1000), 499, false);
         assert_eq!((shown.chars().count(), caret), (102, 76));
-        assert_eq!(excerpt("", 1, false), (String::new(), 0));
+        assert_eq!(excerpt("", 0, false), (String::new(), 0));
         assert_eq!(
-            excerpt("  repo: https://bob:hunter2@h/a # x", 33, false),
+            excerpt("  repo: https://bob:hunter2@h/a # x", 32, false),
             ("  repo: https://…@h/a # x".to_owned(), 22)
         );
         let password = format!("https://bob:{}@h", "x".repeat(200));
-        assert!(!excerpt(&password, 150, false).0.contains('x'));
+        assert!(!excerpt(&password, 149, false).0.contains('x'));
         assert_eq!(
-            excerpt("  repo: https://bob:hunter2", 9, true),
+            excerpt("  repo: https://bob:hunter2", 8, true),
             ("  repo: …".to_owned(), 8)
         );
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::error::{ConfigError, Place};
+use super::error::ConfigError;
 use super::problem::Problem;
 
 /// The largest file, in bytes. A million modules fit. The limit keeps a wrong path (a log, a
@@ -23,7 +23,7 @@ pub fn read_text(path: &Path) -> Result<String, ConfigError> {
     let name = name(path);
     match bytes(path) {
         Ok(bytes) => decode(&name, bytes),
-        Err(problem) => Err(ConfigError::new(&name, problem, None)),
+        Err(problem) => Err(ConfigError::new(&name, problem)),
     }
 }
 
@@ -87,10 +87,10 @@ fn decode(name: &str, bytes: Vec<u8>) -> Result<String, ConfigError> {
         let index = error.utf8_error().valid_up_to();
         let shown = String::from_utf8_lossy(bytes);
         match bytes {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ConfigError::new(name, Problem::Utf16, None),
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ConfigError::new(name, Problem::Utf16),
             _ => {
                 let problem = Problem::NotUtf8(bytes.get(index).copied().unwrap_or_default());
-                ConfigError::new(name, problem, Some(Place::of(&shown, index))).with_line_of(&shown)
+                ConfigError::at(name, problem, &shown, index)
             }
         }
     })

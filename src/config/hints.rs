@@ -1,11 +1,8 @@
 //! Explains errors: translates libyaml's messages, and gives hints for keys.
 
-use std::fmt;
-
-use serde::de::{Deserializer as _, Visitor};
-
 use super::model::{MODULE_KEYS, SETTINGS};
 use super::problem::{Problem, Syntax};
+use super::scan::MAX_TEXT;
 use crate::module::{Key, RepoUrl, nearest, quoted};
 
 /// Translates a serde_yaml error at byte `index` of `text`; returns the problem and the byte offset
@@ -16,11 +13,12 @@ pub(crate) fn explain(text: &str, message: &str, index: Option<usize>) -> (Probl
         .unwrap_or((text, ""));
     let found = rest.chars().next();
     if message.contains("more than one document") {
-        return second_document(text);
+        let mark = text.rfind("\n---").map_or(0, |newline| newline + 1);
+        return (Syntax::SecondDocument.into(), Some(mark));
     }
     // "paths./a.repo: invalid type: sequence, expected a string at line 1 column 2"
     if let Some((_, types)) = message.split_once("invalid type: ") {
-        return (wrong_type(types, found), index);
+        return (wrong_type(types), index);
     }
     // "did not find expected key at line 3 column 1, while parsing a block mapping at line 1 column
     // 1"; libyaml omits the position if it is the start of the file.
@@ -80,8 +78,8 @@ pub(crate) fn explain(text: &str, message: &str, index: Option<usize>) -> (Probl
     (syntax.into(), index)
 }
 
-/// Explains "sequence, expected a string at line 1 column 2"; `start` is the character there.
-fn wrong_type(types: &str, start: Option<char>) -> Problem {
+/// Explains "sequence, expected a string at line 1 column 2".
+fn wrong_type(types: &str) -> Problem {
     let types = types
         .rsplit_once(" at line ")
         .map_or(types, |(types, _)| types);
@@ -91,7 +89,6 @@ fn wrong_type(types: &str, start: Option<char>) -> Problem {
     let is_module = expected.ends_with("`repo`");
     let text = quoted(found.trim_start_matches("string ").trim_matches('"'));
     let (found, advice) = match found.split(' ').next().unwrap_or_default() {
-        "sequence" if start == Some('-') => ("a list", "write it without the dash"),
         "sequence" => ("a list", "write it without brackets"),
         "map" => ("a map", "write one value after the colon, on the same line"),
         "unit" => ("nothing", "write it after the colon, or remove the key"),
@@ -115,54 +112,31 @@ fn wrong_type(types: &str, start: Option<char>) -> Problem {
     }
 }
 
-/// Returns the byte offset of the position at the end of a libyaml context: "… at line 1 column 2".
-fn position_in(text: &str, context: &str) -> Option<usize> {
-    let (_, position) = context.rsplit_once(" at line ")?;
+/// Returns the byte offset of the position at the end of a message: "… at line 1 column 2".
+pub(super) fn position_in(text: &str, message: &str) -> Option<usize> {
+    let (_, position) = message.rsplit_once(" at line ")?;
     let (line, column) = position.split_once(" column ")?;
     let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
-    let start: usize = text
-        .split_inclusive('\n')
-        .take(line.checked_sub(1)?)
-        .map(str::len)
-        .sum();
+    // The parser counts a `\r` as a line break too, unless a `\n` follows.
+    let bytes = text.as_bytes();
+    let is_end = |&index: &usize| match bytes[index] {
+        b'\n' => true,
+        b'\r' => bytes.get(index + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    let start = match line.checked_sub(2) {
+        None => 0,
+        Some(earlier) => (0..bytes.len()).filter(is_end).nth(earlier)? + 1,
+    };
     let before = text.get(start..)?.chars().take(column.checked_sub(1)?);
     Some(start + before.map(char::len_utf8).sum::<usize>())
 }
 
-/// Finds a second document, or what looks like one. serde_yaml's own error has no position.
-fn second_document(text: &str) -> (Problem, Option<usize>) {
-    /// A visitor that rejects every value.
-    struct Nothing;
-
-    impl Visitor<'_> for Nothing {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("one document")
-        }
-    }
-
-    let found = serde_yaml::Deserializer::from_str(text)
-        .nth(1)
-        .and_then(|document| document.deserialize_any(Nothing).err());
-    let index = found
-        .as_ref()
-        .and_then(|found| found.location())
-        .map(|at| at.index());
-    match found.map(|found| found.to_string()) {
-        Some(message) if !message.contains("invalid type") => explain(text, &message, index),
-        _ => {
-            let before = index.and_then(|index| text.get(..index)).unwrap_or(text);
-            let mark = before.rfind("\n---").map_or(0, |newline| newline + 1);
-            (Syntax::SecondDocument.into(), Some(mark))
-        }
-    }
-}
-
-/// Finds a look-alike of a YAML character between byte `index` and the end of its line.
-pub(super) fn lookalike(text: &str, index: usize) -> Option<(Problem, usize)> {
-    let line = text.get(index..)?.split('\n').next()?;
-    line.char_indices().find_map(|(offset, found)| {
+/// Finds a look-alike of an ASCII character in the first line of a text, if it can be the cause of a
+/// problem; returns its byte offset.
+pub(super) fn lookalike(text: &str, problem: &Problem) -> Option<(Problem, usize)> {
+    let line = text.split('\n').next()?.char_indices();
+    let (found, advice, offset) = line.take(MAX_TEXT).find_map(|(offset, found)| {
         let advice = match found {
             '\u{a0}' | '\u{3000}' => "write a space, or remove it",
             '\u{ff1a}' => "write `:` and a space",
@@ -170,8 +144,10 @@ pub(super) fn lookalike(text: &str, index: usize) -> Option<(Problem, usize)> {
             '\u{ff0f}' => "write `/`",
             _ => return None,
         };
-        Some((Problem::Lookalike { found, advice }, index + offset))
-    })
+        Some((found, advice, offset))
+    })?;
+    let is_cause = matches!(problem, Problem::Syntax(_)) || problem.to_string().contains(found);
+    is_cause.then_some((Problem::Lookalike { found, advice }, offset))
 }
 
 /// Returns a hint for an unknown key at the top level: a synonym, a misplaced key, a path.

@@ -24,12 +24,11 @@ pub(crate) use hints::explain;
 pub use model::{Config, Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS};
 pub use problem::{Problem, Syntax};
 
+use self::reader::Walk;
 use crate::module::{self, Host, ModulePath};
 
 /// The most errors that a check shows per file.
 pub(crate) const MAX_ERRORS: usize = 20;
-/// Each further error takes another pass over the file; this bounds the bytes read in total.
-const MAX_READ: usize = 32 << 20;
 
 impl Config {
     /// Reads and validates a file; `-` is standard input. `host` overrides the default host.
@@ -71,8 +70,7 @@ impl Config {
         text: &str,
         host: Option<&Host>,
     ) -> Result<Self, Vec<ConfigError>> {
-        let most = (MAX_READ / text.len().max(1)).clamp(1, MAX_ERRORS);
-        parse(name, text, host, most)
+        parse(name, text, host, MAX_ERRORS)
     }
 }
 
@@ -83,72 +81,23 @@ fn parse(
     most: usize,
 ) -> Result<Config, Vec<ConfigError>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let error = |problem, index: Option<usize>| {
-        let place = index.map(|index| Place::of(text, index));
-        ConfigError::new(name, problem, place).with_line_of(text)
-    };
-    scan::check(text).map_err(|(problem, index)| vec![error(problem, Some(index))])?;
-    let mut errors = Vec::new();
-    let mut skipped = Vec::new();
-    loop {
-        match reader::read(text, &skipped) {
-            Ok(walk) => {
-                let reader::Walk {
-                    mut config, keys, ..
-                } = walk;
-                set_host(&mut config, host);
-                for (problem, index) in check_all(&config, &keys, text, most - errors.len()) {
-                    errors.push(error(problem, index));
-                }
-                if errors.is_empty() && config.modules.is_empty() {
-                    errors.push(error(Problem::NoModules, Some(text.len())));
-                }
-                errors.sort_by_key(ConfigError::place);
-                return if errors.is_empty() {
-                    Ok(config)
-                } else {
-                    Err(errors)
-                };
-            }
-            Err(rejection) => {
-                let (problem, index) = meant(name, text, &rejection);
-                if matches!(problem, Problem::OtherTool { .. }) {
-                    return Err(vec![error(problem, index)]);
-                }
-                let is_syntax = matches!(rejection.problem, Problem::Syntax(_));
-                if !is_syntax || errors.is_empty() {
-                    errors.push(error(problem, index).with_advice(rejection.advice(text)));
-                }
-                let entry = rejection.entry.filter(|entry| !skipped.contains(entry));
-                let Some(entry) = entry.filter(|_| !is_syntax && errors.len() < most) else {
-                    // After a syntax error, only the first error is meaningful.
-                    errors.truncate(if is_syntax { 1 } else { most });
-                    errors.sort_by_key(ConfigError::place);
-                    return Err(errors);
-                };
-                skipped.push(entry);
-            }
+    scan::check(text)
+        .map_err(|(problem, index)| vec![ConfigError::at(name, problem, text, index)])?;
+    let mut walk = reader::read(name, text, most);
+    set_host(&mut walk.config, host);
+    if !walk.stopped {
+        for (problem, index) in check_all(&walk) {
+            _ = walk.push(problem, index, false);
         }
     }
-}
-
-/// Replaces a problem that has another cause: the file of another tool, or a look-alike character.
-fn meant(name: &str, text: &str, rejection: &scalar::Rejection) -> (Problem, Option<usize>) {
-    let problem = &rejection.problem;
-    if matches!(problem, Problem::UnknownKey(..) | Problem::Shape { .. })
-        && let Some(tool) = hints::other_tool(text)
-    {
-        let file = name.to_owned();
-        return (Problem::OtherTool { tool, file }, rejection.index);
+    if walk.errors.is_empty() && walk.config.modules.is_empty() {
+        _ = walk.push(Problem::NoModules, Some(text.len()), false);
     }
-    if let Some(index) = rejection.index
-        && let Some((found, at)) = hints::lookalike(text, index)
-        && let Problem::Lookalike { found: c, .. } = found
-        && (matches!(problem, Problem::Syntax(_)) || problem.to_string().contains(c))
-    {
-        return (found, Some(at));
+    walk.errors.sort_by_key(ConfigError::place);
+    match walk.errors.is_empty() {
+        true => Ok(walk.config),
+        false => Err(walk.errors),
     }
-    (problem.clone(), rejection.index)
 }
 
 /// Sets the default host: the caller's, else the file's, else the host of the first key if every
@@ -164,50 +113,36 @@ fn set_host(config: &mut Config, host: Option<&Host>) {
 }
 
 /// Checks what takes more than one module, or the default host: duplicate import paths, a
-/// repository at its own import path, the rules of gopkg.in. Stops after `most` problems, because
-/// finding the line of each takes a pass over the text.
-fn check_all(
-    config: &Config,
-    keys: &[Option<usize>],
-    text: &str,
-    most: usize,
-) -> Vec<(Problem, Option<usize>)> {
-    let mut problems = Vec::new();
+/// repository at its own import path, the rules of gopkg.in. Returns the problems and their byte
+/// offsets, no more than are wanted.
+fn check_all(walk: &Walk<'_>) -> Vec<(Problem, Option<usize>)> {
+    let config = &walk.config;
     let mut first_of = HashMap::with_capacity(config.modules.len());
-    for (index, module) in config.modules.iter().enumerate() {
-        if problems.len() >= most {
-            break;
-        }
-        let key = &module.key;
+    let modules = config.modules.iter().zip(&walk.places);
+    let found = modules.filter_map(|(module, &[at_key, at_repo])| {
+        let Module { key, repo, .. } = module;
         let host = key.host.as_ref().or(config.host.as_ref());
-        let at = keys.get(index).copied().flatten();
-        if let Some(first) = first_of.insert((host, &key.path, key.pattern), index) {
-            let line = keys.get(first).copied().flatten();
-            let line = line.map(|index| Place::of(text, index).line);
-            let first = &config.modules[first].key;
-            let problem = match host {
-                Some(host) if first.host != key.host => Problem::TwiceOnHost {
-                    second: key.to_string(),
-                    first: first.to_string(),
-                    host: host.to_string(),
-                    line,
-                },
-                _ => Problem::Twice(key.to_string(), line),
-            };
-            problems.push((problem, at));
-        } else if let Some(host) = host {
-            if let Some(why) = key.fault_on(host) {
-                let path = key.to_string();
-                problems.push((module::Problem::Path { path, why }.into(), at));
-            } else if let Some(path) = index_in_module(config, module) {
-                let key = key.to_string();
-                problems.push((Problem::IndexInModule(path.to_string(), key), at));
-            } else if is_own_address(module, host) {
-                problems.push((Problem::OwnAddress(module.repo.to_string()), at));
-            }
+        if let Some((first, at)) = first_of.insert((host, &key.path, key.pattern), (key, at_key)) {
+            let line = at.map(|index| Place::of(walk.text, index).line);
+            let first = host
+                .filter(|_| first.host != key.host)
+                .map(|host| (first.to_string(), host.to_string()));
+            let key = key.to_string();
+            return Some((Problem::Twice { key, line, first }, at_key));
         }
-    }
-    problems
+        let host = host?;
+        if let Some(why) = key.fault_on(host) {
+            let path = key.to_string();
+            Some((module::Problem::Path { path, why }.into(), at_key))
+        } else if let Some(path) = index_in_module(config, module) {
+            let problem = Problem::IndexInModule(path.to_string(), key.to_string());
+            Some((problem, at_key))
+        } else {
+            let is_own = is_own_address(module, host);
+            is_own.then(|| (Problem::OwnAddress(repo.to_string()), at_repo))
+        }
+    });
+    found.take(walk.most - walk.errors.len()).collect()
 }
 
 /// Returns the path of the list if a module answers there.
@@ -263,7 +198,7 @@ mod tests {
         })]
 
         /// Any input gives a config, or an error that is safe to print on a terminal; it never
-        /// panics.
+        /// panics. Reading on after an error finds the same one first.
         #[test]
         fn no_file_panics(
             good in 0..GOOD.len(),
@@ -276,7 +211,13 @@ mod tests {
                 text.splice(at..end, PIECES[piece].chars());
             }
             let text: String = text.into_iter().collect();
-            if let Err(error) = Config::parse("vanity.yaml", &text, None) {
+            let checked = Config::check_text("vanity.yaml", &text, None);
+            let first = Config::parse("vanity.yaml", &text, None).err();
+            match &first {
+                None => prop_assert!(checked.is_ok()),
+                Some(first) => prop_assert!(checked.unwrap_err().contains(first), "{first}"),
+            }
+            if let Some(error) = first {
                 let shown = error.to_string();
                 prop_assert!(
                     !shown.contains(|c: char| c.is_control() && c != '\n'),

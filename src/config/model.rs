@@ -2,41 +2,6 @@
 
 use crate::module::{Forge, Host, Key, ModulePath, RepoUrl, Vcs, WebUrl, go_source};
 
-/// The settings of the file, by their keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
-    /// The custom domain.
-    Host,
-    /// Seconds for `Cache-Control`.
-    CacheMaxAge,
-    /// The documentation site.
-    Docs,
-    /// Where the list of modules is.
-    Index,
-    /// Whether pages redirect to documentation.
-    Redirect,
-    /// The heading of the lists.
-    Title,
-    /// A line under the heading.
-    Description,
-    /// A map of modules.
-    Paths,
-}
-
-impl Setting {
-    /// Every setting, in the order of [`SETTINGS`].
-    pub(crate) const ALL: [Self; SETTINGS.len()] = [
-        Self::Host,
-        Self::CacheMaxAge,
-        Self::Docs,
-        Self::Index,
-        Self::Redirect,
-        Self::Title,
-        Self::Description,
-        Self::Paths,
-    ];
-}
-
 /// The keys of the settings.
 pub const SETTINGS: [&str; 8] = [
     "host",

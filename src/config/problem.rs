@@ -61,14 +61,14 @@ pub enum Problem {
     UnknownKey(String, String),
     #[error("{} is not a valid path\n{}", quoted(.0), .1)]
     NotAPath(String, String),
-    #[error("{} is given twice\n{}remove one of the two", quoted(.0), .1.map_or_else(String::new, |line| format!("the first is in line {line}; ")))]
-    Twice(String, Option<usize>),
-    #[error("{} is given twice: it is {} on the default host, {host}\n{}remove one of the two", quoted(.second), quoted(.first), .line.map_or_else(String::new, |line| format!("the first is in line {line}; ")))]
-    TwiceOnHost {
-        second: String,
-        first: String,
-        host: String,
+    #[error("{} is given twice{}\n{}remove one of the two", quoted(.key),
+        .first.as_ref().map_or_else(String::new, |(first, host)| format!(": it is {} on the default host, {host}", quoted(first))),
+        .line.map_or_else(String::new, |line| format!("the first is in line {line}; ")))]
+    Twice {
+        key: String,
         line: Option<usize>,
+        /// How the first one is spelt, and the default host, if only one of them names it.
+        first: Option<(String, String)>,
     },
     #[error("{} has nothing under it\nadd `repo: ` and the repository's URL, indented", quoted(.0))]
     EmptyModule(String),

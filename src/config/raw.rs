@@ -12,7 +12,7 @@ use crate::module::{Forge, Key, RepoUrl, Vcs};
 pub(super) struct RawModule {
     /// Null is an error: `repo:` with nothing after it is reported at its place.
     #[serde(default, deserialize_with = "some")]
-    repo: Option<At<RepoUrl>>,
+    pub repo: Option<At<RepoUrl>>,
     vcs: Option<Vcs>,
     subdir: Option<Subdir>,
     display: Option<Display>,

@@ -6,78 +6,208 @@ use std::fmt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{
     Deserialize as _, DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer as _,
-    MapAccess, Visitor,
+    MapAccess, SeqAccess, Visitor,
 };
 
+use super::error::ConfigError;
 use super::file::MAX_FILE;
 use super::hints;
-use super::model::{Config, MODULE_KEYS, Module, SETTINGS, Setting};
+use super::model::{Config, MODULE_KEYS, SETTINGS};
 use super::problem::Problem;
 use super::raw::RawModule;
-use super::scalar::{Boolean, Description, REJECTED, Rejection, Text, reject};
-use super::values;
-use crate::module::Key;
+use super::scalar::{Boolean, Description, DocsSite, REJECTED, Seconds, Text, Title, reject};
+use crate::module::{Key, quoted};
 
 /// A file that was read, before the checks that need all of it.
-pub(super) struct Walk<'a> {
+pub(super) struct Walk<'t> {
+    /// The file's name in errors.
+    name: &'t str,
+    pub text: &'t str,
     pub config: Config,
-    /// The byte offsets of the modules' keys, if known.
-    pub keys: Vec<Option<usize>>,
-    /// The entries to skip, because they are known to be wrong.
-    skipped: &'a [usize],
-    /// How many entries were started.
-    entries: usize,
+    /// The byte offsets of each module's key and `repo`, if known.
+    pub places: Vec<[Option<usize>; 2]>,
+    pub errors: Vec<ConfigError>,
+    /// The most errors to look for.
+    pub most: usize,
+    /// Whether the rest of the file is left unread.
+    pub stopped: bool,
     /// The total text of the modules in bytes; with aliases, this can exceed the file's size.
     bytes: usize,
 }
 
-/// Reads a whole file except the entries in `skipped`.
-pub(super) fn read<'a>(text: &str, skipped: &'a [usize]) -> Result<Walk<'a>, Box<Rejection>> {
+/// Reads a whole file, or as much as it takes to find `most` errors.
+pub(super) fn read<'t>(name: &'t str, text: &'t str, most: usize) -> Walk<'t> {
     let mut walk = Walk {
+        name,
+        text,
         config: Config::default(),
-        keys: Vec::new(),
-        skipped,
-        entries: 0,
+        places: Vec::new(),
+        errors: Vec::new(),
+        most,
+        stopped: false,
         bytes: 0,
     };
-    let index_of = |address: usize| {
-        let index = address.checked_sub(text.as_ptr().addr())?;
-        // The address of a quoted key is that of the text after its quote.
-        let quote = text.get(..index)?.ends_with(['"', '\'']);
-        Some(index - usize::from(quote))
-    };
     REJECTED.take();
-    let entries = Entries {
-        walk: &mut walk,
-        under_paths: false,
+    let mut documents = serde_yaml::Deserializer::from_str(text);
+    let first = documents
+        .next()
+        .map(|first| Entries(&mut walk, false).deserialize(first));
+    let second = first
+        .unwrap_or(Ok(()))
+        .map(|()| documents.next().map(IgnoredAny::deserialize));
+    let error = match second {
+        Ok(None) => return walk,
+        Ok(Some(Ok(_))) => Error::custom("more than one document"),
+        Ok(Some(Err(error))) | Err(error) => error,
     };
-    let error = match entries.deserialize(serde_yaml::Deserializer::from_str(text)) {
-        Ok(()) => {
-            for key in &mut walk.keys {
-                *key = key.and_then(index_of);
-            }
-            return Ok(walk);
+    if !walk.stopped {
+        let index = error.location().map(|location| location.index());
+        let (problem, index, rewritten) = walk.meant(&error.to_string(), index);
+        // In a file that is not YAML, only the first error is meaningful.
+        match problem {
+            Problem::Syntax(_) if !walk.errors.is_empty() => walk.errors.truncate(1),
+            _ => _ = walk.push(problem, index, rewritten),
         }
-        Err(error) => error,
-    };
-    let index = error.location().map(|location| location.index());
-    let entry = walk.entries.checked_sub(1);
-    Err(Box::new(match REJECTED.take() {
-        Some(rejection) => Rejection {
-            index: rejection.index.and_then(index_of).or(index),
-            entry,
-            ..rejection
-        },
-        None => {
-            let (problem, index) = hints::explain(text, &error.to_string(), index);
-            Rejection {
-                problem,
-                index,
-                rewritten: false,
-                entry,
+        walk.stopped = true;
+    }
+    walk
+}
+
+impl Walk<'_> {
+    /// Returns the byte offset of a key or a value, given the address of its text.
+    fn index_of(&self, address: Option<usize>) -> Option<usize> {
+        let index = address?.checked_sub(self.text.as_ptr().addr())?;
+        let is_quoted = self.text.get(..index)?.ends_with(['"', '\'']);
+        Some(index - usize::from(is_quoted))
+    }
+
+    /// Returns the byte offset of the value after a path, given that of the path.
+    fn value_after(&self, key: usize) -> Option<usize> {
+        let (_, mut rest) = self.text.get(key..)?.split_once(':')?;
+        loop {
+            rest = rest.trim_start();
+            match rest.strip_prefix('#') {
+                Some(comment) => rest = comment.trim_start_matches(|c| c != '\n'),
+                None => return Some(self.text.len() - rest.len()),
             }
         }
-    }))
+    }
+
+    /// Returns the problem behind an error of serde, its place, which is `index` unless the problem
+    /// has its own, and whether the value is rewritten.
+    fn meant(&self, message: &str, index: Option<usize>) -> (Problem, Option<usize>, bool) {
+        if let Some(rejection) = REJECTED.take() {
+            let index = self.index_of(rejection.address).or(index);
+            return (rejection.problem, index, rejection.rewritten);
+        }
+        let (problem, index) = hints::explain(self.text, message, index);
+        (problem, index, false)
+    }
+
+    /// Records an error, with a hint from the text at its place. Fails if no more are wanted.
+    pub fn push(
+        &mut self,
+        mut problem: Problem,
+        mut index: Option<usize>,
+        rewritten: bool,
+    ) -> Result<(), &'static str> {
+        let source = index.and_then(|index| self.text.get(index..));
+        let source = source.unwrap_or_default();
+        let mut hint = None;
+        if let Some((lookalike, offset)) = hints::lookalike(source, &problem) {
+            (problem, index) = (lookalike, index.map(|index| index + offset));
+        } else if let Problem::UnknownKey(..) | Problem::Shape { .. } = problem
+            && self.errors.is_empty()
+            && let Some(tool) = hints::other_tool(self.text)
+        {
+            let file = self.name.to_owned();
+            (problem, self.most) = (Problem::OtherTool { tool, file }, 0);
+        } else if let Problem::Shape { advice, .. } = &mut problem
+            && source.starts_with('-')
+        {
+            *advice = "write it without the dash".into();
+        } else if source.starts_with('&') && !matches!(problem, Problem::Syntax(_)) {
+            let name = source[1..].split(char::is_whitespace).next();
+            let alias = quoted(&format!("*{}", name.unwrap_or_default()));
+            hint = Some((format!("look also where {alias} uses it"), false));
+        } else if rewritten && !source.starts_with(['"', '\'', '|', '>', '!']) {
+            let goes_on =
+                "it goes on in the next line: is that indented too far, or a `}` missing?";
+            hint = Some((goes_on.into(), true));
+        }
+        let error = match index {
+            Some(index) => ConfigError::at(self.name, problem, self.text, index),
+            None => ConfigError::new(self.name, problem),
+        };
+        self.errors.push(error.with_advice(hint));
+        self.stopped |= self.errors.len() >= self.most;
+        match self.stopped {
+            true => Err("enough errors"),
+            false => Ok(()),
+        }
+    }
+
+    /// Records an error, and skips the rest of the entry that it is in. `has_key` says whether the
+    /// entry's key was read. Fails if reading cannot go on.
+    fn skip<'de, A: MapAccess<'de>>(
+        &mut self,
+        error: A::Error,
+        map: &mut A,
+        has_key: bool,
+    ) -> Result<(), A::Error> {
+        let message = error.to_string();
+        let rejection = REJECTED.take();
+        let unread = rejection.as_ref().is_some_and(|found| found.unread);
+        // The start of a list in place of a map has been read, and its end cannot be found.
+        let is_scalar =
+            message.contains("invalid type: ") && !message.contains("invalid type: sequence");
+        let can_go_on = rejection.is_some() || is_scalar;
+        REJECTED.set(rejection);
+        // The parser omits the first position of the file.
+        let index = hints::position_in(self.text, &message).unwrap_or(0);
+        // An alias has been read, though the list or map that it stands for has not.
+        let may_be_alias = unread && self.text[index..].starts_with(['&', '!']);
+        if self.stopped || !can_go_on || may_be_alias {
+            return Err(error);
+        }
+        let (problem, index, rewritten) = self.meant(&message, Some(index));
+        self.push(problem, index, rewritten)
+            .map_err(Error::custom)?;
+        for _ in 0..usize::from(unread) + usize::from(!has_key) {
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the value of an entry.
+    fn read_value<'de, A: MapAccess<'de>>(
+        &mut self,
+        entry: Entry,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        let config = &mut self.config;
+        match entry {
+            Entry::Module(key, address) => {
+                let walk = self;
+                map.next_value_seed(ModuleSeed { walk, key, address })?;
+            }
+            Entry::Setting("host") => config.host = Some(map.next_value()?),
+            Entry::Setting("cache_max_age") => {
+                config.cache_max_age = map.next_value::<Seconds>()?.0;
+            }
+            Entry::Setting("docs") => config.docs = map.next_value::<DocsSite>()?.0,
+            Entry::Setting("index") => config.index = map.next_value()?,
+            Entry::Setting("redirect") => config.redirect = map.next_value::<Boolean>()?.0,
+            Entry::Setting("title") => config.title = map.next_value::<Title>()?.0,
+            Entry::Setting("description") => {
+                config.description = map.next_value::<Description>()?.0;
+            }
+            Entry::Setting(_) => {
+                map.next_value_seed(Entries(self, true))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Bit set of known keys that were read; there are fewer than 32.
@@ -85,35 +215,35 @@ pub(super) fn read<'a>(text: &str, skipped: &'a [usize]) -> Result<Walk<'a>, Box
 struct SeenKeys(u32);
 
 impl SeenKeys {
-    /// Returns the index of a key among the known ones. Rejects unknown and duplicate keys.
+    /// Returns a key as one of those known. Rejects unknown and duplicate keys.
     fn insert(
         &mut self,
         key: &str,
-        known: &[&str],
+        known: &[&'static str],
         advice: fn(&str) -> String,
-    ) -> Result<usize, Problem> {
+    ) -> Result<&'static str, Problem> {
         let Some(index) = known.iter().position(|name| *name == key) else {
             return Err(Problem::UnknownKey(key.into(), advice(key)));
         };
         let bit = 1 << index;
         if self.0 & bit != 0 {
-            return Err(Problem::Twice(key.into(), None));
+            let (key, line, first) = (key.into(), None, None);
+            return Err(Problem::Twice { key, line, first });
         }
         self.0 |= bit;
-        Ok(index)
+        Ok(known[index])
     }
 }
 
-/// A map from paths to modules: the whole file, including settings, or the map under `paths:`.
-struct Entries<'w, 'a> {
-    walk: &'w mut Walk<'a>,
-    under_paths: bool,
-}
+/// A map from paths to modules: the whole file, including settings, or the map under `paths:`
+/// (true).
+struct Entries<'w, 't>(&'w mut Walk<'t>, bool);
 
 /// A key of [`Entries`].
 enum Entry {
+    /// With the address of its text.
     Module(Key, Option<usize>),
-    Setting(Setting),
+    Setting(&'static str),
 }
 
 impl<'de> DeserializeSeed<'de> for Entries<'_, '_> {
@@ -142,7 +272,7 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { walk, under_paths } = self;
+        let Self(walk, under_paths) = self;
         let mut seen = SeenKeys::default();
         let mut entry = |text: &str, address| {
             if Key::is_path(text) {
@@ -152,130 +282,137 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
                 let advice = hints::for_key_under_paths(text);
                 return Err(Problem::NotAPath(text.into(), advice));
             }
-            let index = seen.insert(text, &SETTINGS, hints::for_setting)?;
-            Ok(Entry::Setting(Setting::ALL[index]))
+            let setting = seen.insert(text, &SETTINGS, hints::for_setting)?;
+            Ok(Entry::Setting(setting))
         };
         loop {
-            walk.entries += 1;
-            if walk.skipped.contains(&(walk.entries - 1)) {
-                if map.next_entry::<IgnoredAny, IgnoredAny>()?.is_none() {
-                    return Ok(());
-                }
-                continue;
-            }
-            let Some(entry) = map.next_key_seed(Text::new("a path or a setting", &mut entry))?
-            else {
-                return Ok(());
+            let key = Text::new("a path or a setting", &mut entry);
+            let (read, has_key) = match map.next_key_seed(key) {
+                Ok(None) => return Ok(()),
+                Ok(Some(entry)) => (walk.read_value(entry, &mut map), true),
+                Err(error) => (Err(error), false),
             };
-            let config = &mut walk.config;
-            match entry {
-                Entry::Module(key, address) => {
-                    let (module, bytes) = map.next_value_seed(ModuleSeed { key, address })?;
-                    walk.bytes += bytes;
-                    if walk.bytes > MAX_FILE {
-                        return Err(reject(Problem::Aliases, address, false));
-                    }
-                    walk.keys.push(address);
-                    config.modules.push(module);
-                }
-                Entry::Setting(Setting::Host) => config.host = Some(map.next_value()?),
-                Entry::Setting(Setting::CacheMaxAge) => {
-                    let parse = |text: &str, _| values::seconds(text);
-                    config.cache_max_age =
-                        map.next_value_seed(Text::new("a number of seconds", parse))?;
-                }
-                Entry::Setting(Setting::Docs) => {
-                    let parse = |text: &str, _| values::docs_site(text);
-                    config.docs = map.next_value_seed(Text::new("a URL or `none`", parse))?;
-                }
-                Entry::Setting(Setting::Index) => config.index = map.next_value()?,
-                Entry::Setting(Setting::Redirect) => {
-                    config.redirect = map.next_value::<Boolean>()?.0;
-                }
-                Entry::Setting(Setting::Title) => {
-                    let parse = |text: &str, _| values::line(text, "title");
-                    config.title = map.next_value_seed(Text::new("one line of text", parse))?;
-                }
-                Entry::Setting(Setting::Description) => {
-                    config.description = map.next_value::<Description>()?.0;
-                }
-                Entry::Setting(Setting::Paths) => map.next_value_seed(Entries {
-                    walk: &mut *walk,
-                    under_paths: true,
-                })?,
+            if let Err(error) = read {
+                walk.skip(error, &mut map, has_key)?;
             }
         }
     }
 }
 
-/// Reads the value of a module's key, and its size in bytes.
-struct ModuleSeed {
+/// Reads the value of a module's key.
+struct ModuleSeed<'w, 't> {
+    walk: &'w mut Walk<'t>,
     key: Key,
     address: Option<usize>,
 }
 
-impl<'de> DeserializeSeed<'de> for ModuleSeed {
-    type Value = (Module, usize);
+impl<'de> DeserializeSeed<'de> for ModuleSeed<'_, '_> {
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for ModuleSeed {
-    type Value = (Module, usize);
+impl<'de> Visitor<'de> for ModuleSeed<'_, '_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map with `repo`")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        let advice = hints::for_text_as_module(text);
-        Err(reject(
-            Problem::TextAsModule(text.into(), advice),
-            None,
-            false,
-        ))
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        let problem = Problem::TextAsModule(text.into(), hints::for_text_as_module(text));
+        Err(reject(problem, None, false))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
         let problem = Problem::EmptyModule(self.key.to_string());
         Err(reject(problem, self.address, false))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let map = CheckedKeys(map, SeenKeys::default());
-        let raw = RawModule::deserialize(MapAccessDeserializer::new(map))?;
-        raw.into_module(self.key)
-            .map_err(|(problem, address)| reject(problem, address.or(self.address), false))
+    /// Rejects a list once all of it is read, so that reading can go on after it.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        let Self { walk, address, .. } = self;
+        let problem = Problem::Shape {
+            expected: "a map with `repo`".into(),
+            found: "a list".into(),
+            advice: "write it without brackets".into(),
+        };
+        let key = walk.index_of(address);
+        let start = key.and_then(|key| walk.value_after(key));
+        walk.push(problem, start.or(key), false)
+            .map_err(Error::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { walk, key, address } = self;
+        let mut keys = CheckedKeys {
+            map: &mut map,
+            seen: SeenKeys::default(),
+            has_key: false,
+        };
+        let raw = match RawModule::deserialize(MapAccessDeserializer::new(&mut keys)) {
+            Ok(raw) => raw,
+            Err(error) => {
+                let has_key = keys.has_key;
+                walk.skip(error, &mut map, has_key)?;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(());
+            }
+        };
+        let index = walk.index_of(address);
+        let repo = walk.index_of(raw.repo.as_ref().and_then(|repo| repo.1));
+        match raw.into_module(key) {
+            Err((problem, address)) => {
+                let index = walk.index_of(address).or(index);
+                walk.push(problem, index, false).map_err(Error::custom)
+            }
+            Ok((_, bytes)) if walk.bytes + bytes > MAX_FILE => {
+                walk.most = 0;
+                walk.push(Problem::Aliases, index, false)
+                    .map_err(Error::custom)
+            }
+            Ok((module, bytes)) => {
+                walk.bytes += bytes;
+                walk.places.push([index, repo.or(index)]);
+                walk.config.modules.push(module);
+                Ok(())
+            }
+        }
     }
 }
 
 /// A module's map, with its keys checked before the derived code sees them: serde reports unknown
 /// and duplicate keys as text, without their positions.
-struct CheckedKeys<A>(A, SeenKeys);
+struct CheckedKeys<'m, A> {
+    map: &'m mut A,
+    seen: SeenKeys,
+    /// Whether a key was read, and its value comes next.
+    has_key: bool,
+}
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for CheckedKeys<A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for CheckedKeys<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, A::Error> {
-        let seen = &mut self.1;
-        let check = |text: &str, _| seen.insert(text, &MODULE_KEYS, hints::for_module_key);
-        match self
-            .0
+        self.has_key = false;
+        let check = |text: &str, _| self.seen.insert(text, &MODULE_KEYS, hints::for_module_key);
+        let Some(key) = self
+            .map
             .next_key_seed(Text::new("a key of a module", check))?
-        {
-            Some(index) => seed
-                .deserialize(MODULE_KEYS[index].into_deserializer())
-                .map(Some),
-            None => Ok(None),
-        }
+        else {
+            return Ok(None);
+        };
+        self.has_key = true;
+        seed.deserialize(key.into_deserializer()).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.0.next_value_seed(seed)
+        self.map.next_value_seed(seed)
     }
 }

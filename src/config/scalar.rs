@@ -4,25 +4,24 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, Visitor};
 
 use super::model::{Index, ModuleDocs};
 use super::problem::Problem;
 use super::scan::MAX_TEXT;
 use super::values;
-use crate::module::{Forge, Host, RepoUrl, Vcs, quoted};
+use crate::module::{Forge, Host, RepoUrl, Vcs, WebUrl};
 
-/// Why reading stopped.
+/// A problem that is passing through serde.
 #[derive(Debug)]
 pub(super) struct Rejection {
     pub problem: Problem,
-    /// The byte offset of the problem.
-    pub index: Option<usize>,
+    /// The address of the text at fault, if it is another than the value that serde is reading.
+    pub address: Option<usize>,
     /// Whether the value spans several lines, which is rarely intended.
     pub rewritten: bool,
-    /// The entry that was being read: a module or a setting, counted from 0. None if the file as a
-    /// whole is wrong.
-    pub entry: Option<usize>,
+    /// Whether the value at fault is still to be read.
+    pub unread: bool,
 }
 
 thread_local! {
@@ -35,9 +34,9 @@ thread_local! {
 pub(super) fn reject<E: Error>(problem: Problem, address: Option<usize>, rewritten: bool) -> E {
     REJECTED.set(Some(Rejection {
         problem,
-        index: address,
+        address,
         rewritten,
-        entry: None,
+        unread: false,
     }));
     E::custom("rejected")
 }
@@ -61,9 +60,45 @@ where
 {
     type Value = T;
 
+    /// Asks for an enum, because that rejects a list or a map without consuming its start, so that
+    /// reading can go on after it.
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        // Not deserialize_any, which reads 1.10 as a number.
-        deserializer.deserialize_str(self)
+        let expected = self.0;
+        deserializer
+            .deserialize_enum("", &[], self)
+            .inspect_err(|error| {
+                let message = error.to_string();
+                let (found, advice) = match message.split_once("invalid type: ") {
+                    Some((_, types)) if types.starts_with("sequence, expected a YAML tag") => {
+                        ("a list", "write it without brackets")
+                    }
+                    Some((_, types)) if types.starts_with("map, expected a YAML tag") => {
+                        ("a map", "write one value after the colon, on the same line")
+                    }
+                    _ => return,
+                };
+                REJECTED.set(Some(Rejection {
+                    problem: Problem::Shape {
+                        expected: expected.into(),
+                        found: found.into(),
+                        advice: advice.into(),
+                    },
+                    address: None,
+                    rewritten: false,
+                    unread: true,
+                }));
+            })
+    }
+}
+
+/// The text of a scalar, as the file spells it: deserialize_any would read 1.10 as a number.
+struct Verbatim<V>(V);
+
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Verbatim<V> {
+    type Value = V::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_str(self.0)
     }
 }
 
@@ -75,6 +110,10 @@ where
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, scalar: A) -> Result<T, A::Error> {
+        Ok(scalar.variant_seed(Verbatim(self))?.0)
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
@@ -102,7 +141,7 @@ macro_rules! values {
     ($($type:ty: $expected:literal, $parse:expr;)*) => {$(
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(Text::new($expected, $parse))
+                Text::new($expected, $parse).deserialize(deserializer)
             }
         }
     )*};
@@ -110,6 +149,9 @@ macro_rules! values {
 
 /// A value, and the address of its text if the file has it verbatim.
 pub(super) struct At<T>(pub T, pub Option<usize>);
+pub(super) struct Seconds(pub u32);
+pub(super) struct DocsSite(pub Option<WebUrl>);
+pub(super) struct Title(pub Option<Box<str>>);
 pub(super) struct Subdir(pub Box<str>);
 pub(super) struct Display(pub Box<str>);
 pub(super) struct Branch(pub Box<str>);
@@ -118,6 +160,9 @@ pub(super) struct Proxy(pub RepoUrl);
 pub(super) struct Boolean(pub bool);
 
 values! {
+    Seconds: "a number of seconds", |text, _| values::seconds(text).map(Seconds);
+    DocsSite: "a URL or `none`", |text, _| values::docs_site(text).map(DocsSite);
+    Title: "one line of text", |text, _| values::line(text, "title").map(Title);
     Host: "a domain", |text, _| Ok(Host::parse(text)?);
     Vcs: "a vcs", |text, _| Ok(Vcs::parse(text)?);
     Forge: "a forge", |text, _| Ok(Forge::parse(text)?);
@@ -130,23 +175,4 @@ values! {
     Description: "one line of text", |text, _| values::line(text, "description").map(Description);
     Proxy: "the address of a module proxy", |text, _| values::proxy(text).map(Proxy);
     Boolean: "true or false", |text, _| values::boolean(text).map(Boolean);
-}
-
-impl Rejection {
-    /// Returns a hint from the text at the problem's position, and whether it replaces the
-    /// problem's own.
-    pub fn advice(&self, text: &str) -> Option<(String, bool)> {
-        let source = self.index.and_then(|index| text.get(index..))?;
-        if let Some(anchored) = source.strip_prefix('&') {
-            let name = anchored
-                .split(char::is_whitespace)
-                .next()
-                .unwrap_or_default();
-            let alias = quoted(&format!("*{name}"));
-            return Some((format!("look also where {alias} uses it"), false));
-        }
-        let goes_on = "it goes on in the next line: is that indented too far, or a `}` missing?";
-        (self.rewritten && !source.starts_with(['"', '\'', '|', '>', '!']))
-            .then(|| (goes_on.to_owned(), true))
-    }
 }

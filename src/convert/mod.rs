@@ -10,7 +10,7 @@ mod vangen;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-use crate::config::{Config, ConfigError, Place, Problem, Syntax, explain};
+use crate::config::{Config, ConfigError, Problem, Syntax, explain};
 use crate::module::{Forge, Host, Key, RepoUrl, Vcs, escaped, go_source, masked};
 
 pub use pages::{Page, convert_pages};
@@ -22,7 +22,7 @@ pub use pages::{Page, convert_pages};
 /// The file's format is unknown, or the file has something that a `vanity.yaml` cannot express.
 pub fn convert(name: &str, text: &str) -> Result<String, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let refused = |problem| ConfigError::new(name, problem, None);
+    let refused = |problem| ConfigError::new(name, problem);
     let map: Value = read(name, text)?;
     let has = |key: &str| map.get(key).is_some();
     let site = if has("packages") || has("url") {
@@ -66,8 +66,10 @@ fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
             } => Problem::Conversion(format!("expected {expected}, found {found}")),
             problem => problem,
         };
-        let place = index.map(|index| Place::of(text, index));
-        ConfigError::new(name, problem, place).with_line_of(text)
+        match index {
+            Some(index) => ConfigError::at(name, problem, text, index),
+            None => ConfigError::new(name, problem),
+        }
     })
 }
 

@@ -205,7 +205,7 @@ pub fn convert_pages(
     pages: &[Page],
     notes: Vec<String>,
 ) -> Result<Converted, ConfigError> {
-    let refused = |problem| ConfigError::new(name, problem, None);
+    let refused = |problem| ConfigError::new(name, problem);
     let mut by_prefix: BTreeMap<&str, Vec<Tagged>> = BTreeMap::new();
     for page in pages {
         for tag in &page.imports {
