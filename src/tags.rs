@@ -1,8 +1,8 @@
 //! The meta tags of a page, as the go command reads them.
 //!
-//! `parseMetaGoImports` (cmd/go/internal/vcs) takes raw tokens from encoding/xml with `Strict`
-//! off, and stops at `</head>` or `<body>`. This is that tokenizer, less what it returns for
-//! other tokens; a page that it cannot read is one that the go command cannot read either.
+//! `parseMetaGoImports` (cmd/go/internal/vcs) reads raw tokens from encoding/xml with `Strict`
+//! off, and stops at `</head>` or `<body>`. This is a port of that tokenizer, which returns only
+//! tags. It rejects the same pages as the go command, with the same errors.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub struct GoImport {
 }
 
 impl GoImport {
-    /// Parses the content of a tag; none unless it has three fields or four.
+    /// Parses the content of a tag; `None` unless it has three or four fields.
     pub fn parse(content: &str) -> Option<Self> {
         let mut fields = content.split_whitespace().map(str::to_owned);
         let tag = Self {
@@ -54,17 +54,17 @@ impl fmt::Display for GoImport {
     }
 }
 
-/// What a page has in its head.
+/// The meta tags in the head of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// The meta tags, in their order.
+    /// The meta tags, in page order.
     pub metas: Vec<Meta>,
-    /// Why reading ended early, in Go's words; the tags before that place count.
+    /// The syntax error that ended parsing, in Go's words; the tags before it are valid.
     pub error: Option<String>,
 }
 
 impl Head {
-    /// Reads a page up to `</head>` or `<body>`.
+    /// Parses a page up to `</head>` or `<body>`.
     pub fn parse(html: &[u8]) -> Self {
         let mut tokens = Tokenizer {
             html,
@@ -101,7 +101,7 @@ impl Head {
         Self { metas, error: None }
     }
 
-    /// Returns the go-import tags, in the order of the page.
+    /// Returns the go-import tags in page order.
     pub fn go_imports(&self) -> Vec<GoImport> {
         let metas = self.metas.iter().filter(|meta| meta.name == "go-import");
         metas
@@ -110,7 +110,7 @@ impl Head {
     }
 }
 
-/// The name without its name space.
+/// Returns a name without its namespace.
 fn local(name: &str) -> &str {
     match name.split_once(':') {
         Some((space, local)) if !space.is_empty() && !local.is_empty() => local,
@@ -121,12 +121,12 @@ fn local(name: &str) -> &str {
 enum Token {
     Start(String, Vec<(String, String)>),
     End(String),
-    /// Text, a comment, a directive, an instruction.
+    /// Text, a comment, a directive or a processing instruction.
     Other,
     Eof,
 }
 
-/// `rawToken` of encoding/xml and what it calls, by the same names.
+/// `rawToken` of encoding/xml and the functions that it calls, with the same names.
 struct Tokenizer<'a> {
     html: &'a [u8],
     at: usize,
@@ -224,7 +224,7 @@ impl Tokenizer<'_> {
                     "xml: unsupported version {version:?}; only version 1.0 is supported"
                 ));
             }
-            // Only these two are known to the go command (`charsetReader`).
+            // The go command supports only these (`charsetReader`).
             let encoding = proc_inst("encoding", &data);
             let known = ["", "utf-8", "ascii"];
             if !known.iter().any(|name| encoding.eq_ignore_ascii_case(name)) {
@@ -263,8 +263,8 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// `<!DOCTYPE …>` and the like. Quoted brackets do not count for nesting; the character
-    /// after the `!` is not looked at.
+    /// Skips a directive such as `<!DOCTYPE …>`. Quoted brackets do not nest; like Go, this
+    /// ignores the character after the `!`.
     fn directive(&mut self) -> Parsed<Token> {
         let mut quote = None;
         let mut depth = 0usize;
@@ -273,7 +273,7 @@ impl Tokenizer<'_> {
             if quote.is_none() && b == b'>' && depth == 0 {
                 return Ok(Token::Other);
             }
-            // A `<` that opens no comment is followed by a byte that is looked at in its turn.
+            // After a `<` that does not open a comment, the next byte is processed too.
             loop {
                 match (quote, b) {
                     (Some(open), _) if b == open => quote = None,
@@ -295,7 +295,7 @@ impl Tokenizer<'_> {
         }
     }
 
-    /// Reads `!--`, or returns the byte that is none of it.
+    /// Reads `!--`; returns the first byte that differs, if any.
     fn not_comment(&mut self) -> Parsed<Option<u8>> {
         for expected in b"!--" {
             let b = self.mustgetc()?;
@@ -306,7 +306,7 @@ impl Tokenizer<'_> {
         Ok(None)
     }
 
-    /// Reads up to and including `end`; returns what was before it.
+    /// Reads up to and including `end`; returns the text before it.
     fn until(&mut self, end: &[u8]) -> Parsed<String> {
         let start = self.at;
         loop {
@@ -320,7 +320,7 @@ impl Tokenizer<'_> {
 
     fn text(&mut self, quote: Option<u8>, cdata: bool) -> Parsed<String> {
         let mut out: Vec<u8> = Vec::new();
-        // The bytes before this one, which count only where they are literal.
+        // The two bytes before this one; zero if they come from an entity.
         let (mut b0, mut b1) = (0, 0);
         loop {
             let Some(b) = self.getc() else {
@@ -353,7 +353,7 @@ impl Tokenizer<'_> {
             }
             match b {
                 b'\r' => out.push(b'\n'),
-                // The carriage return before it has become one already.
+                // The `\r` before it has already become `\n`.
                 b'\n' if b1 == b'\r' => {}
                 _ => out.push(b),
             }
@@ -372,7 +372,7 @@ impl Tokenizer<'_> {
         Ok(String::from_utf8_lossy(&out).into_owned())
     }
 
-    /// What follows an `&`: a character, or the text as it stands where it names none.
+    /// Decodes the entity after an `&`; leaves an unknown one as it is.
     fn entity(&mut self, out: &mut Vec<u8>) -> Parsed<()> {
         let before = out.len();
         out.push(b'&');
@@ -398,7 +398,7 @@ impl Tokenizer<'_> {
                 if let Ok(code) = u64::from_str_radix(&digits, base)
                     && code <= 0x10_ffff
                 {
-                    // As Go converts a surrogate.
+                    // Like Go, replace surrogates.
                     let code = u32::try_from(code).ok().and_then(char::from_u32);
                     character = Some(code.unwrap_or('\u{fffd}'));
                 }
@@ -430,7 +430,7 @@ impl Tokenizer<'_> {
         Ok(())
     }
 
-    /// A name with at most one colon; `missing` is the error where none is there.
+    /// Reads a name with at most one colon; `missing` is the error if there is none.
     fn nsname(&mut self, missing: &str) -> Parsed<String> {
         let name = self.name(missing)?;
         match name.matches(':').count() {
@@ -483,7 +483,7 @@ impl Tokenizer<'_> {
         self.getc().ok_or_else(|| self.error("unexpected EOF"))
     }
 
-    /// Goes back by the byte that was read last.
+    /// Undoes reading `b`, the last byte.
     fn ungetc(&mut self, b: u8) {
         self.at -= 1;
         self.line -= usize::from(b == b'\n');
@@ -494,13 +494,13 @@ impl Tokenizer<'_> {
     }
 }
 
-/// `isInCharacterRange` of encoding/xml, less the surrogates, which no `char` is.
+/// `isInCharacterRange` of encoding/xml; a `char` is never a surrogate.
 fn is_in_character_range(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// `isName` of encoding/xml. Its tables for letters other than ASCII are those of XML 1.0, of
-/// 1998; no tag or attribute of HTML has any.
+/// `isName` of encoding/xml. Go's tables of non-ASCII letters are those of XML 1.0 (1998); the
+/// difference is irrelevant, since names in HTML are ASCII.
 fn is_name(name: &str) -> bool {
     let is_first = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');
     let mut chars = name.chars();
@@ -583,7 +583,7 @@ mod tests {
             cut in 0..40usize,
         ) {
             let page = pieces.concat().into_bytes();
-            // Cut where it may be in the middle of a character.
+            // The cut may split a character.
             Head::parse(&page[..page.len().saturating_sub(cut)]);
         }
     }

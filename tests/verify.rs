@@ -587,19 +587,18 @@ fn output_is_for_people_or_for_programs() {
         assert!(!ok);
         // A host's fault is listed once, under the host, and again in the summary.
         assert_eq!(text.matches("502 Bad Gateway from").count(), 2, "{text}");
-        assert!(text.contains("(and so for all 4 modules)"), "{text}");
-        assert!(text.ends_with("(and so for all 4 modules)\n"), "{text}");
+        assert!(text.ends_with("(the same for all 4 modules)\n"), "{text}");
         assert!(
             text.contains("\n  up.example/m\n  PASS  answer      git https://git.example/up.git\n"),
             "{text}"
         );
         assert!(
-            text.contains("SKIP  answer      a pattern: name a module"),
+            text.contains("SKIP  answer      a pattern; to check a module"),
             "{text}"
         );
         assert!(!text.contains('\x1b'), "{text}");
 
-        // Modules that are not named are not requested.
+        // Without `-public`, the mirror and the documentation site are not queried.
         let requests = lab.requests();
         assert!(
             !requests.contains("golang.org") && !requests.contains("go.dev"),
@@ -641,10 +640,10 @@ fn output_is_for_people_or_for_programs() {
         }
 
         let (text, _) = verify_text(&lab, &file, &["-json", "-public"]);
-        assert_eq!(judged_by_schema(&text), "");
+        assert_eq!(schema_errors(&text), "");
         assert!(metrics(&text).contains("govanityurls_verify_ok 0\n"));
-        assert!(!judged_by_schema(&text.replace("http-status", "http-stat")).is_empty());
-        assert!(!judged_by_schema(&text.replace("\"step\"", "\"steps\"")).is_empty());
+        assert!(!schema_errors(&text.replace("http-status", "http-stat")).is_empty());
+        assert!(!schema_errors(&text.replace("\"step\"", "\"steps\"")).is_empty());
     });
 }
 
@@ -806,7 +805,7 @@ fn metrics(json: &str) -> String {
 }
 
 /// Returns the reference validator's error for an output; empty if there is none.
-fn judged_by_schema(json: &str) -> String {
+fn schema_errors(json: &str) -> String {
     const VALIDATE: &str = "
 import json, sys
 from jsonschema import Draft7Validator

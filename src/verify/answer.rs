@@ -1,4 +1,4 @@
-//! What a page says, as `repoRootForImportDynamic` (cmd/go/internal/vcs) reads it.
+//! Checks a module's page like `repoRootForImportDynamic` (cmd/go/internal/vcs).
 
 use hyper::HeaderMap;
 
@@ -6,16 +6,16 @@ use super::redirects::{self, Url};
 use super::{Code, Finding, Status, Step, Target};
 use crate::tags::{GoImport, Head};
 
-/// A response, as far as it was read.
+/// A response, with its body up to the size limit.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Response {
     pub(super) status: u16,
-    /// What follows the number: `Not Found`.
+    /// The reason phrase, such as `Not Found`.
     pub(super) reason: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
-    /// Whether there was more than is worth reading.
-    pub(super) cut: bool,
+    /// Whether the body exceeded the size limit.
+    pub(super) truncated: bool,
 }
 
 impl Response {
@@ -26,13 +26,13 @@ impl Response {
             .unwrap_or_default()
     }
 
-    /// The body in lower case, to look for words in it.
+    /// Returns the start of the body in lower case, to search it for keywords.
     fn text(&self) -> String {
         let start = &self.body[..self.body.len().min(64 << 10)];
         String::from_utf8_lossy(start).to_lowercase()
     }
 
-    /// The title of the page, to tell which program it is of.
+    /// Returns the page's title, which tells what program sent it.
     fn title(&self) -> Option<String> {
         let start = &self.body[..self.body.len().min(64 << 10)];
         let text = String::from_utf8_lossy(start);
@@ -43,34 +43,34 @@ impl Response {
     }
 }
 
-/// What the tags of a page mean for an import path.
+/// The result of matching a page's tags against an import path.
 #[derive(Debug, PartialEq, Eq)]
-enum Meaning {
-    /// The one tag that counts.
+enum TagMatch {
+    /// Exactly one tag matches.
     Tag(GoImport),
-    /// More than one does.
+    /// More than one tag matches.
     Multiple,
-    /// There are tags, for these other prefixes.
+    /// No tag matches; these are their prefixes.
     Mismatch(Vec<String>),
-    /// There is none.
+    /// The page has no tags.
     Missing,
 }
 
-/// `parseMetaGoImports` with `PreferMod`, and `matchGoImport`.
-fn meaning(tags: &[GoImport], path: &str) -> Meaning {
+/// Selects a tag like `parseMetaGoImports` with `PreferMod`, then `matchGoImport`.
+fn match_tag(tags: &[GoImport], path: &str) -> TagMatch {
     let is_mod = |tag: &&GoImport| tag.vcs == "mod";
     let mods: Vec<_> = tags.iter().filter(is_mod).collect();
     let rest = tags
         .iter()
         .filter(|tag| !is_mod(tag) && mods.iter().all(|other| other.prefix != tag.prefix));
     let all: Vec<_> = mods.iter().copied().chain(rest).collect();
-    let fits = |tag: &&GoImport| has_path_prefix(path, &tag.prefix);
-    let mut matching = all.iter().copied().filter(fits);
+    let matches = |tag: &&GoImport| has_path_prefix(path, &tag.prefix);
+    let mut matching = all.iter().copied().filter(matches);
     match (matching.next(), matching.next()) {
-        (None, _) if all.is_empty() => Meaning::Missing,
-        (None, _) => Meaning::Mismatch(all.iter().map(|tag| tag.prefix.clone()).collect()),
-        (Some(first), Some(second)) if is_mod(&first) == is_mod(&second) => Meaning::Multiple,
-        (Some(first), _) => Meaning::Tag(first.clone()),
+        (None, _) if all.is_empty() => TagMatch::Missing,
+        (None, _) => TagMatch::Mismatch(all.iter().map(|tag| tag.prefix.clone()).collect()),
+        (Some(first), Some(second)) if is_mod(&first) == is_mod(&second) => TagMatch::Multiple,
+        (Some(first), _) => TagMatch::Tag(first.clone()),
     }
 }
 
@@ -79,29 +79,29 @@ fn has_path_prefix(path: &str, prefix: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Judges the page of a module. `hops` are the URLs on the way to it. The last finding is that
-/// of the page itself; where it passes, Go goes on to the repository.
-pub(super) fn judge(target: &Target, hops: &[Url], response: &Response) -> Vec<Finding> {
-    let finding = judge_page(target, response);
-    let is_right = finding.status == Status::Pass || finding.code == Some(Code::TagDiffers);
+/// Checks the page of a module. `hops` are the requested URLs, including redirects. The last
+/// finding is about the page itself; if it passes, Go continues with the repository.
+pub(super) fn check(target: &Target, hops: &[Url], response: &Response) -> Vec<Finding> {
+    let finding = check_page(target, response);
+    let is_usable = finding.status == Status::Pass || finding.code == Some(Code::TagDiffers);
     let last = hops
         .last()
         .filter(|last| hops.len() > 1 && !last.has_query());
     match last {
-        Some(last) if !is_right => {
+        Some(last) if !is_usable => {
             let mut dropped = redirects::dropped(last, true);
             dropped.go = finding.go;
             vec![dropped]
         }
         _ => redirects::followed(hops)
-            .filter(|_| is_right)
+            .filter(|_| is_usable)
             .into_iter()
             .chain([finding])
             .collect(),
     }
 }
 
-fn judge_page(target: &Target, response: &Response) -> Finding {
+fn check_page(target: &Target, response: &Response) -> Finding {
     let path = &target.path;
     let url = Url::go_get(path);
     let head = Head::parse(&response.body);
@@ -112,46 +112,43 @@ fn judge_page(target: &Target, response: &Response) -> Finding {
         return status(target, &url, response);
     }
     if let (Some(error), true) = (&head.error, tags.is_empty()) {
-        if response.cut {
+        if response.truncated {
             return fail(
                 Code::TagMissing,
-                format!("{url} has no tag in its first MiB, and no end of its head"),
+                format!("the first MiB of {url} has no go-import tag and no end of the head"),
             )
-            .fix(rules(target));
+            .fix(nginx_fix(target));
         }
         return fail(
             Code::HtmlSyntax,
             format!(
-                "the head of {url} is not what Go can read: {error}{}",
-                is_other_program(response)
+                "Go cannot parse the head of {url}: {error}{}",
+                other_program(response)
             ),
         )
         .go(says(format!("parsing {path}: {error}")))
-        .fix(rules(target));
+        .fix(nginx_fix(target));
     }
-    match meaning(&tags, path) {
-        Meaning::Missing => {
+    match match_tag(&tags, path) {
+        TagMatch::Missing => {
             let text = response.text();
             let why = if text.contains("go-import") {
-                "the go-import tag of the page is not in its head, or has not three or four fields"
+                "the go-import tag is outside the head, or does not have three or four fields"
                     .to_owned()
             } else {
-                format!(
-                    "the page has no go-import tag{}",
-                    is_other_program(response)
-                )
+                format!("the page has no go-import tag{}", other_program(response))
             };
             fail(Code::TagMissing, format!("{url}: {why}"))
                 .go(says(format!("parse {url}: no go-import meta tags ()")))
-                .fix(rules(target))
+                .fix(nginx_fix(target))
         }
-        Meaning::Mismatch(prefixes) => {
+        TagMatch::Mismatch(prefixes) => {
             let go: Vec<_> = prefixes
                 .iter()
                 .map(|prefix| format!("meta tag {prefix} did not match import path {path}"))
                 .collect();
             let message = format!(
-                "the tag at {url} is for {}: the program behind it has another host or file",
+                "the tag at {url} is for {}: the program runs with another host or file",
                 prefixes.join(", ")
             );
             fail(Code::TagPrefixMismatch, message)
@@ -160,20 +157,22 @@ fn judge_page(target: &Target, response: &Response) -> Finding {
                     go.join(", ")
                 )))
                 .fix(format!(
-                    "GOVANITYURLS_HOST={}    # where the service is started, then restart it",
+                    "GOVANITYURLS_HOST={}    # in /etc/govanityurls/env; then: systemctl restart govanityurls",
                     target.host
                 ))
         }
-        Meaning::Multiple => fail(
+        TagMatch::Multiple => fail(
             Code::TagMultiple,
-            format!("{url} has more than one go-import tag for {path}; two programs add one each"),
+            format!(
+                "{url} has more than one go-import tag for {path}; two programs may each add one"
+            ),
         )
         .go(format!("multiple meta tags match import path \"{path}\""))
         .fix(format!(
-            "curl -s '{url}' | grep go-import    # keep the one for {}",
+            "curl -s '{url}' | grep go-import    # keep only the tag for {}",
             target.repo
         )),
-        Meaning::Tag(tag) => {
+        TagMatch::Tag(tag) => {
             let expected = target.tags();
             let mut found: Vec<_> = tags
                 .iter()
@@ -183,7 +182,7 @@ fn judge_page(target: &Target, response: &Response) -> Finding {
             found.sort();
             found.dedup();
             if found == expected {
-                return Finding::pass(Step::Answer, after_prefix(&tag));
+                return Finding::pass(Step::Answer, without_prefix(&tag));
             }
             let of = |tags: &[GoImport]| {
                 let texts: Vec<_> = tags.iter().map(GoImport::to_string).collect();
@@ -196,8 +195,8 @@ fn judge_page(target: &Target, response: &Response) -> Finding {
             fail(
                 Code::TagDiffers,
                 format!(
-                    "the tag says {}{age}, the file says {}: the program was not reloaded, reads \
-                     another file, or a cache has the old page",
+                    "the tag is {}{age}, but the file says {}: the program was not reloaded or \
+                     reads another file, or a cache has the old page",
                     of(&found),
                     of(&expected)
                 ),
@@ -207,33 +206,33 @@ fn judge_page(target: &Target, response: &Response) -> Finding {
     }
 }
 
-fn after_prefix(tag: &GoImport) -> String {
+fn without_prefix(tag: &GoImport) -> String {
     let text = tag.to_string();
     text[tag.prefix.len()..].trim_start().to_owned()
 }
 
-/// Names the page that came instead.
-fn is_other_program(response: &Response) -> String {
+/// Describes the page that was sent instead.
+fn other_program(response: &Response) -> String {
     match response.title() {
-        Some(title) => format!("; another program answered, whose page is called \"{title}\""),
+        Some(title) => format!("; another program answered, with the page title \"{title}\""),
         None => "; another program answered".to_owned(),
     }
 }
 
-/// The commands that make nginx pass requests on.
-fn rules(target: &Target) -> String {
+/// Returns the commands that make nginx forward requests to the program.
+fn nginx_fix(target: &Target) -> String {
     format!(
         "govanityurls nginx -host {}    # prints the rules; then:\nnginx -t && systemctl reload nginx",
         target.host
     )
 }
 
-/// Reports a status other than 200, without a tag.
+/// Reports a response without a tag whose status is not 200.
 fn status(target: &Target, url: &Url, response: &Response) -> Finding {
     let shown = format!("{} {}", response.status, response.reason);
     let shown = shown.trim();
     let text = response.text();
-    let is_wall = matches!(response.status, 403 | 429 | 503)
+    let is_challenge = matches!(response.status, 403 | 429 | 503)
         && (!response.header("cf-mitigated").is_empty()
             || [
                 "challenge",
@@ -247,35 +246,35 @@ fn status(target: &Target, url: &Url, response: &Response) -> Finding {
             .any(|word| text.contains(word)));
     let (why, fix) = match response.status {
         502 | 504 => (
-            "nginx answers, the program behind it does not".to_owned(),
+            "nginx answers, but the program behind it does not".to_owned(),
             "systemctl restart govanityurls && journalctl -u govanityurls -n 20".to_owned(),
         ),
-        _ if is_wall => (
-            "a bot wall answered with a challenge, which the go command cannot solve".to_owned(),
-            "http.request.uri.query eq \"go-get=1\"    # the condition of a rule that lets it pass"
+        _ if is_challenge => (
+            "bot protection sent a challenge, which the go command cannot solve".to_owned(),
+            "http.request.uri.query eq \"go-get=1\"    # the expression of a rule that skips the challenge"
                 .to_owned(),
         ),
         404 if text.starts_with("no module") => (
             format!(
-                "the program answers, but does not serve {}: it was not reloaded, or reads another file",
+                "the program does not serve {}: it was not reloaded, or it reads another file",
                 target.path
             ),
             "systemctl reload govanityurls".to_owned(),
         ),
         404 => (
-            "nginx does not pass this path on to the program".to_owned(),
-            rules(target),
+            "nginx does not forward this path to the program".to_owned(),
+            nginx_fix(target),
         ),
         401 => (
-            "the page wants a password, which the go command has not".to_owned(),
+            "the page requires a password, which the go command does not have".to_owned(),
             "auth_basic off;    # in nginx, in the location of the module".to_owned(),
         ),
         300..=399 => (
-            "a redirect to nowhere".to_owned(),
+            "Go cannot follow this redirect".to_owned(),
             format!("curl -si '{url}' | head    # shows it"),
         ),
         _ => (
-            "the web server refuses it".to_owned(),
+            "the web server refuses the request".to_owned(),
             "tail /var/log/nginx/error.log".to_owned(),
         ),
     };
@@ -291,18 +290,18 @@ fn status(target: &Target, url: &Url, response: &Response) -> Finding {
     .fix(fix)
 }
 
-/// Judges what a path below a module gives to each of the user agents of the go command; none
-/// where no response came.
-pub(super) fn judge_subpackage(
+/// Checks the responses to a path below a module, one for each user agent of the go command.
+/// `None` means that there was no response.
+pub(super) fn check_subpackage(
     target: &Target,
     below: &str,
     responses: &[(&str, Option<Response>)],
 ) -> Finding {
     let path = format!("{}{below}", target.path);
-    let is_right = |response: &Option<Response>| {
+    let has_tag = |response: &Option<Response>| {
         response.as_ref().is_some_and(|response| {
             let tags = Head::parse(&response.body).go_imports();
-            matches!(meaning(&tags, &path), Meaning::Tag(tag) if tag.prefix == target.path)
+            matches!(match_tag(&tags, &path), TagMatch::Tag(tag) if tag.prefix == target.path)
         })
     };
     let status = |response: &Option<Response>| match response {
@@ -311,12 +310,12 @@ pub(super) fn judge_subpackage(
     };
     let wrong: Vec<_> = responses
         .iter()
-        .filter(|(_, response)| !is_right(response))
+        .filter(|(_, response)| !has_tag(response))
         .collect();
     match wrong[..] {
         [] => Finding::pass(
             Step::Subpackage,
-            "found below the module, by old and new go commands",
+            "paths below the module have its tag, for old and new go commands",
         ),
         [(agent, response)] if responses.len() > 1 => {
             let shown = status(response);
@@ -324,8 +323,8 @@ pub(super) fn judge_subpackage(
                 Step::Subpackage,
                 Code::HttpStatus,
                 format!(
-                    "{shown} for {agent}, and the right answer for the other user agent of the go \
-                     command: something filters by it"
+                    "{shown} for {agent}, but the correct page for the other user agent of the go \
+                     command: something filters by user agent"
                 ),
             )
             .fix(format!(
@@ -337,13 +336,13 @@ pub(super) fn judge_subpackage(
             Step::Subpackage,
             Code::SubpackageMissing,
             format!(
-                "{} has no tag of the module ({}): tools other than the go command, and modules \
-                 below this one, do not find it",
+                "{} does not have the module's tag ({}): modules below this one, and tools other \
+                 than the go command, need it",
                 Url::go_get(&path),
                 status(response)
             ),
         )
-        .fix(rules(target)),
+        .fix(nginx_fix(target)),
     }
 }
 
@@ -386,7 +385,7 @@ pub(super) mod tests {
         let right = tag(RIGHT);
         for (status, body, code) in [
             (200, right.clone(), None),
-            // Go takes the tag of a 404, too.
+            // Go accepts a tag in a 404 response.
             (404, right.clone(), None),
             (
                 502,
@@ -446,7 +445,7 @@ pub(super) mod tests {
                 Some(Code::TagDiffers),
             ),
         ] {
-            let found = judge(&target(), &[], &page(status, &body));
+            let found = check(&target(), &[], &page(status, &body));
             assert_eq!(found.last().unwrap().code, code, "{status} {body}");
         }
     }
@@ -455,13 +454,13 @@ pub(super) mod tests {
     fn a_status_tells_its_cause() {
         let said = |status, body| status_of(status, body).message;
         fn status_of(status: u16, body: &str) -> Finding {
-            judge_page(&target(), &page(status, body))
+            check_page(&target(), &page(status, body))
         }
         assert!(said(502, "").contains("the program behind it does not"));
-        assert!(said(403, "Just a moment...").contains("bot wall"));
+        assert!(said(403, "Just a moment...").contains("bot protection"));
         assert!(said(403, "Forbidden").contains("refuses"));
         assert!(said(404, "no module at a.example/m\n").contains("not reloaded"));
-        assert!(said(404, "<h1>Not Found</h1>").contains("nginx does not pass"));
+        assert!(said(404, "<h1>Not Found</h1>").contains("nginx does not forward"));
         let go = status_of(404, "").go.unwrap();
         assert_eq!(
             go,
@@ -476,7 +475,7 @@ pub(super) mod tests {
             Url::parse("https://www.a.example/m").unwrap(),
         ];
         let codes = |body: &str| {
-            let found = judge(&target(), &hops, &page(200, body));
+            let found = check(&target(), &hops, &page(200, body));
             let codes: Vec<_> = found.iter().map(|f| (f.status, f.code)).collect();
             codes
         };
@@ -496,14 +495,14 @@ pub(super) mod tests {
         let above = parse("a.example mod https://p.example");
         let path = "a.example/m";
         assert_eq!(
-            meaning(&[git.clone(), proxy.clone()], path),
-            Meaning::Tag(proxy)
+            match_tag(&[git.clone(), proxy.clone()], path),
+            TagMatch::Tag(proxy)
         );
         assert_eq!(
-            meaning(&[git.clone(), above.clone()], path),
-            Meaning::Tag(above)
+            match_tag(&[git.clone(), above.clone()], path),
+            TagMatch::Tag(above)
         );
-        assert_eq!(meaning(&[git.clone(), git], path), Meaning::Multiple);
+        assert_eq!(match_tag(&[git.clone(), git], path), TagMatch::Multiple);
     }
 
     #[test]
@@ -512,7 +511,7 @@ pub(super) mod tests {
         let missing = Some(page(404, ""));
         let code = |a: &Option<Response>, b: &Option<Response>| {
             let responses = [("new", a.clone()), ("old", b.clone())];
-            let found = judge_subpackage(&target(), "/x", &responses);
+            let found = check_subpackage(&target(), "/x", &responses);
             (found.status, found.code)
         };
         assert_eq!(code(&right, &right), (Status::Pass, None));

@@ -1,5 +1,5 @@
-//! Requests as the go command makes them: names, connections, TLS, HTTP. Every step has a
-//! deadline, and nothing that a server sends is read without a bound.
+//! A client that behaves like the go command's: DNS, TCP, TLS and HTTP. Every step has a
+//! timeout, and everything read from a server has a size limit.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -29,31 +29,31 @@ use super::roots::Roots;
 use super::tls::{self, Trusted};
 use super::{Code, Finding, Step};
 
-/// What the go command calls itself, from Go 1.27 on (cmd/go/internal/web).
+/// User agent of the go command since Go 1.27 (cmd/go/internal/web).
 pub(super) const NEW_AGENT: &str = "GoCommand/1 (+https://go.dev/cmd/go)";
-/// What it was called before.
+/// User agent of older go commands.
 pub(super) const OLD_AGENT: &str = "Go-http-client/1.1";
 
-/// So much of a page is read: a tag that comes later is in no head.
+/// Maximum body size in bytes; a go-import tag must be in the head.
 const MAX_BODY: usize = 1 << 20;
-/// So much of a head, in bytes and in fields.
+/// Maximum size of a response head in bytes, and its maximum number of headers.
 const MAX_HEAD: usize = 256 << 10;
 const MAX_FIELDS: usize = 1000;
-/// So many issuers' certificates are kept.
+/// Maximum number of issuer certificates to keep.
 const MAX_ISSUERS: usize = 64;
-/// No host needs more.
+/// Maximum number of addresses to try per host.
 const MAX_ADDRESSES: usize = 16;
 
-/// Why there is no response.
+/// Why a request failed.
 #[derive(Debug, Clone)]
 pub(super) enum Error {
-    /// The finding says it.
+    /// An error to report.
     Found(Finding),
-    /// A connection that was kept has been closed meanwhile.
+    /// The server closed the connection before it responded.
     Closed,
 }
 
-/// A response, and the URLs on the way to it.
+/// A response and the URLs requested to get it, including redirects.
 pub(super) struct Fetched {
     pub(super) hops: Vec<Url>,
     pub(super) response: Response,
@@ -62,20 +62,20 @@ pub(super) struct Fetched {
 type Connection = SendRequest<Body>;
 type Chain = Vec<CertificateDer<'static>>;
 
-/// Makes requests, and keeps connections for the next ones.
+/// Sends requests and reuses connections.
 pub(super) struct Client {
     tls: TlsConnector,
     roots: Roots,
     timeout: Duration,
-    /// Where the hosts of the file are, instead of what DNS says.
+    /// Addresses to use for the site's hosts instead of DNS.
     connect: Vec<SocketAddr>,
-    /// The hosts of the file.
+    /// The site's hosts.
     own: Vec<String>,
     /// Idle connections, by scheme and authority.
     idle: Mutex<HashMap<(bool, String), Vec<Connection>>>,
-    /// The address of a host that has answered.
-    good: Mutex<HashMap<String, SocketAddr>>,
-    /// Issuers' certificates that servers have sent: what one leaves out another may have.
+    /// A working address per host.
+    working: Mutex<HashMap<String, SocketAddr>>,
+    /// Issuer certificates sent by any server; another server may lack one of them.
     issuers: Mutex<Chain>,
 }
 
@@ -88,13 +88,13 @@ impl Client {
             connect,
             own,
             idle: Mutex::default(),
-            good: Mutex::default(),
+            working: Mutex::default(),
             issuers: Mutex::default(),
         }
     }
 
-    /// Tries everything below HTTP for a host of the file: its name, each of its addresses, and
-    /// the certificate at each.
+    /// Checks a host of the site below HTTP: its name, its addresses, and the certificate at
+    /// each address.
     pub(super) async fn probe(&self, host: &str) -> Vec<Finding> {
         let addresses = match self.resolve(host, 443).await {
             Ok(addresses) => addresses,
@@ -116,12 +116,12 @@ impl Client {
                     .map(|(_, trusted)| trusted),
             )
         });
-        // One line for each certificate, however many addresses have it.
+        // Report a certificate once, even if several addresses use it.
         let mut certificates: Vec<Finding> = Vec::new();
         for (addr, result) in join_all(handshakes).await {
             let finding = match result {
                 Ok(trusted) => {
-                    lock(&self.good).entry(host.to_owned()).or_insert(addr);
+                    lock(&self.working).entry(host.to_owned()).or_insert(addr);
                     tls::trusted(&trusted, host, now())
                 }
                 Err(finding) => finding,
@@ -134,7 +134,7 @@ impl Client {
         findings
     }
 
-    /// Returns whether a host takes connections, for one that is not the site's.
+    /// Connects to a repository's host; fails with the reason.
     pub(super) async fn reach(&self, host: &str, port: u16) -> Result<(), String> {
         let addresses = self
             .resolve(host, port)
@@ -144,13 +144,13 @@ impl Client {
         for addr in addresses {
             match self.open(addr).await {
                 Ok(_) => return Ok(()),
-                Err(error) => last = format!("{addr} does not answer: {error:?}"),
+                Err(error) => last = format!("cannot connect to {addr}: {}", names::reason(&error)),
             }
         }
         Err(last)
     }
 
-    /// Requests a URL, and follows redirects as the go command does.
+    /// Requests a URL and follows redirects like the go command.
     pub(super) async fn get(&self, url: Url, agent: &str) -> Result<Fetched, Finding> {
         let mut hops = vec![url.clone()];
         let mut url = url;
@@ -166,13 +166,13 @@ impl Client {
         }
     }
 
-    /// Requests a URL. Over a connection that was kept and is closed by now: once more.
+    /// Sends one request; retries if the server has closed a reused connection.
     async fn request(&self, url: &Url, agent: &str) -> Result<Response, Finding> {
         let key = (url.https, url.authority.clone());
         loop {
-            let kept = lock(&self.idle).get_mut(&key).and_then(Vec::pop);
-            let is_kept = kept.is_some();
-            let connection = match kept {
+            let idle = lock(&self.idle).get_mut(&key).and_then(Vec::pop);
+            let is_reused = idle.is_some();
+            let connection = match idle {
                 Some(connection) => connection,
                 None => self.connect_to(url).await?,
             };
@@ -183,10 +183,10 @@ impl Client {
                     }
                     return Ok(response);
                 }
-                Err(Error::Closed) if is_kept => {}
+                Err(Error::Closed) if is_reused => {}
                 Err(Error::Closed) => {
                     let message =
-                        format!("{url}: the server closed the connection without an answer");
+                        format!("{url}: the server closed the connection without a response");
                     return Err(Finding::fail(Step::Answer, Code::HttpStatus, message).go("EOF"));
                 }
                 Err(Error::Found(finding)) => return Err(finding),
@@ -207,23 +207,23 @@ impl Client {
             .header(header::USER_AGENT, agent)
             .header(header::ACCEPT_ENCODING, "gzip")
             .body(Body::empty())
-            .map_err(|_| found(Code::HttpStatus, format!("{url} cannot be requested")))?;
+            .map_err(|_| found(Code::HttpStatus, format!("{url} is not a valid URL")))?;
         let exchange = async {
             let response = connection.send_request(request).await?;
             let (parts, body) = response.into_parts();
-            let (body, cut) = read(body).await?;
-            hyper::Result::Ok((parts, body, cut))
+            let (body, truncated) = read(body).await?;
+            hyper::Result::Ok((parts, body, truncated))
         };
         let seconds = self.timeout.as_secs();
-        let (parts, body, cut) = match timeout(self.timeout, exchange).await {
+        let (parts, body, truncated) = match timeout(self.timeout, exchange).await {
             Ok(Ok(read)) => read,
             Ok(Err(error)) if error.is_parse() => {
-                let message = format!("{url}: the answer is not HTTP that Go can read: {error}");
+                let message = format!("{url}: the response is not valid HTTP: {error}");
                 return Err(found(Code::HttpStatus, message));
             }
             Ok(Err(_)) => return Err(Error::Closed),
             Err(_) => {
-                let message = format!("no whole answer from {url} in {seconds} s");
+                let message = format!("no complete response from {url} within {seconds} s");
                 return Err(Error::Found(
                     Finding::fail(Step::Answer, Code::ConnectTimeout, message).fix(format!(
                         "curl -m {seconds} -sv '{url}'    # shows where it stops"
@@ -235,9 +235,9 @@ impl Client {
             .headers
             .get(header::CONTENT_ENCODING)
             .is_some_and(|v| v == "gzip");
-        let (body, cut) = match is_gzip {
-            true => unzip(&body, cut),
-            false => (body, cut),
+        let (body, truncated) = match is_gzip {
+            true => unzip(&body, truncated),
+            false => (body, truncated),
         };
         let reason = match parts.extensions.get::<ReasonPhrase>() {
             Some(reason) => String::from_utf8_lossy(reason.as_bytes()).into_owned(),
@@ -252,17 +252,17 @@ impl Client {
             reason,
             headers: parts.headers,
             body,
-            cut,
+            truncated,
         };
-        // After a body that was not read to its end there is nothing to be asked.
-        let is_usable = !response.cut && connection.ready().await.is_ok();
-        Ok((response, is_usable.then_some(connection)))
+        // A connection with an unread body cannot be reused.
+        let is_reusable = !response.truncated && connection.ready().await.is_ok();
+        Ok((response, is_reusable.then_some(connection)))
     }
 
     /// Opens a connection to a URL's host.
     async fn connect_to(&self, url: &Url) -> Result<Connection, Finding> {
         let (host, port) = (url.host(), url.port());
-        let known = lock(&self.good).get(host).copied();
+        let known = lock(&self.working).get(host).copied();
         let addresses = match known.filter(|addr| addr.port() == port || self.is_own(host)) {
             Some(addr) => vec![addr],
             None => self.resolve(host, port).await?,
@@ -272,7 +272,7 @@ impl Client {
             match self.open(addr).await {
                 Ok(stream) if url.https => {
                     let (stream, _) = self.handshake(host, stream).await?;
-                    lock(&self.good).insert(host.to_owned(), addr);
+                    lock(&self.working).insert(host.to_owned(), addr);
                     return start(stream).await;
                 }
                 Ok(stream) => return start(stream).await,
@@ -305,20 +305,22 @@ impl Client {
                     false => return Ok(addresses),
                 }
             }
-            // getaddrinfo's words are all that there is to tell one from the other.
+            // Only the error text of getaddrinfo tells these apart.
             Ok(Err(error)) => match error.to_string() {
                 text if text.contains("not known") || text.contains("No address") => {
                     LookupError::NotFound
                 }
                 text => LookupError::Failed(text),
             },
-            Err(_) => LookupError::Failed(format!("no answer in {} s", self.timeout.as_secs())),
+            Err(_) => {
+                LookupError::Failed(format!("no response within {} s", self.timeout.as_secs()))
+            }
         };
         let server = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         let server = server
             .lines()
             .find_map(|line| line.trim().strip_prefix("nameserver "));
-        Err(names::not_found(host, &error, server.map(str::trim)))
+        Err(names::lookup_failed(host, &error, server.map(str::trim)))
     }
 
     async fn open(&self, addr: SocketAddr) -> Result<TcpStream, ConnectError> {
@@ -340,7 +342,7 @@ impl Client {
         }
     }
 
-    /// Shakes hands with whatever certificate there is, and then judges it.
+    /// Completes the TLS handshake with any certificate, then verifies it.
     async fn handshake(
         &self,
         host: &str,
@@ -354,7 +356,7 @@ impl Client {
                 let cause = error.get_ref().and_then(|inner| inner.downcast_ref());
                 return Err(tls::handshake_failed(cause, &error.to_string(), host));
             }
-            Err(_) => return Err(names::silent(host, self.timeout.as_secs())),
+            Err(_) => return Err(names::handshake_timed_out(host, self.timeout.as_secs())),
         };
         let chain: Chain = stream
             .get_ref()
@@ -362,7 +364,7 @@ impl Client {
             .peer_certificates()
             .unwrap_or_default()
             .to_vec();
-        let fault = match tls::judge(&chain, &self.roots, host, now()) {
+        let fault = match tls::verify_chain(&chain, &self.roots, host, now()) {
             Ok(trusted) => {
                 let mut issuers = lock(&self.issuers);
                 for issuer in chain.into_iter().skip(1) {
@@ -382,12 +384,12 @@ impl Client {
             for url in urls.filter(|url| !url.https).take(1) {
                 chain.extend(Box::pin(self.issuer(url)).await);
             }
-            completed = tls::judge(&chain, &self.roots, host, now()).is_ok();
+            completed = tls::verify_chain(&chain, &self.roots, host, now()).is_ok();
         }
         Err(tls::distrusted(&fault, host, now(), completed))
     }
 
-    /// Fetches an issuer's certificate from where another names it.
+    /// Downloads an issuer's certificate from the URL in the certificate that it issued.
     async fn issuer(&self, url: Url) -> Option<CertificateDer<'static>> {
         let response = self.request(&url, OLD_AGENT).await.ok()?;
         (response.status == 200).then(|| CertificateDer::from(response.body))
@@ -406,12 +408,12 @@ where
     let (sender, connection) = handshake
         .await
         .map_err(|error| Finding::fail(Step::Answer, Code::HttpStatus, error.to_string()))?;
-    // It ends with the sender; what it fails with, the sender says too.
+    // The task ends when the sender is dropped; the sender reports its errors.
     tokio::spawn(connection);
     Ok(sender)
 }
 
-/// Reads a body, and says whether there is more of it than is worth reading.
+/// Reads a body up to the size limit; returns whether it was truncated.
 async fn read(mut body: Incoming) -> hyper::Result<(Vec<u8>, bool)> {
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
@@ -426,31 +428,31 @@ async fn read(mut body: Incoming) -> hyper::Result<(Vec<u8>, bool)> {
     Ok((bytes, false))
 }
 
-/// Unpacks a body, up to the same bound.
-fn unzip(body: &[u8], cut: bool) -> (Vec<u8>, bool) {
+/// Decompresses a body up to the size limit.
+fn unzip(body: &[u8], truncated: bool) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let mut decoder = flate2::read::GzDecoder::new(body).take(MAX_BODY as u64 + 1);
-    // What a damaged one holds up to the damage is what Go reads of it.
+    // Like Go, keep what precedes an error in the data.
     let _ = decoder.read_to_end(&mut bytes);
-    let is_long = bytes.len() > MAX_BODY;
+    let too_long = bytes.len() > MAX_BODY;
     bytes.truncate(MAX_BODY);
-    (bytes, cut || is_long)
+    (bytes, truncated || too_long)
 }
 
-/// Awaits all, side by side, in one task; the results are in order.
+/// Runs futures concurrently in one task; results are in the order of the futures.
 pub(super) async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     poll_fn(|cx| {
-        let mut is_ready = true;
+        let mut all_ready = true;
         for (future, output) in &mut futures {
             if output.is_none() {
                 match future.as_mut().poll(cx) {
                     std::task::Poll::Ready(value) => *output = Some(value),
-                    std::task::Poll::Pending => is_ready = false,
+                    std::task::Poll::Pending => all_ready = false,
                 }
             }
         }
-        match is_ready {
+        match all_ready {
             true => std::task::Poll::Ready(()),
             false => std::task::Poll::Pending,
         }
@@ -466,7 +468,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Seconds since 1970.
+/// Returns the Unix time in seconds.
 pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
@@ -489,8 +491,8 @@ mod tests {
             encoder.finish().unwrap()
         };
         assert_eq!(unzip(&zip(b"hello"), false), (b"hello".to_vec(), false));
-        let (bytes, cut) = unzip(&zip(&vec![b'a'; 64 << 20]), false);
-        assert_eq!((bytes.len(), cut), (MAX_BODY, true));
+        let (bytes, truncated) = unzip(&zip(&vec![b'a'; 64 << 20]), false);
+        assert_eq!((bytes.len(), truncated), (MAX_BODY, true));
         assert_eq!(unzip(b"not gzip", false), (Vec::new(), false));
         assert!(unzip(&zip(&[b'a'; 100])[..15], true).1);
     }

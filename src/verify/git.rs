@@ -1,4 +1,4 @@
-//! git as a process, as the go command runs it, with nobody's passwords.
+//! Runs git like the go command, but without credentials.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -14,16 +14,16 @@ use tokio::time::timeout;
 use super::repository::{GitError, Refs};
 use super::versions::Object;
 
-/// So much of what git prints is read: the refs of a repository with 100,000 tags.
-const MAX_OUTPUT: u64 = 16 << 20;
-/// So much of what it complains about.
-const MAX_ERRORS: u64 = 64 << 10;
-/// So many refs are fetched at a time: servers bound what one request may ask for.
+/// Maximum stdout in bytes: enough for the refs of a repository with 100,000 tags.
+const MAX_STDOUT: u64 = 16 << 20;
+/// How much of stderr to keep, in bytes.
+const MAX_STDERR: u64 = 64 << 10;
+/// Refs per `git fetch`: servers limit the size of a request.
 const MAX_REFS: usize = 1000;
-/// git may take this many times what one request may: it makes several.
-const TIMES: u32 = 3;
+/// git's timeout, as a multiple of that of one request: git sends several.
+const TIMEOUT_FACTOR: u32 = 3;
 
-/// A repository's directory on this machine, for the time of the checks.
+/// A remote repository and the temporary directory to fetch it into.
 pub(super) struct Git<'a> {
     /// An empty directory.
     pub(super) dir: &'a Path,
@@ -32,14 +32,14 @@ pub(super) struct Git<'a> {
 }
 
 impl Git<'_> {
-    /// `git ls-remote`: the refs of the repository.
+    /// Lists the repository's refs (`git ls-remote`).
     pub(super) async fn refs(&self) -> Result<Refs, GitError> {
         let output = self.run(&["ls-remote", "-q", "--", self.repo], b"").await?;
         Ok(Refs::parse(&String::from_utf8_lossy(&output)))
     }
 
-    /// `git fetch`: the commits of these refs, and their directories. Files come when they are
-    /// read, from a server that can do that.
+    /// Fetches the commits and trees of the refs (`git fetch`). If the server supports partial
+    /// clones, files are fetched when they are read.
     pub(super) async fn fetch(&self, refs: &[String]) -> Result<(), GitError> {
         self.run(&["init", "-q", "--bare", "--template=", "."], b"")
             .await?;
@@ -64,7 +64,7 @@ impl Git<'_> {
         Ok(())
     }
 
-    /// `git cat-file`: what is there under these names.
+    /// Reads the objects with these names (`git cat-file`); missing ones are left out.
     pub(super) async fn read(&self, names: &[String]) -> Result<HashMap<String, Object>, GitError> {
         let mut input = names.join("\n");
         input.push('\n');
@@ -73,7 +73,7 @@ impl Git<'_> {
     }
 
     async fn run(&self, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, GitError> {
-        let limit = self.timeout * TIMES;
+        let limit = self.timeout * TIMEOUT_FACTOR;
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => GitError::Missing,
             _ => GitError::Failed(error.to_string()),
@@ -105,21 +105,21 @@ impl Git<'_> {
         let stdin = child.stdin.take();
         let write = async {
             if let Some(mut stdin) = stdin {
-                // Whether git has read it all shows in what it prints.
+                // Errors are ignored: git's output shows what it has read.
                 let _ = stdin.write_all(input).await;
             }
         };
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let ((), output, errors) =
-            tokio::join!(write, read(stdout, MAX_OUTPUT), read(stderr, MAX_ERRORS));
+            tokio::join!(write, read(stdout, MAX_STDOUT), read(stderr, MAX_STDERR));
         let (output, errors) = (output?, errors?);
-        if output.len() as u64 >= MAX_OUTPUT {
-            return Err(io::Error::other("it prints too much"));
+        if output.len() as u64 >= MAX_STDOUT {
+            return Err(io::Error::other("too much output"));
         }
         Ok((child.wait().await?.success(), output, errors))
     }
 
-    /// Without the user's settings, helpers and .netrc: what a stranger would get.
+    /// Ignores the user's configuration, credential helpers and .netrc.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.current_dir(self.dir);
@@ -151,15 +151,15 @@ impl Git<'_> {
     }
 }
 
-async fn read(stream: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<u8>> {
+async fn read(stream: Option<impl AsyncRead + Unpin>, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {
-        stream.take(most).read_to_end(&mut bytes).await?;
+        stream.take(limit).read_to_end(&mut bytes).await?;
     }
     Ok(bytes)
 }
 
-/// Parses what `git cat-file --batch` prints: for each name a line, and then its content.
+/// Parses the output of `git cat-file --batch`: for each name, a line and the content.
 fn parse_batch(names: &[String], output: &[u8]) -> HashMap<String, Object> {
     let mut objects = HashMap::new();
     let mut rest = output;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::answer::Response;
 use super::client::{Client, NEW_AGENT, join_all};
 use super::redirects::Url;
-use super::shown;
+use super::sanitized;
 use crate::tags::Head;
 
 /// How many requests run at a time.
@@ -28,7 +28,7 @@ pub async fn look_up(names: &[&str]) -> Vec<Result<Vec<u8>, String>> {
             match fault(&fetched.response) {
                 Some(fault) => {
                     let url = fetched.hops.last().map(Url::to_string);
-                    Err(shown(&format!("{} {fault}", url.unwrap_or_default())))
+                    Err(sanitized(&format!("{} {fault}", url.unwrap_or_default())))
                 }
                 None => Ok(fetched.response.body),
             }

@@ -1,11 +1,11 @@
-//! `govanityurls verify`: follows the go command's steps against the live site, and explains
-//! what fails.
+//! `govanityurls verify`: repeats the go command's steps on the live site and explains what
+//! fails.
 //!
-//! Each step is a function from observations to findings, and knows no network: `names`,
+//! Each step is a function from observations to findings, without network access: `names`,
 //! `tls`, `redirects`, `answer`, `repository`, `versions`, `public`.
-//! The observations come from the edge: `client` (names, TLS, HTTP), `git` and `roots`.
-//! `walk` puts the two together, and `report` prints what was found. `lookup` only fetches
-//! pages, for `convert`.
+//! `client` (DNS, TLS, HTTP), `git` and `roots` make the observations.
+//! `walk` runs the checks, and `report` prints the findings. `lookup` only fetches pages, for
+//! `convert`.
 
 mod answer;
 mod client;
@@ -35,21 +35,21 @@ pub use lookup::look_up;
 pub use report::Report;
 pub use walk::walk;
 
-/// The longest text of a finding, in characters: some of it comes from servers.
+/// Maximum length of a finding's texts, in characters: servers control parts of them.
 const MAX_TEXT: usize = 600;
 
-/// How to verify.
+/// Options of `govanityurls verify`.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many checks run at a time.
+    /// Maximum number of concurrent checks.
     pub jobs: usize,
-    /// How long any one step may take.
+    /// Timeout of each step.
     pub timeout: Duration,
-    /// Where the site's hosts are, instead of what DNS says.
+    /// Addresses to use for the site's hosts instead of DNS.
     pub connect: Vec<SocketAddr>,
-    /// Whether the public mirror and the documentation site are asked too.
+    /// Whether to check the public mirror and the documentation site.
     pub public: bool,
-    /// Whether progress is shown on standard error.
+    /// Whether to show progress on stderr.
     pub progress: bool,
 }
 
@@ -58,26 +58,26 @@ pub struct Options {
 pub struct Target {
     /// The host of the import path.
     pub host: String,
-    /// The module's import path; of a pattern that no argument filled in, with its `*`.
+    /// The module's import path; that of a pattern as a whole ends in `*`.
     pub path: String,
-    /// Whether `path` still has its `*`: then nothing can be requested.
+    /// Whether `path` ends in `*`, so that it cannot be requested.
     pub pattern: bool,
-    /// A path below the module that the user named; empty for none, else with a leading slash.
+    /// The user's path below the module, with a leading slash; empty if there is none.
     pub below: String,
-    /// Whether the made-up subpackage is the module's: a pattern at the same path takes it.
+    /// Whether paths below the module belong to it; false if a pattern has the same path.
     pub owns_subpackages: bool,
-    /// How the go command fetches it.
+    /// The version control system.
     pub vcs: Vcs,
     /// The repository's URL.
     pub repo: String,
     /// The module's directory in the repository; empty for its root.
     pub subdir: String,
-    /// The URL of a module proxy that also has it; empty for none.
+    /// The URL of a module proxy that also serves the module; empty if there is none.
     pub proxy: String,
 }
 
 impl Target {
-    /// Returns the go-import tags that the file makes for the module, sorted.
+    /// Returns the go-import tags that the program should serve, sorted.
     fn tags(&self) -> Vec<GoImport> {
         let tag = |vcs: Vcs, repo: &str, subdir: &str| GoImport {
             prefix: self.path.clone(),
@@ -98,41 +98,41 @@ impl Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// The host's addresses, and whether each can be reached.
+    /// The DNS lookup, and a connection to each address.
     Names,
     /// A connection to port 443.
     Connect,
     /// The certificate.
     Tls,
-    /// Where the answer comes from.
+    /// The redirects to the page.
     Redirects,
     /// The module's page and its tag.
     Answer,
-    /// A package below the module that does not exist.
+    /// A nonexistent package below the module.
     Subpackage,
     /// The repository.
     Repository,
-    /// Its tags and go.mod.
+    /// The repository's tags and go.mod.
     Versions,
-    /// The public mirror and documentation site.
+    /// The public mirror and the documentation site.
     Public,
 }
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// As it should be.
+    /// No problem.
     Pass,
     /// Not checked; the message says why.
     Skip,
-    /// Works, but not as its owner may expect.
+    /// Works, but perhaps not as its owner expects.
     Warn,
     /// `go get` fails.
     Fail,
 }
 
-/// What is wrong, for programs.
+/// A problem code, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "docs/verify.md says what each means")]
@@ -169,16 +169,16 @@ pub enum Code {
     MirrorError,
 }
 
-/// The outcome of one check. Nothing in it can drive a terminal, and no URL in it has a password.
+/// The outcome of one check. Control characters are escaped, and URLs have no passwords.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     step: Step,
     status: Status,
     code: Option<Code>,
     message: String,
-    /// What the go command prints about it, or a part of that.
+    /// The go command's error message, or a part of it.
     go: Option<String>,
-    /// What to type, or to write into which file.
+    /// Commands to type, or lines to put into a file.
     fix: Option<String>,
 }
 
@@ -188,7 +188,7 @@ impl Finding {
             step,
             status,
             code,
-            message: shown(message.as_ref()),
+            message: sanitized(message.as_ref()),
             go: None,
             fix: None,
         }
@@ -211,20 +211,20 @@ impl Finding {
     }
 
     fn go(mut self, says: impl AsRef<str>) -> Self {
-        self.go = Some(shown(says.as_ref()));
+        self.go = Some(sanitized(says.as_ref()));
         self
     }
 
-    /// Lines to type; what they contain of a server's text is escaped like all else.
+    /// Sets the lines to type, escaped because they may contain text from a server.
     fn fix(mut self, lines: impl AsRef<str>) -> Self {
-        let lines: Vec<_> = lines.as_ref().lines().map(shown).collect();
+        let lines: Vec<_> = lines.as_ref().lines().map(sanitized).collect();
         self.fix = Some(lines.join("\n"));
         self
     }
 }
 
-/// Returns a text as it may be printed, on one line.
-fn shown(text: &str) -> String {
+/// Returns a text that is safe to print on one line.
+fn sanitized(text: &str) -> String {
     let mut text = escaped(&masked(text));
     if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
         text.truncate(end);
@@ -233,7 +233,7 @@ fn shown(text: &str) -> String {
     text
 }
 
-/// Returns `1 tag`, `2 tags`.
+/// Formats a count: `1 tag`, `2 tags`.
 fn plural(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),

@@ -1,34 +1,32 @@
-//! The host's addresses, and whether each takes a connection.
+//! Findings about DNS lookups and TCP connections.
 
 use std::net::SocketAddr;
 
 use super::{Code, Finding, Step, plural};
 
-/// Why a host has no addresses.
+/// Why a lookup failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LookupError {
-    /// DNS has no such name.
+    /// The name has no address.
     NotFound,
-    /// DNS did not answer, or not in time.
+    /// DNS did not respond, for this reason.
     Failed(String),
 }
 
-/// Why an address takes no connection.
+/// Why a connection failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ConnectError {
-    /// Nothing listens.
     Refused,
-    /// No answer in time.
     TimedOut,
-    /// The system's words.
+    /// The operating system's message.
     Other(String),
 }
 
-/// An address, and what came of connecting to it.
+/// An address and the result of connecting to it.
 pub(super) type Attempt = (SocketAddr, Result<(), ConnectError>);
 
-/// Reports a name that has no address. `server` is the DNS server that Go asks first.
-pub(super) fn not_found(host: &str, error: &LookupError, server: Option<&str>) -> Finding {
+/// Reports a failed lookup. `server` is the DNS server that Go queries first.
+pub(super) fn lookup_failed(host: &str, error: &LookupError, server: Option<&str>) -> Finding {
     let code = Code::DnsNotFound;
     let at = server.map_or(String::new(), |server| format!(" on {server}:53"));
     match error {
@@ -42,7 +40,7 @@ pub(super) fn not_found(host: &str, error: &LookupError, server: Option<&str>) -
         LookupError::Failed(why) => Finding::fail(
             Step::Names,
             code,
-            format!("DNS does not answer for {host}: {why}"),
+            format!("the DNS lookup of {host} failed: {why}"),
         )
         .go(format!("lookup {host}"))
         .fix(format!(
@@ -51,7 +49,7 @@ pub(super) fn not_found(host: &str, error: &LookupError, server: Option<&str>) -
     }
 }
 
-/// Reports connections to all addresses of a host.
+/// Reports the connections to all addresses of a host.
 pub(super) fn connected(host: &str, port: u16, attempts: &[Attempt]) -> Vec<Finding> {
     let failed: Vec<_> = attempts
         .iter()
@@ -76,9 +74,9 @@ pub(super) fn connected(host: &str, port: u16, attempts: &[Attempt]) -> Vec<Find
                 Step::Names,
                 Code::AddressUnreachable,
                 format!(
-                    "{addr} does not answer ({}), other addresses do: the go command waits for it, \
-                     and fails where it is the only one",
-                    words(error)
+                    "{addr} does not answer ({}), but another address does: the go command waits for \
+                     it, and fails on machines that can use no other",
+                    reason(error)
                 ),
             )
             .fix(match addr.is_ipv6() {
@@ -87,7 +85,7 @@ pub(super) fn connected(host: &str, port: u16, attempts: &[Attempt]) -> Vec<Find
                     addr.ip()
                 ),
                 false => format!(
-                    "remove the {record} record {}, or start what it is for",
+                    "remove the {record} record {}, or start the server at that address",
                     addr.ip()
                 ),
             })
@@ -110,7 +108,7 @@ pub(super) fn connected(host: &str, port: u16, attempts: &[Attempt]) -> Vec<Find
         ConnectError::TimedOut => Finding::fail(
             Step::Connect,
             Code::ConnectTimeout,
-            format!("no answer from port {port} of {host} ({addresses}): a firewall drops it"),
+            format!("no answer from port {port} of {host} ({addresses}): a firewall may drop the packets"),
         )
         .go("i/o timeout")
         .fix(format!(
@@ -127,18 +125,18 @@ pub(super) fn connected(host: &str, port: u16, attempts: &[Attempt]) -> Vec<Find
     vec![names, connect]
 }
 
-/// Reports a server that takes connections and then says nothing.
-pub(super) fn silent(host: &str, seconds: u64) -> Finding {
+/// Reports a server that accepts a connection but does not complete the TLS handshake.
+pub(super) fn handshake_timed_out(host: &str, seconds: u64) -> Finding {
     Finding::fail(
         Step::Connect,
         Code::ConnectTimeout,
-        format!("{host} takes connections, but no TLS handshake in {seconds} s"),
+        format!("{host} accepts connections, but no TLS handshake within {seconds} s"),
     )
     .go("net/http: TLS handshake timeout")
-    .fix("systemctl restart nginx    # or find what listens: ss -ltnp 'sport = :443'")
+    .fix("systemctl restart nginx    # or find the process that listens: ss -ltnp 'sport = :443'")
 }
 
-fn words(error: &ConnectError) -> &str {
+pub(super) fn reason(error: &ConnectError) -> &str {
     match error {
         ConnectError::Refused => "connection refused",
         ConnectError::TimedOut => "timed out",
@@ -181,7 +179,7 @@ mod tests {
 
     #[test]
     fn go_names_the_dns_server() {
-        let finding = not_found("a.example", &LookupError::NotFound, Some("127.0.0.53"));
+        let finding = lookup_failed("a.example", &LookupError::NotFound, Some("127.0.0.53"));
         assert_eq!(
             finding.go.unwrap(),
             "lookup a.example on 127.0.0.53:53: no such host"

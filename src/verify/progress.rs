@@ -1,6 +1,6 @@
 //! A progress bar on standard error.
 //!
-//! By hand, since every crate for it links libm, whose pages would be a tenth of the server's
+//! Written by hand: the crates for this link libm, which would add a tenth to the server's
 //! resident memory.
 
 use std::io::{Write as _, stderr};
@@ -11,12 +11,12 @@ use super::client::lock;
 
 /// Columns of the bar.
 const WIDTH: usize = 40;
-/// No terminal needs it more often.
+/// Minimum time between two redraws.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// How far the checks are.
+/// Shows how many checks are done.
 pub(super) struct Progress {
-    /// None: nothing is shown.
+    /// `None` if progress is not shown.
     bar: Option<Mutex<Bar>>,
 }
 
@@ -38,14 +38,14 @@ impl Progress {
         }
     }
 
-    /// There are more checks to come.
+    /// Raises the number of checks to do.
     pub(super) fn add(&self, count: usize) {
         if let Some(bar) = &self.bar {
             lock(bar).length += count;
         }
     }
 
-    /// One check is done.
+    /// Counts a check as done.
     pub(super) fn done(&self) {
         let Some(bar) = &self.bar else {
             return;
@@ -54,7 +54,7 @@ impl Progress {
         bar.done += 1;
         if bar.drawn.elapsed() >= INTERVAL {
             bar.drawn = Instant::now();
-            // A terminal that is gone is not told.
+            // Write errors are ignored: there is nowhere to report them.
             let _ = write!(stderr(), "\r{}", bar.line());
         }
     }

@@ -1,17 +1,16 @@
-//! What the public mirror and the documentation site know of a module. They are asked only
-//! where the user wants that.
+//! Checks a module on the public mirror and the documentation site, only with `-public`.
 
 use super::answer::Response;
 use super::{Code, Finding, Step, Target};
 
-/// The mirror that the go command asks unless GOPROXY says otherwise.
+/// The module mirror that the go command uses by default.
 pub(super) const MIRROR: &str = "https://proxy.golang.org";
-/// Where people read the documentation.
+/// The documentation site.
 pub(super) const DOCUMENTATION: &str = "https://pkg.go.dev";
 
-/// Returns where the mirror tells the latest version.
+/// Returns the mirror's URL for the latest version of a module.
 pub(super) fn mirror_url(path: &str) -> String {
-    // `module.EscapePath`: upper-case letters would be lost on some file systems.
+    // Like `module.EscapePath`: `X` becomes `!x`.
     let mut escaped = String::with_capacity(path.len());
     for c in path.chars() {
         if c.is_ascii_uppercase() {
@@ -22,15 +21,15 @@ pub(super) fn mirror_url(path: &str) -> String {
     format!("{MIRROR}/{escaped}/@latest")
 }
 
-/// Judges the mirror's answer. `latest` is the version that the repository has.
-pub(super) fn judge_mirror(target: &Target, latest: Option<&str>, response: &Response) -> Finding {
+/// Checks the mirror's response. `latest` is the repository's latest version.
+pub(super) fn check_mirror(target: &Target, latest: Option<&str>, response: &Response) -> Finding {
     let path = &target.path;
     let body = String::from_utf8_lossy(&response.body);
     if response.status != 200 {
         let first = body.lines().next().unwrap_or_default();
-        let message = format!("{MIRROR} says {} for {path}: {first}", response.status);
+        let message = format!("{MIRROR} returned {} for {path}: {first}", response.status);
         return Finding::warn(Step::Public, Code::MirrorError, message).fix(format!(
-            "GOPROXY={MIRROR} go list -m {path}@latest    # asks it again"
+            "GOPROXY={MIRROR} go list -m {path}@latest    # repeats the request"
         ));
     }
     let json: Option<serde_json::Value> = serde_json::from_slice(&response.body).ok();
@@ -43,26 +42,28 @@ pub(super) fn judge_mirror(target: &Target, latest: Option<&str>, response: &Res
         Some(latest) if latest != version => Finding::warn(
             Step::Public,
             Code::MirrorStale,
-            format!("{MIRROR} has {version}, the repository {latest}: wait 30 minutes"),
+            format!("{MIRROR} has {version}, but the repository has {latest}: wait 30 minutes"),
         )
         .fix(format!(
-            "GOPROXY={MIRROR} go get {path}@{latest}    # fetches it at once"
+            "GOPROXY={MIRROR} go get {path}@{latest}    # makes the mirror fetch it now"
         )),
         _ => Finding::pass(Step::Public, format!("{MIRROR} has {version}")),
     }
 }
 
-/// Judges the documentation site's answer.
-pub(super) fn judge_documentation(target: &Target, response: &Response) -> Finding {
+/// Checks the documentation site's response.
+pub(super) fn check_documentation(target: &Target, response: &Response) -> Finding {
     let path = &target.path;
     match response.status {
         200 => Finding::pass(Step::Public, format!("{DOCUMENTATION}/{path}")),
         status => Finding::warn(
             Step::Public,
             Code::MirrorError,
-            format!("{DOCUMENTATION} says {status} for {path}: it knows a module once somebody has asked for it"),
+            format!("{DOCUMENTATION} returned {status} for {path}: it adds a module on request"),
         )
-        .fix(format!("{DOCUMENTATION}/{path}    # open it, and press Request")),
+        .fix(format!(
+            "{DOCUMENTATION}/{path}    # open this page and press Request"
+        )),
     }
 }
 
@@ -79,7 +80,7 @@ mod tests {
                 body: body.into(),
                 ..Response::default()
             };
-            judge_mirror(&target(), Some("v1.1.0"), &response).code
+            check_mirror(&target(), Some("v1.1.0"), &response).code
         };
         assert_eq!(code(200, r#"{"Version":"v1.1.0"}"#), None);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! TLS that accepts every certificate and records it.
+//! TLS that accepts every certificate, so that a bad one can be examined.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 
-/// Returns a TLS configuration that completes every handshake.
+/// Returns a TLS configuration that accepts every certificate.
 pub(super) fn tls_config() -> ClientConfig {
     let provider = Arc::new(ring::default_provider());
     let verifier = Arc::new(Recorder(provider.clone()));
@@ -23,8 +23,8 @@ pub(super) fn tls_config() -> ClientConfig {
     config
 }
 
-/// Accepts any certificate, so that a bad one can be examined: [`judge`](super::tls::judge) decides
-/// before anything is sent.
+/// Accepts any certificate; [`verify_chain`](super::tls::verify_chain) checks it before a request
+/// is sent.
 #[derive(Debug)]
 struct Recorder(Arc<CryptoProvider>);
 

@@ -1,25 +1,25 @@
-//! Which redirects the go command follows: `checkRedirect` and `securityPreservingHTTPClient`
+//! The redirect rules of the go command: `checkRedirect` and `securityPreservingHTTPClient`
 //! of cmd/go/internal/web.
 
 use std::fmt;
 
 use super::{Code, Finding, Step, plural};
 
-/// Go follows this many.
+/// The number of redirects that Go follows.
 const MAX_REDIRECTS: usize = 10;
 
-/// An http or https URL, in parts.
+/// A parsed http or https URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Url {
     pub(super) https: bool,
-    /// The host and, where it is not the scheme's, the port.
+    /// The host, with the port if the URL has one.
     pub(super) authority: String,
-    /// The path and the query; begins with a slash.
+    /// The path and query, with a leading slash.
     pub(super) target: String,
 }
 
 impl Url {
-    /// Returns the URL at which the go command asks for an import path.
+    /// Returns the URL that the go command requests for an import path.
     pub(super) fn go_get(path: &str) -> Self {
         let (host, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
         let slash = if rest.is_empty() { "/" } else { "" };
@@ -30,7 +30,7 @@ impl Url {
         }
     }
 
-    /// Parses an absolute URL; the fragment is dropped.
+    /// Parses an absolute URL, without its fragment.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.split('#').next().unwrap_or_default();
         let (scheme, rest) = text.split_once("://")?;
@@ -52,7 +52,7 @@ impl Url {
         (!url.host().is_empty() && url.target.bytes().all(|b| b.is_ascii_graphic())).then_some(url)
     }
 
-    /// Resolves a `Location`.
+    /// Resolves a `Location` header.
     fn join(&self, location: &str) -> Option<Self> {
         let scheme = if self.https { "https" } else { "http" };
         let location = location.trim();
@@ -74,7 +74,7 @@ impl Url {
         Self::parse(&format!("{scheme}://{}{target}", self.authority))
     }
 
-    /// Returns the host, without the port.
+    /// Returns the host without the port.
     pub(super) fn host(&self) -> &str {
         let port = self
             .authority
@@ -83,15 +83,15 @@ impl Url {
         port.map_or(&*self.authority, |(host, _)| host)
     }
 
-    /// Returns the port, written or not.
+    /// Returns the port, or the scheme's default.
     pub(super) fn port(&self) -> u16 {
-        let written = self.authority[self.host().len()..].strip_prefix(':');
-        written
+        let explicit = self.authority[self.host().len()..].strip_prefix(':');
+        explicit
             .and_then(|port| port.parse().ok())
             .unwrap_or(if self.https { 443 } else { 80 })
     }
 
-    /// Returns whether the answer may depend on who asks: the query that Go sends is still there.
+    /// Returns whether the query still has Go's `go-get=1`.
     pub(super) fn has_query(&self) -> bool {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         query.split('&').any(|part| part == "go-get=1")
@@ -108,16 +108,16 @@ impl fmt::Display for Url {
 /// What the go command does with a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Reads it.
+    /// Reads its tags.
     Read,
-    /// Follows it there.
+    /// Follows the redirect.
     Follow(Url),
-    /// Gives up.
+    /// Fails.
     Stop(Finding),
 }
 
-/// Decides about a response. `hops` are the URLs requested so far, of which the last one has
-/// given it.
+/// Decides what to do with a response. `hops` are the URLs requested so far; the response is to
+/// the last one.
 pub(super) fn next(hops: &[Url], status: u16, location: Option<&str>) -> Next {
     let (Some(first), Some(last), Some(location)) = (hops.first(), hops.last(), location) else {
         return Next::Read;
@@ -129,7 +129,7 @@ pub(super) fn next(hops: &[Url], status: u16, location: Option<&str>) -> Next {
         return Next::Stop(Finding::fail(
             Step::Redirects,
             Code::HttpStatus,
-            format!("{last} redirects to {location}, which is not a URL that Go can follow"),
+            format!("{last} redirects to {location}, which Go cannot follow"),
         ));
     };
     if first.https && !url.https {
@@ -138,13 +138,13 @@ pub(super) fn next(hops: &[Url], status: u16, location: Option<&str>) -> Next {
             Finding::fail(
                 Step::Redirects,
                 Code::RedirectInsecure,
-                format!("{last} redirects to {url}: the go command never goes from https to http"),
+                format!("{last} redirects to {url}: the go command does not follow redirects from https to http"),
             )
             .go(format!(
                 "redirected from secure URL {last} to insecure URL {url}"
             ))
             .fix(format!(
-                "return 301 https://{host}$request_uri;    # in nginx, in place of http://"
+                "return 301 https://{host}$request_uri;    # in nginx, instead of http://"
             )),
         );
     }
@@ -154,20 +154,20 @@ pub(super) fn next(hops: &[Url], status: u16, location: Option<&str>) -> Next {
                 Step::Redirects,
                 Code::RedirectLoop,
                 match hops.contains(&url) {
-                    true => format!("{url} redirects back to itself, by way of {last}"),
+                    true => format!("{last} redirects back to {url}"),
                     false => format!("more than {MAX_REDIRECTS} redirects, the last to {url}"),
                 },
             )
             .go(format!("stopped after {MAX_REDIRECTS} redirects"))
             .fix(format!(
-                "curl -sIL '{first}'    # shows each; remove one of the rules"
+                "curl -sIL '{first}'    # shows each redirect; remove the wrong rule"
             )),
         );
     }
     Next::Follow(url)
 }
 
-/// Reports the redirects on the way to an answer that is right. None where there was none.
+/// Reports the redirects to a correct page; `None` if there were none.
 pub(super) fn followed(hops: &[Url]) -> Option<Finding> {
     let last = hops.last().filter(|_| hops.len() > 1)?;
     Some(match last.has_query() {
@@ -179,10 +179,10 @@ pub(super) fn followed(hops: &[Url]) -> Option<Finding> {
     })
 }
 
-/// Reports a redirect that loses `?go-get=1`; `fails`: because of that the answer is wrong.
+/// Reports a redirect that drops `?go-get=1`; `fails` if the page is wrong as a result.
 pub(super) fn dropped(last: &Url, fails: bool) -> Finding {
     let fix = format!(
-        "return 301 https://{}$request_uri;    # in nginx: $request_uri has the query, $uri does not",
+        "return 301 https://{}$request_uri;    # in nginx; $uri would drop the query",
         last.host()
     );
     let message = format!("the redirect to {last} drops ?go-get=1");
@@ -190,7 +190,7 @@ pub(super) fn dropped(last: &Url, fails: bool) -> Finding {
         true => Finding::fail(
             Step::Redirects,
             Code::RedirectDropsQuery,
-            format!("{message}, so that a page without the tag answers"),
+            format!("{message}, so the page has no tag for the module"),
         ),
         false => Finding::warn(Step::Redirects, Code::RedirectDropsQuery, message),
     }

@@ -1,4 +1,4 @@
-//! What was found, for people and for programs.
+//! The report, as text or JSON.
 
 use std::fmt::Write as _;
 
@@ -6,33 +6,33 @@ use serde::Serialize;
 
 use super::{Finding, Status, Step, plural};
 
-/// What was found about a host.
+/// Findings about a host.
 #[derive(Debug, Clone)]
 pub(super) struct HostReport {
     pub(super) name: String,
     pub(super) findings: Vec<Finding>,
 }
 
-/// What was found about a module.
+/// Findings about a module.
 #[derive(Debug, Clone)]
 pub(super) struct ModuleReport {
-    /// The index of its host.
+    /// Index into `Report::hosts`.
     pub(super) host: usize,
     pub(super) path: String,
     pub(super) findings: Vec<Finding>,
 }
 
-/// All that was found.
+/// The findings about all hosts and modules.
 #[derive(Debug, Clone)]
 pub struct Report {
     hosts: Vec<HostReport>,
-    /// In the order of the file.
+    /// In file order.
     modules: Vec<ModuleReport>,
-    /// Whether the user stopped it.
+    /// Whether a signal ended the run early.
     interrupted: bool,
 }
 
-/// A finding, with what it is about.
+/// A finding with its host and module.
 #[derive(Serialize)]
 struct Check<'a> {
     host: &'a str,
@@ -53,45 +53,45 @@ impl Report {
             interrupted,
         };
         for host in 0..report.hosts.len() {
-            report.join(host);
+            report.merge_shared(host);
         }
         report
     }
 
-    /// Makes one finding of the host of what all its modules have in common.
-    fn join(&mut self, host: usize) {
+    /// Replaces a problem that all modules of a host share by one finding of the host.
+    fn merge_shared(&mut self, host: usize) {
         for step in [Step::Redirects, Step::Answer, Step::Subpackage] {
-            let faults: Vec<_> = self
+            let problems: Vec<_> = self
                 .modules
                 .iter()
-                .filter(|module| module.host == host && !module.is_untried())
-                .map(|module| module.fault(step))
+                .filter(|module| module.host == host && !module.is_skipped())
+                .map(|module| module.problem(step))
                 .collect();
-            let Some(Some(first)) = faults.first() else {
+            let Some(Some(first)) = problems.first() else {
                 continue;
             };
-            let is_same = |fault: &Option<&Finding>| {
-                fault.is_some_and(|fault| fault.code == first.code && fault.status == first.status)
+            let is_same = |problem: &Option<&Finding>| {
+                problem.is_some_and(|it| it.code == first.code && it.status == first.status)
             };
-            if faults.len() < 2 || !faults.iter().all(is_same) {
+            if problems.len() < 2 || !problems.iter().all(is_same) {
                 continue;
             }
-            let mut joint = (*first).clone();
-            joint.message = format!(
-                "{} (and so for all {} modules)",
-                joint.message,
-                faults.len()
+            let mut shared = (*first).clone();
+            shared.message = format!(
+                "{} (the same for all {} modules)",
+                shared.message,
+                problems.len()
             );
             for module in self.modules.iter_mut().filter(|module| module.host == host) {
                 module
                     .findings
-                    .retain(|finding| finding.step != step || !finding.is_fault());
+                    .retain(|finding| finding.step != step || !finding.is_problem());
             }
-            self.hosts[host].findings.push(joint);
+            self.hosts[host].findings.push(shared);
         }
     }
 
-    /// Returns whether nothing has failed, and all was tried.
+    /// Returns whether no check failed and the run was not interrupted.
     pub fn is_ok(&self) -> bool {
         !self.interrupted
             && self
@@ -99,7 +99,7 @@ impl Report {
                 .all(|check| check.finding.status != Status::Fail)
     }
 
-    /// In the order of the file; what is about a host comes before its first module.
+    /// Returns all findings in file order; those of a host come before those of its first module.
     fn checks(&self) -> impl Iterator<Item = Check<'_>> {
         let mut is_new = vec![true; self.hosts.len()];
         self.modules.iter().flat_map(move |module| {
@@ -119,7 +119,7 @@ impl Report {
         })
     }
 
-    /// Returns the JSON object of docs/verify.schema.json.
+    /// Formats the report as JSON, as described by docs/verify.schema.json.
     pub fn json(&self) -> String {
         #[derive(Serialize)]
         struct Json<'a> {
@@ -137,7 +137,7 @@ impl Report {
         text.unwrap_or_default() + "\n"
     }
 
-    /// Returns the text for people: hosts, their modules, and a summary.
+    /// Formats the report as text: hosts, their modules, and a summary.
     pub fn text(&self, colour: bool) -> String {
         let mut text = String::new();
         for (index, host) in self.hosts.iter().enumerate() {
@@ -146,10 +146,10 @@ impl Report {
                 write_finding(&mut text, finding, colour);
             }
             let modules = self.modules.iter().filter(|module| module.host == index);
-            let mut untried: Vec<&ModuleReport> = Vec::new();
+            let mut skipped: Vec<&ModuleReport> = Vec::new();
             for module in modules {
-                if module.is_untried() {
-                    untried.push(module);
+                if module.is_skipped() {
+                    skipped.push(module);
                     continue;
                 }
                 if module.findings.is_empty() {
@@ -160,13 +160,13 @@ impl Report {
                     write_finding(&mut text, finding, colour);
                 }
             }
-            if let Some(first) = untried.first() {
+            if let Some(first) = skipped.first() {
                 let why = first
                     .findings
                     .first()
                     .map_or("", |finding| &finding.message);
-                let count = plural(untried.len(), "module");
-                let _ = writeln!(text, "\n  {} {count}, {why}", word(Status::Skip, colour));
+                let count = plural(skipped.len(), "module");
+                let _ = writeln!(text, "\n  {} {count}, {why}", label(Status::Skip, colour));
             }
             text.push('\n');
         }
@@ -181,7 +181,7 @@ impl Report {
         };
         let (fails, warnings) = (count(Status::Fail), count(Status::Warn));
         if self.interrupted {
-            text.push_str("stopped before the end; what is above is not all\n");
+            text.push_str("interrupted: some checks are missing\n");
         }
         let _ = writeln!(
             text,
@@ -191,17 +191,17 @@ impl Report {
             plural(self.modules.len(), "module"),
             plural(self.hosts.len(), "host"),
         );
-        // One of a host is worse than one of a module: it is that of all its modules.
+        // A host's problem ranks above a module's: it affects all modules of the host.
         let worst = self
             .checks()
-            .filter(|check| check.finding.is_fault())
+            .filter(|check| check.finding.is_problem())
             .min_by_key(|check| (check.finding.status != Status::Fail, check.module.is_some()));
         if let Some(worst) = worst {
             let finding = worst.finding;
             let _ = writeln!(
                 text,
                 "{} {}: {}",
-                word(finding.status, colour),
+                label(finding.status, colour),
                 worst.module.unwrap_or(worst.host),
                 finding.message
             );
@@ -210,37 +210,37 @@ impl Report {
 }
 
 impl ModuleReport {
-    /// Whether it was left out because of its host.
-    fn is_untried(&self) -> bool {
+    /// Returns whether the module was skipped because of its host.
+    fn is_skipped(&self) -> bool {
         let is_skip = |finding: &Finding| {
             finding.step == Step::Answer
                 && finding.status == Status::Skip
-                && finding.message.starts_with("not tried")
+                && finding.message.starts_with("not checked")
         };
         matches!(&self.findings[..], [only] if is_skip(only))
     }
 
-    fn fault(&self, step: Step) -> Option<&Finding> {
+    fn problem(&self, step: Step) -> Option<&Finding> {
         let mut findings = self.findings.iter();
-        findings.find(|finding| finding.step == step && finding.is_fault())
+        findings.find(|finding| finding.step == step && finding.is_problem())
     }
 }
 
 impl Finding {
-    fn is_fault(&self) -> bool {
+    fn is_problem(&self) -> bool {
         matches!(self.status, Status::Fail | Status::Warn)
     }
 }
 
-/// The name that a value has in JSON.
+/// Returns the JSON name of a value.
 fn name(value: impl Serialize) -> String {
     let json = serde_json::to_value(value).ok();
     let name = json.as_ref().and_then(|json| json.as_str());
     name.unwrap_or_default().to_owned()
 }
 
-fn word(status: Status, colour: bool) -> String {
-    let word = name(status).to_uppercase();
+fn label(status: Status, colour: bool) -> String {
+    let label = name(status).to_uppercase();
     let code = match status {
         Status::Pass => 32,
         Status::Skip => 36,
@@ -248,8 +248,8 @@ fn word(status: Status, colour: bool) -> String {
         Status::Fail => 31,
     };
     match colour {
-        true => format!("\x1b[{code}m{word}\x1b[0m"),
-        false => word,
+        true => format!("\x1b[{code}m{label}\x1b[0m"),
+        false => label,
     }
 }
 
@@ -260,7 +260,7 @@ fn write_finding(text: &mut String, finding: &Finding, colour: bool) {
     let _ = writeln!(
         text,
         "  {}  {:<11} {}{code}",
-        word(finding.status, colour),
+        label(finding.status, colour),
         name(finding.step),
         finding.message
     );
@@ -268,8 +268,8 @@ fn write_finding(text: &mut String, finding: &Finding, colour: bool) {
         let _ = writeln!(text, "        go says     {go}");
     }
     for (index, line) in finding.fix.iter().flat_map(|fix| fix.lines()).enumerate() {
-        let label = if index == 0 { "fix" } else { "" };
-        let _ = writeln!(text, "        {label:<11} {line}");
+        let heading = if index == 0 { "fix" } else { "" };
+        let _ = writeln!(text, "        {heading:<11} {line}");
     }
 }
 

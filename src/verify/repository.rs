@@ -1,33 +1,33 @@
-//! What git says of a repository.
+//! Findings about a repository, from git's output.
 
 use std::collections::BTreeMap;
 
 use super::{Code, Finding, Step, Target, plural};
 use crate::module::Vcs;
 
-/// What came of `git ls-remote`, or of `git fetch`.
+/// Why git could not read a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum GitError {
-    /// There is no git.
+    /// git is not installed.
     Missing,
-    /// It did not end in time.
+    /// git exceeded its timeout, in seconds.
     TimedOut(u64),
-    /// It failed, and said this.
+    /// git failed with this error output.
     Failed(String),
-    /// Nothing answers at the repository's host.
+    /// The repository's host cannot be reached, for this reason.
     Unreachable(String),
 }
 
-/// The refs of a repository that count for Go.
+/// The refs of a repository that Go uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Refs {
-    /// Whether there is any commit.
+    /// Whether the repository has a commit at HEAD.
     pub(super) has_head: bool,
     pub(super) tags: Vec<String>,
 }
 
 impl Refs {
-    /// Parses what `git ls-remote` prints.
+    /// Parses the output of `git ls-remote`.
     pub(super) fn parse(output: &str) -> Self {
         let names = output
             .lines()
@@ -35,7 +35,7 @@ impl Refs {
         let mut refs = Self::default();
         for name in names {
             match name.strip_prefix("refs/tags/") {
-                // With `^{}` it is what an annotated tag points to.
+                // A name with `^{}` is the commit of an annotated tag.
                 Some(tag) if !tag.ends_with("^{}") => refs.tags.push(tag.to_owned()),
                 Some(_) => {}
                 None => refs.has_head |= name == "HEAD",
@@ -45,38 +45,38 @@ impl Refs {
     }
 }
 
-/// Returns why a repository is not looked at.
+/// Returns a finding for a repository that verify does not check.
 pub(super) fn skipped(target: &Target) -> Option<Finding> {
     let scheme = target.repo.split("://").next().unwrap_or_default();
     let repo = &target.repo;
     let why = match target.vcs {
         Vcs::Mod => format!(
-            "{repo} is a module proxy: try GOPROXY={repo} go list -m {}@latest",
+            "{repo} is a module proxy; try it with: GOPROXY={repo} go list -m {}@latest",
             target.path
         ),
         Vcs::Git if scheme.contains("ssh") => {
-            format!("{repo} is over ssh, whose keys are each user's own: try git ls-remote {repo}")
+            format!("{repo} uses ssh, which needs a user's key; try it with: git ls-remote {repo}")
         }
         Vcs::Git => return None,
-        vcs => format!("{repo} is fetched by {vcs}, which is not tried here"),
+        vcs => format!("{repo} uses {vcs}; only git repositories are checked"),
     };
     Some(Finding::skip(Step::Repository, why))
 }
 
-/// Reports a repository that answers.
+/// Reports a repository that git can read.
 pub(super) fn found(refs: &Refs) -> Finding {
     let message = match (refs.has_head, refs.tags.len()) {
-        (false, 0) => "it answers, but is empty".to_owned(),
-        (_, count) => format!("it answers, {}", plural(count, "tag")),
+        (false, 0) => "readable, but empty".to_owned(),
+        (_, count) => format!("readable, {}", plural(count, "tag")),
     };
     Finding::pass(Step::Repository, message)
 }
 
 /// Reports a repository that git cannot read.
 pub(super) fn failed(repo: &str, error: &GitError) -> Finding {
-    let said = match error {
+    let stderr = match error {
         GitError::Missing => {
-            let missing = "there is no git on this machine, so no repository was looked at";
+            let missing = "git is not installed, so repositories are not checked";
             let mut finding = Finding::skip(Step::Repository, missing);
             finding.code = Some(Code::GitMissing);
             return finding.fix("apt-get install git");
@@ -85,7 +85,7 @@ pub(super) fn failed(repo: &str, error: &GitError) -> Finding {
             return Finding::fail(
                 Step::Repository,
                 Code::RepoUnreachable,
-                format!("git has no answer from {repo} in {seconds} s"),
+                format!("git got no response from {repo} within {seconds} s"),
             )
             .fix(format!("git ls-remote {repo}"));
         }
@@ -93,14 +93,14 @@ pub(super) fn failed(repo: &str, error: &GitError) -> Finding {
             return Finding::fail(Step::Repository, Code::RepoUnreachable, why)
                 .fix(format!("git ls-remote {repo}"));
         }
-        GitError::Failed(said) => said,
+        GitError::Failed(stderr) => stderr,
     };
-    // The line that tells, among progress and hints.
-    let mut lines = said.lines().filter(|line| line.starts_with("fatal: "));
+    // The cause; other lines are progress and hints.
+    let mut lines = stderr.lines().filter(|line| line.starts_with("fatal: "));
     let fatal = lines
         .next()
-        .unwrap_or(said.lines().next().unwrap_or_default());
-    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+        .unwrap_or(stderr.lines().next().unwrap_or_default());
+    let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
     let (code, message, fix) = if has(&[
         "could not read Username",
         "Authentication failed",
@@ -113,9 +113,9 @@ pub(super) fn failed(repo: &str, error: &GitError) -> Finding {
         };
         (
             Code::RepoAuth,
-            format!("{repo} is private{also}: only who has a password for it can fetch it"),
+            format!("{repo} is private{also}: only users with credentials can fetch it"),
             format!(
-                "go env -w GOPRIVATE={}    # on each machine that may; and see https://go.dev/doc/faq#git_https",
+                "go env -w GOPRIVATE={}    # on each user's machine; see also https://go.dev/doc/faq#git_https",
                 host_of(repo)
             ),
         )
@@ -127,8 +127,9 @@ pub(super) fn failed(repo: &str, error: &GitError) -> Finding {
     ]) {
         (
             Code::RepoNotFound,
-            format!("there is no repository at {repo}: it was moved, renamed or made private"),
-            "repo: https://…    # in vanity.yaml, its new address; then systemctl reload govanityurls".to_owned(),
+            format!("no repository at {repo}: it was moved, renamed or made private"),
+            "repo: https://…    # the new URL, in vanity.yaml; then: systemctl reload govanityurls"
+                .to_owned(),
         )
     } else {
         (
@@ -147,7 +148,7 @@ fn host_of(repo: &str) -> &str {
     rest.split('/').next().unwrap_or_default()
 }
 
-/// Modules by the repository they are in, so that each is fetched once.
+/// Groups modules by repository, so that each repository is fetched once.
 pub(super) fn by_repository<'a>(
     targets: impl Iterator<Item = (usize, &'a Target)>,
 ) -> Vec<(String, Vec<usize>)> {

@@ -1,4 +1,4 @@
-//! The certificates that the go command trusts on this machine: `loadSystemRoots` of
+//! The root certificates that the go command trusts on this machine: `loadSystemRoots` of
 //! crypto/x509 (root.go, root_linux.go).
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use x509_parser::parse_x509_certificate;
 
-/// The first of these that can be read counts.
+/// Only the first readable file is used.
 const FILES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -20,15 +20,15 @@ const FILES: [&str; 6] = [
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
-/// Everything in each of these counts.
+/// All files in these directories are used.
 const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
-/// Trusted certificates, by their subject.
+/// Trusted certificates by subject.
 #[derive(Debug, Default)]
 pub(super) struct Roots(HashMap<Vec<u8>, Vec<CertificateDer<'static>>>);
 
 impl Roots {
-    /// Loads what SSL_CERT_FILE and SSL_CERT_DIR name, or the system's own.
+    /// Loads the certificates at SSL_CERT_FILE and SSL_CERT_DIR, or the system's.
     pub(super) fn load() -> Self {
         let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
         Self::load_from(
@@ -60,7 +60,7 @@ impl Roots {
         roots
     }
 
-    /// Adds the certificates of a PEM file. One that cannot be read is left out, as Go does.
+    /// Adds the certificates of a PEM file. Like Go, skips those that cannot be parsed.
     pub(super) fn add(&mut self, pem: &[u8]) {
         for der in CertificateDer::pem_slice_iter(pem).flatten() {
             if let Ok((_, parsed)) = parse_x509_certificate(&der) {
@@ -78,13 +78,12 @@ impl Roots {
         self.0.get(subject).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns whether there is none at all.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// The entries of a directory, without links to others of the same directory (the hash names).
+/// Returns a directory's entries, except symlinks to each other (OpenSSL's hash names).
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! Whether the go command trusts a certificate: the rules of `Verify` in crypto/x509, in their
-//! order, so that the fault that is named is the one that Go names.
+//! Verifies certificates like `Verify` in crypto/x509, with the checks in the same order, so that
+//! verify and Go report the same error.
 
 use rustls::AlertDescription;
 use rustls::pki_types::CertificateDer;
@@ -12,14 +12,14 @@ use x509_parser::time::ASN1Time;
 use super::roots::Roots;
 use super::{Code, Finding, Step, plural};
 
-/// Days before the end of a certificate at which a warning begins: certbot renews at 30.
-const SOON: i64 = 14;
+/// Warn if a certificate expires in fewer days; certbot renews it 30 days before.
+const WARN_DAYS: i64 = 14;
 const DAY: i64 = 86_400;
-/// No chain that is worth trusting takes more.
+/// Maximum number of signature checks; valid chains need far fewer.
 const MAX_CHECKS: usize = 100;
 
-/// Public authorities, by the organization in their certificates: from these, what is missing
-/// is the intermediate certificate.
+/// Public authorities, by the organization in their certificates. If one of them is the unknown
+/// issuer, the server does not send its intermediate certificate.
 const KNOWN_ISSUERS: [&str; 12] = [
     "Let's Encrypt",
     "Google Trust Services",
@@ -38,39 +38,39 @@ const KNOWN_ISSUERS: [&str; 12] = [
 /// A certificate that Go trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Trusted {
-    /// Who issued it: `Let's Encrypt R11`.
+    /// The issuer, such as `Let's Encrypt R11`.
     issuer: String,
-    /// Its end, in seconds since 1970.
+    /// When it expires, as Unix time.
     not_after: i64,
 }
 
 /// Why Go does not trust a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The first certificate cannot be read.
+    /// The server's own certificate cannot be parsed.
     Unreadable,
-    /// Its time has not begun, or is over.
+    /// Expired, or not valid yet.
     Expired { not_before: i64, not_after: i64 },
-    /// It is for other names.
+    /// Not valid for the host.
     WrongName { names: Vec<String> },
-    /// It is its own issuer, and not trusted.
+    /// Self-signed and not trusted.
     SelfSigned,
-    /// Nothing that is trusted has issued it, as far as what was sent goes.
+    /// The certificates sent by the server do not lead to a trusted root.
     UnknownAuthority {
         issuer: String,
-        /// Where its issuer's certificate is to be had.
+        /// URLs of the issuer's certificate.
         aia: Vec<String>,
         /// Whether the issuer is a public authority.
         known: bool,
-        /// Whether there is no root at all on this machine.
+        /// Whether this machine has no root certificates.
         no_roots: bool,
     },
-    /// It may not be used for a server.
+    /// Not valid for server authentication.
     KeyUsage,
 }
 
-/// Judges the certificates that a server has sent, its own first.
-pub(super) fn judge(
+/// Verifies the certificates sent by a server, its own first.
+pub(super) fn verify_chain(
     chain: &[CertificateDer<'_>],
     roots: &Roots,
     host: &str,
@@ -100,11 +100,11 @@ pub(super) fn judge(
         roots,
         now,
         checks: 0,
-        last: None,
+        missing: None,
     };
     let is_root = roots.by_subject(leaf.subject().as_raw()).contains(leaf_der);
     if !is_root && !search.reaches_root(&leaf, &mut Vec::new()) {
-        let (issuer, aia, known) = search.last.take().unwrap_or_default();
+        let (issuer, aia, known) = search.missing.take().unwrap_or_default();
         return Err(match leaf.subject() == leaf.issuer() {
             true => Fault::SelfSigned,
             false => Fault::UnknownAuthority {
@@ -124,18 +124,18 @@ pub(super) fn judge(
     }
 }
 
-/// `buildChains` of crypto/x509.
+/// Searches for a chain to a root, like `buildChains` of crypto/x509.
 struct Search<'a> {
     intermediates: &'a [X509Certificate<'a>],
     roots: &'a Roots,
     now: i64,
     checks: usize,
-    /// The issuer that was not found, of the certificate that is furthest from the leaf.
-    last: Option<(String, Vec<String>, bool)>,
+    /// The last issuer that was not found: name, URLs, and whether it is a public authority.
+    missing: Option<(String, Vec<String>, bool)>,
 }
 
 impl Search<'_> {
-    /// `seen` has the indices of the intermediates on the way here.
+    /// `seen` has the indices of the intermediates in the current chain.
     fn reaches_root(&mut self, child: &X509Certificate<'_>, seen: &mut Vec<usize>) -> bool {
         let issuer = child.issuer().as_raw();
         for der in self.roots.by_subject(issuer) {
@@ -165,7 +165,7 @@ impl Search<'_> {
             let known = organizations
                 .filter_map(|name| name.as_str().ok())
                 .any(|name| KNOWN_ISSUERS.contains(&name));
-            self.last = Some((display(child.issuer()), issuer_urls(child), known));
+            self.missing = Some((display(child.issuer()), issuer_urls(child), known));
         }
         false
     }
@@ -190,7 +190,7 @@ fn validity(certificate: &X509Certificate<'_>) -> (i64, i64) {
     )
 }
 
-/// The DNS names that a certificate is for.
+/// Returns the DNS names of a certificate.
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else {
         return Vec::new();
@@ -204,7 +204,7 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
         .collect()
 }
 
-/// `matchHostnames` of crypto/x509: a star stands for the whole first label.
+/// Matches like `matchHostnames` of crypto/x509: `*` stands for the whole first label.
 fn matches(pattern: &str, host: &str) -> bool {
     let pattern = pattern.strip_suffix('.').unwrap_or(pattern);
     if pattern.eq_ignore_ascii_case(host) {
@@ -217,13 +217,13 @@ fn matches(pattern: &str, host: &str) -> bool {
     pattern.starts_with("*.") && below(pattern) == below(host)
 }
 
-/// The URLs of the issuer's certificate (`caIssuers` of Authority Information Access).
+/// Returns the URLs of the issuer's certificate (`caIssuers` of Authority Information Access).
 fn issuer_urls(certificate: &X509Certificate<'_>) -> Vec<String> {
     let mut urls = Vec::new();
     for extension in certificate.extensions() {
         if let ParsedExtension::AuthorityInfoAccess(access) = extension.parsed_extension() {
             for description in access.iter() {
-                // 1.3.6.1.5.5.7.48.2
+                // The OID of caIssuers is 1.3.6.1.5.5.7.48.2.
                 if description.access_method.to_id_string().ends_with(".48.2")
                     && let GeneralName::URI(url) = &description.access_location
                 {
@@ -235,7 +235,7 @@ fn issuer_urls(certificate: &X509Certificate<'_>) -> Vec<String> {
     urls
 }
 
-/// An issuer as people know it: its organization and its name.
+/// Formats an issuer: its organization and common name.
 fn display(name: &x509_parser::x509::X509Name<'_>) -> String {
     let organization = name.iter_organization().next();
     let common_name = name.iter_common_name().next();
@@ -246,23 +246,23 @@ fn display(name: &x509_parser::x509::X509Name<'_>) -> String {
         .filter_map(|part| part.as_str().ok())
         .collect();
     match parts[..] {
-        [] => "an issuer without a name".to_owned(),
+        [] => "an unnamed issuer".to_owned(),
         [organization, name] if name.starts_with(organization) => name.to_owned(),
         _ => parts.join(" "),
     }
 }
 
-/// The day of a time, as people write it.
-fn day(seconds: i64) -> String {
+/// Formats the date of a Unix time.
+fn date(seconds: i64) -> String {
     let Ok(time) = ASN1Time::from_timestamp(seconds) else {
-        return "an unknown day".to_owned();
+        return "an unknown date".to_owned();
     };
     let time = time.to_datetime();
     let month: u8 = time.month().into();
     format!("{}-{month:02}-{:02}", time.year(), time.day())
 }
 
-/// The command for a new certificate.
+/// Returns the command that requests a new certificate.
 fn certbot(host: &str) -> String {
     format!(
         "certbot certonly --webroot -w /var/www/html -d {host} \
@@ -278,24 +278,24 @@ pub(super) fn trusted(certificate: &Trusted, host: &str, now: i64) -> Finding {
         certificate.issuer,
         plural(usize::try_from(days).unwrap_or(0), "day")
     );
-    if days >= SOON {
+    if days >= WARN_DAYS {
         return Finding::pass(Step::Tls, message);
     }
     let message = format!(
-        "{message}: it ends on {}, and was not renewed",
-        day(certificate.not_after)
+        "{message}: expires on {} and has not been renewed",
+        date(certificate.not_after)
     );
     Finding::warn(Step::Tls, Code::TlsExpiresSoon, message).fix(format!(
         "certbot renew --cert-name {host} && systemctl reload nginx"
     ))
 }
 
-/// Reports why Go does not trust a certificate. `issuer_fetched`: with the issuer's certificate,
-/// which the server does not send, it would.
+/// Reports why Go does not trust a certificate. `issuer_fetched` is true if Go would trust it with
+/// an issuer's certificate that the server does not send.
 pub(super) fn distrusted(fault: &Fault, host: &str, now: i64, issuer_fetched: bool) -> Finding {
     let fail = |code, message: String| Finding::fail(Step::Tls, code, message);
     match fault {
-        Fault::Unreadable => fail(Code::TlsFailed, "the certificate cannot be read".to_owned())
+        Fault::Unreadable => fail(Code::TlsFailed, "the certificate cannot be parsed".to_owned())
             .go("tls: failed to parse certificate from server"),
         Fault::Expired {
             not_before,
@@ -303,13 +303,13 @@ pub(super) fn distrusted(fault: &Fault, host: &str, now: i64, issuer_fetched: bo
         } => {
             let message = match now < *not_before {
                 true => format!(
-                    "the certificate is valid from {} on; is the clock of one of the machines wrong?",
-                    day(*not_before)
+                    "the certificate is not valid before {}; check the clocks of both machines",
+                    date(*not_before)
                 ),
                 false => format!(
-                    "the certificate has expired on {}, {} ago; nginx also keeps an old one until \
-                     it is reloaded",
-                    day(*not_after),
+                    "the certificate expired on {}, {} ago; nginx keeps using an old one until it \
+                     is reloaded",
+                    date(*not_after),
                     plural(usize::try_from((now - not_after) / DAY).unwrap_or(0), "day")
                 ),
             };
@@ -320,13 +320,13 @@ pub(super) fn distrusted(fault: &Fault, host: &str, now: i64, issuer_fetched: bo
         Fault::WrongName { names } => {
             let (message, go) = match &names[..] {
                 [] => (
-                    "the certificate names no host at all".to_owned(),
+                    "the certificate contains no host names".to_owned(),
                     format!("x509: certificate is not valid for any names, but wanted to match {host}"),
                 ),
                 names => (
                     format!(
                         "the certificate is for {}, not {host}: nginx has no server block for \
-                         {host} on port 443, or that block names another certificate",
+                         {host} on port 443, or that block uses another certificate",
                         names[..names.len().min(5)].join(", ")
                     ),
                     format!("x509: certificate is valid for {}, not {host}", names.join(", ")),
@@ -342,16 +342,16 @@ pub(super) fn distrusted(fault: &Fault, host: &str, now: i64, issuer_fetched: bo
         .fix(certbot(host)),
         Fault::UnknownAuthority { issuer, known, .. } if issuer_fetched || *known => fail(
             Code::TlsIncompleteChain,
-            format!("the server does not send the certificate of {issuer}; browsers may have it already"),
+            format!("the server does not send the certificate of its issuer, {issuer}; browsers may have it already"),
         )
         .go("x509: certificate signed by unknown authority")
         .fix(format!(
-            "ssl_certificate /etc/letsencrypt/live/{host}/fullchain.pem;    # in nginx, not cert.pem"
+            "ssl_certificate /etc/letsencrypt/live/{host}/fullchain.pem;    # in nginx, instead of cert.pem"
         )),
         Fault::UnknownAuthority { no_roots: true, .. } => fail(
             Code::TlsUnknownAuthority,
-            "this machine has no certificates to trust: neither SSL_CERT_FILE and SSL_CERT_DIR nor \
-             the usual files have any"
+            "this machine has no root certificates, neither at SSL_CERT_FILE and SSL_CERT_DIR nor \
+             in the system's files"
                 .to_owned(),
         )
         .go("x509: certificate signed by unknown authority")
@@ -364,27 +364,27 @@ pub(super) fn distrusted(fault: &Fault, host: &str, now: i64, issuer_fetched: bo
         .fix(certbot(host)),
         Fault::KeyUsage => fail(
             Code::TlsFailed,
-            "the certificate is not for servers (its extended key usage)".to_owned(),
+            "the certificate's extended key usage does not include servers".to_owned(),
         )
         .go("x509: certificate specifies an incompatible key usage")
         .fix(certbot(host)),
     }
 }
 
-/// Reports a handshake that failed before any certificate was judged.
+/// Reports a handshake that failed before the certificate could be verified.
 pub(super) fn handshake_failed(error: Option<&rustls::Error>, text: &str, host: &str) -> Finding {
     use rustls::{Error, PeerIncompatible};
     let fail = |message: &str| Finding::fail(Step::Tls, Code::TlsFailed, message);
-    let old = || {
-        fail("the server speaks only versions of TLS that Go no longer accepts (1.1 and older)")
+    let old_version = || {
+        fail("the server supports only TLS 1.1 or older, which Go no longer accepts")
             .fix("ssl_protocols TLSv1.2 TLSv1.3;    # in nginx")
     };
     match error {
         Some(Error::AlertReceived(AlertDescription::ProtocolVersion)) => {
-            old().go("tls: protocol version not supported")
+            old_version().go("tls: protocol version not supported")
         }
         Some(Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)) => {
-            old().go("tls: server selected unsupported protocol version")
+            old_version().go("tls: server selected unsupported protocol version")
         }
         Some(Error::AlertReceived(AlertDescription::UnrecognisedName)) => fail(&format!(
             "nginx has no server block for {host} on port 443 (ssl_reject_handshake)"
@@ -392,10 +392,10 @@ pub(super) fn handshake_failed(error: Option<&rustls::Error>, text: &str, host: 
         .go("tls: unrecognized name")
         .fix("govanityurls nginx -server"),
         Some(Error::AlertReceived(AlertDescription::HandshakeFailure)) => {
-            fail("the server and Go have no cipher in common").go("tls: handshake failure")
+            fail("the server and Go have no cipher suite in common").go("tls: handshake failure")
         }
         Some(Error::InvalidMessage(_)) => {
-            fail("port 443 does not speak TLS: the listen line of nginx lacks `ssl`")
+            fail("port 443 does not use TLS: nginx's listen line lacks `ssl`")
                 .go("http: server gave HTTP response to HTTPS client")
                 .fix("listen 443 ssl;    # in nginx")
         }

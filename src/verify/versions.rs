@@ -1,5 +1,5 @@
-//! Which version a user gets, and whether its go.mod agrees: `Versions` and `findDir` of
-//! cmd/go/internal/modfetch.
+//! Finds the version that `go get` selects and checks its go.mod, like `Versions` and `findDir`
+//! of cmd/go/internal/modfetch.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use super::repository::Refs;
 use super::{Code, Finding, Step, Target, plural};
 
-/// What `go get` says where even the last commit is no version.
+/// The error of `go get` if a module has no usable version.
 const NO_VERSION: &str = "no matching versions for query \"upgrade\"";
 
-/// A tag that Go takes for a version: canonical, without `+build`.
+/// A version as Go requires it of a tag: canonical, without `+build`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
     numbers: [u64; 3],
@@ -52,7 +52,7 @@ impl Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        // A number is lower than a word, and fewer parts are lower than more.
+        // Numbers sort before words, and fewer identifiers before more.
         let identifiers = |pre: &str| -> Vec<(bool, u64, String)> {
             let parts = pre.split('.').map(|part| match part.parse() {
                 Ok(number) => (false, number, String::new()),
@@ -74,7 +74,7 @@ impl PartialOrd for Version {
     }
 }
 
-/// Splits the major version from the end of a module path: `/v2`, or `.v2` on gopkg.in.
+/// Splits off the major version at the end of a module path: `/v2`, or `.v2` on gopkg.in.
 fn split_major(path: &str) -> (&str, Option<u64>) {
     let stem = path.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = path[stem.len()..].parse().ok();
@@ -89,20 +89,20 @@ fn split_major(path: &str) -> (&str, Option<u64>) {
     }
 }
 
-/// Which tags of a repository are a module's versions.
+/// The tags of a repository that matter for a module.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// The tag of the version that `go get` takes, or HEAD.
+    /// The tag of the version that `go get` selects, or HEAD.
     pub(super) chosen: String,
-    /// The highest tag of a major version that the module path does not name.
+    /// The highest tag whose major version needs another module path, and that major version.
     pub(super) higher: Option<(String, u64)>,
-    /// How many versions there are.
+    /// The number of the module's versions.
     count: usize,
 }
 
 impl Plan {
-    /// Chooses as the go command does for `@latest`: the highest release, else the highest
-    /// pre-release, else HEAD.
+    /// Selects the version like `@latest`: the highest release, else the highest pre-release,
+    /// else HEAD.
     pub(super) fn new(target: &Target, refs: &Refs) -> Self {
         let prefix = match &*target.subdir {
             "" => String::new(),
@@ -132,14 +132,14 @@ impl Plan {
         }
     }
 
-    /// Returns the version that the module has; none where there is only HEAD.
+    /// Returns the module's latest version; `None` if there is only HEAD.
     pub(super) fn latest(&self, target: &Target) -> Option<String> {
         let prefix = target.subdir.trim_end_matches('/');
         let tag = self.chosen.strip_prefix(prefix)?.trim_start_matches('/');
         (tag != "HEAD").then(|| tag.to_owned())
     }
 
-    /// Returns the refs that are to be fetched.
+    /// Returns the refs to fetch.
     pub(super) fn refs(&self) -> Vec<String> {
         let of = |tag: &str| match tag {
             "HEAD" => "HEAD".to_owned(),
@@ -149,7 +149,7 @@ impl Plan {
         [of(&self.chosen)].into_iter().chain(higher).collect()
     }
 
-    /// Returns the objects that are to be read then.
+    /// Returns the names of the objects to read after the fetch.
     pub(super) fn objects(&self, target: &Target) -> Vec<String> {
         let own = object(&self.chosen, target, "go.mod");
         let mut objects = vec![own];
@@ -164,7 +164,7 @@ impl Plan {
     }
 }
 
-/// A revision, by the name that it is fetched to.
+/// Returns the local ref of a fetched tag.
 fn at(tag: &str) -> String {
     match tag {
         "HEAD" => "refs/fetched/HEAD".to_owned(),
@@ -178,22 +178,22 @@ fn object(tag: &str, target: &Target, file: &str) -> String {
     format!("{}:{subdir}{slash}{file}", at(tag))
 }
 
-/// What git has under a name: the text of a file, or a directory. Nothing is not there.
+/// An object of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Object {
     File(String),
     Directory,
 }
 
-/// Judges the tags and go.mod of a module. The commits that count have been read.
-pub(super) fn judge(
+/// Checks the tags and go.mod of a module. `objects` has the contents of `Plan::objects`.
+pub(super) fn check(
     target: &Target,
     refs: &Refs,
     objects: &HashMap<String, Object>,
 ) -> Vec<Finding> {
     let path = &target.path;
     if !refs.has_head && refs.tags.is_empty() {
-        let message = format!("{} has no commits: there is nothing to get", target.repo);
+        let message = format!("{} has no commits", target.repo);
         return vec![
             Finding::fail(Step::Versions, Code::NoVersions, message)
                 .go(NO_VERSION)
@@ -209,14 +209,14 @@ pub(super) fn judge(
     let has_subdir = || objects.contains_key(&format!("{}:{}", at(&plan.chosen), target.subdir));
     let mut findings = Vec::new();
 
-    // What a higher major version calls itself.
+    // The module path in the go.mod of the higher major version.
     let higher = plan.higher.as_ref().and_then(|(tag, major)| {
         let files = [format!("v{major}/go.mod"), "go.mod".to_owned()];
         let paths = files.map(|name| file(object(tag, target, &name)).map(module_path));
         let expected = format!("{path}/v{major}");
-        let is_right = paths.iter().flatten().any(|path| *path == expected);
+        let has_suffix = paths.iter().flatten().any(|path| *path == expected);
         let any = paths.into_iter().flatten().next();
-        Some((tag, major, is_right, any?))
+        Some((tag, major, has_suffix, any?))
     });
     if let Some((tag, major, false, own)) = &higher
         && own == path
@@ -226,18 +226,18 @@ pub(super) fn judge(
                 Step::Versions,
                 Code::MajorVersionMismatch,
                 format!(
-                    "{tag} is ignored: its go.mod says module {path}, and the path of major version \
-                     {major} ends in /v{major}"
+                    "Go ignores {tag}: its go.mod says module {path}, but the path of major version \
+                     {major} must end in /v{major}"
                 ),
             )
             .go(format!(
                 "module contains a go.mod file, so module path must match major version \
                  (\"{path}/v{major}\")"
             ))
-            .fix(format!("module {path}/v{major}    # the first line of go.mod, before the next tag")),
+            .fix(format!("module {path}/v{major}    # in go.mod, before the next tag")),
         );
     }
-    // A repository that has only v2 and later is right as it is, under that path.
+    // A repository with only v2 and later versions is valid under that path.
     if let Some((tag, major, true, _)) = &higher
         && plan.count == 0
     {
@@ -257,7 +257,7 @@ pub(super) fn judge(
                 ),
                 false => (
                     format!("the repository has no directory {subdir} at {revision}"),
-                    "subdir: …    # in vanity.yaml, the directory of go.mod; none for the root"
+                    "subdir: …    # in vanity.yaml: the directory of go.mod; no subdir for the root"
                         .to_owned(),
                 ),
             };
@@ -273,15 +273,13 @@ pub(super) fn judge(
                 Finding::warn(
                     Step::Versions,
                     Code::ModulePathMismatch,
-                    format!(
-                        "there is no go.mod at {revision}: Go makes one up, without requirements"
-                    ),
+                    format!("no go.mod at {revision}: Go generates one, without requirements"),
                 )
                 .fix(format!("go mod init {path} && go mod tidy")),
             )
         }
         None => {
-            let message = format!("there is no go.mod at {revision}, and {path} needs one");
+            let message = format!("no go.mod at {revision}, but {path} needs one");
             findings.push(
                 Finding::fail(Step::Versions, Code::ModulePathMismatch, message)
                     .fix(format!("go mod init {path} && go mod tidy")),
@@ -306,14 +304,13 @@ pub(super) fn judge(
     findings
 }
 
-/// Reports a go.mod that has another path.
+/// Reports a go.mod with another module path.
 fn mismatch(target: &Target, revision: &str, own: &str, go_mod: &str) -> Finding {
     let path = &target.path;
     let (own_stem, own_major) = split_major(own);
     let fail = |message: String| {
-        Finding::fail(Step::Versions, Code::ModulePathMismatch, message).fix(format!(
-            "module {path}    # the first line of go.mod; then a new tag"
-        ))
+        Finding::fail(Step::Versions, Code::ModulePathMismatch, message)
+            .fix(format!("module {path}    # in go.mod; then push a new tag"))
     };
     if own.is_empty() {
         let start: String = go_mod.chars().take(40).collect();
@@ -324,10 +321,7 @@ fn mismatch(target: &Target, revision: &str, own: &str, go_mod: &str) -> Finding
     if own_major.unwrap_or(1).max(1) != split_major(path).1.unwrap_or(1).max(1) {
         let message = format!("go.mod at {revision} says module {own}");
         return match own_stem == path {
-            true => fail(format!(
-                "{message}, but there is no tag of that major version"
-            ))
-            .fix(format!(
+            true => fail(format!("{message}, but no tag has that major version")).fix(format!(
                 "git tag v{0}.0.0 && git push origin v{0}.0.0",
                 own_major.unwrap_or(2)
             )),
@@ -335,7 +329,7 @@ fn mismatch(target: &Target, revision: &str, own: &str, go_mod: &str) -> Finding
         };
     }
     fail(format!(
-        "go.mod at {revision} says module {own}: the go command refuses it as {path}"
+        "go.mod at {revision} says module {own}: the go command rejects it as {path}"
     ))
     .go(format!("module declares its path as: {own}"))
 }
@@ -356,7 +350,7 @@ fn no_versions(target: &Target, refs: &Refs) -> Finding {
             let example = example.map_or("", String::as_str);
             (
                 format!("v{major}.1.0"),
-                format!("no tag is a version such as v1.2.3 (there is {example})"),
+                format!("no tag is a version like v1.2.3 (one tag is {example})"),
             )
         }
         "" => (
@@ -366,8 +360,7 @@ fn no_versions(target: &Target, refs: &Refs) -> Finding {
         _ if others > 0 => (
             format!("{subdir}/v{major}.1.0"),
             format!(
-                "{} without {subdir}/ before the version, which are those of the root",
-                plural(others, "tag")
+                "no tag begins with {subdir}/; version tags without it ({others}) are those of the root"
             ),
         ),
         _ => (
@@ -383,7 +376,8 @@ fn no_versions(target: &Target, refs: &Refs) -> Finding {
     .fix(format!("git tag {tag} && git push origin {tag}"))
 }
 
-/// `ModulePath` of golang.org/x/mod/modfile: the path in the first module line; empty for none.
+/// Returns the path in the first module line or an empty string, like `ModulePath` of
+/// golang.org/x/mod/modfile.
 fn module_path(go_mod: &str) -> String {
     for line in go_mod.lines() {
         let line = line.split("//").next().unwrap_or_default().trim();

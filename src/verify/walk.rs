@@ -1,4 +1,4 @@
-//! Takes each host, module and repository through its steps, so many at a time.
+//! Runs the checks of all hosts, modules and repositories concurrently.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,12 +17,12 @@ use super::repository::{self, GitError, Refs};
 use super::versions::{self, Plan};
 use super::{Code, Finding, Options, Report, Status, Step, Target, public};
 
-/// A package that no module has.
+/// A package path that no module has.
 const NO_PACKAGE: &str = "/no-such-package-govanityurls-verify";
-/// After so many modules of a host without an answer in time, the others are not tried.
+/// Number of timeouts after which a host's other modules are skipped.
 const MAX_TIMEOUTS: usize = 3;
 
-/// Verifies the targets until all is done, or `stop` is.
+/// Checks the targets until all are done or `stop` completes.
 pub async fn walk(targets: Vec<Target>, options: &Options, stop: impl Future) -> Report {
     let mut hosts: Vec<String> = Vec::new();
     let mut host_of = Vec::with_capacity(targets.len());
@@ -74,7 +74,7 @@ pub async fn walk(targets: Vec<Target>, options: &Options, stop: impl Future) ->
     )
 }
 
-/// Why a host takes no connection, once that was tried.
+/// The result of connecting to a repository's host; an error is the reason.
 type Reached = Arc<OnceCell<Result<(), String>>>;
 
 struct Walk {
@@ -82,15 +82,15 @@ struct Walk {
     options: Options,
     targets: Vec<Target>,
     hosts: Vec<String>,
-    /// The host of each target.
+    /// The index of each target's host.
     host_of: Vec<usize>,
     by_host: Mutex<Vec<Vec<Finding>>>,
     by_module: Mutex<Vec<Vec<Finding>>>,
-    /// Modules of each host that had no answer in time.
+    /// The number of timeouts of each host.
     timeouts: Vec<AtomicUsize>,
-    /// The version that each repository has for a module.
+    /// The latest version of each module in its repository.
     latest: Mutex<Vec<Option<String>>>,
-    /// Whether the hosts of repositories take connections.
+    /// The repositories' hosts, by name and port.
     reached: Mutex<HashMap<(String, u16), Reached>>,
     progress: Progress,
 }
@@ -99,16 +99,16 @@ impl Walk {
     async fn run(self: Arc<Self>) {
         let jobs = self.options.jobs;
         let this = &self;
-        each(jobs, this.hosts.len(), |index| this.clone().host(index)).await;
-        // Once more, where the certificates of other hosts may have the issuer's.
+        for_each_concurrent(jobs, this.hosts.len(), |index| this.clone().host(index)).await;
+        // Check these again: another host may have sent the missing issuer's certificate.
         let is_unknown = |finding: &Finding| finding.code == Some(Code::TlsUnknownAuthority);
         let again: Vec<_> = (0..this.hosts.len())
             .filter(|&index| lock(&this.by_host)[index].iter().any(is_unknown))
             .collect();
         this.progress.add(again.len());
-        each(jobs, again.len(), |index| this.clone().host(again[index])).await;
-        each(jobs, this.targets.len(), |index| this.clone().module(index)).await;
-        let answered = |index: &usize| self.has_answered(*index);
+        for_each_concurrent(jobs, again.len(), |index| this.clone().host(again[index])).await;
+        for_each_concurrent(jobs, this.targets.len(), |index| this.clone().module(index)).await;
+        let answered = |index: &usize| self.has_usable_page(*index);
         let answered: Vec<_> = (0..self.targets.len()).filter(answered).collect();
         let mut to_fetch = Vec::new();
         for &index in &answered {
@@ -119,7 +119,7 @@ impl Walk {
         }
         let groups = Arc::new(repository::by_repository(to_fetch.into_iter()));
         this.progress.add(groups.len());
-        each(jobs, groups.len(), |index| {
+        for_each_concurrent(jobs, groups.len(), |index| {
             let (this, groups) = (this.clone(), groups.clone());
             async move {
                 let (repo, members) = &groups[index];
@@ -129,7 +129,7 @@ impl Walk {
         })
         .await;
         if self.options.public {
-            each(jobs, answered.len(), |index| {
+            for_each_concurrent(jobs, answered.len(), |index| {
                 this.clone().public(answered[index])
             })
             .await;
@@ -158,7 +158,7 @@ impl Walk {
         if target.pattern {
             let example = target.path.replace('*', "NAME");
             return skip(format!(
-                "a pattern: name a module that it stands for, as in govanityurls verify {example}"
+                "a pattern; to check a module of it, type: govanityurls verify {example}"
             ));
         }
         let host = self.host_of[index];
@@ -169,16 +169,16 @@ impl Walk {
         if let Some(step) = failed {
             let step = serde_json::to_string(&step).unwrap_or_default();
             let step = step.trim_matches('"');
-            return skip(format!("not tried: {step} fails for {}", target.host));
+            return skip(format!("not checked: {step} failed for {}", target.host));
         }
         if self.timeouts[host].load(Ordering::Relaxed) >= MAX_TIMEOUTS {
             return skip(format!(
-                "not tried: {} does not answer in time",
+                "not checked: {} does not respond in time",
                 target.host
             ));
         }
         let mut findings = match self.client.get(Url::go_get(&target.path), NEW_AGENT).await {
-            Ok(fetched) => answer::judge(target, &fetched.hops, &fetched.response),
+            Ok(fetched) => answer::check(target, &fetched.hops, &fetched.response),
             Err(finding) => vec![finding],
         };
         if findings
@@ -187,11 +187,11 @@ impl Walk {
         {
             self.timeouts[host].fetch_add(1, Ordering::Relaxed);
         }
-        if findings.last().is_some_and(is_answer) {
+        if findings.last().is_some_and(is_usable_page) {
             if target.owns_subpackages || !target.below.is_empty() {
                 findings.push(self.subpackage(target).await);
             } else {
-                let why = "a pattern answers for what is directly below this module";
+                let why = "a pattern matches the paths directly below this module";
                 findings.push(Finding::skip(Step::Subpackage, why));
             }
         }
@@ -209,11 +209,11 @@ impl Walk {
             let fetched = self.client.get(url.clone(), agent).await.ok();
             responses.push((agent, fetched.map(|fetched| fetched.response)));
         }
-        answer::judge_subpackage(target, below, &responses)
+        answer::check_subpackage(target, below, &responses)
     }
 
-    fn has_answered(&self, index: usize) -> bool {
-        lock(&self.by_module)[index].iter().any(is_answer)
+    fn has_usable_page(&self, index: usize) -> bool {
+        lock(&self.by_module)[index].iter().any(is_usable_page)
     }
 
     async fn repository(&self, repo: &str, members: &[usize]) {
@@ -225,14 +225,14 @@ impl Walk {
         if let Err((why, is_first)) = self.reach(repo).await {
             to_all(&match is_first {
                 true => repository::failed(repo, &GitError::Unreachable(why)),
-                false => Finding::skip(Step::Repository, format!("not tried: {why}")),
+                false => Finding::skip(Step::Repository, format!("not checked: {why}")),
             });
             return;
         }
         let Ok(dir) = tempfile::Builder::new().prefix("govanityurls-").tempdir() else {
             to_all(&Finding::skip(
                 Step::Repository,
-                "no directory for temporary files; set TMPDIR",
+                "cannot create a temporary directory; set TMPDIR",
             ));
             return;
         };
@@ -252,13 +252,13 @@ impl Walk {
         };
         for &index in members {
             let target = &self.targets[index];
-            let findings = versions::judge(target, &refs, &objects);
+            let findings = versions::check(target, &refs, &objects);
             self.add(index, findings);
             lock(&self.latest)[index] = Plan::new(target, &refs).latest(target);
         }
     }
 
-    /// Fetches what the modules of a repository need of it.
+    /// Fetches and reads the objects that a repository's modules need.
     async fn objects(
         &self,
         git: &Git<'_>,
@@ -284,8 +284,8 @@ impl Walk {
         git.read(&to_read).await
     }
 
-    /// Whether the host of a repository takes connections, tried once; else why not, and
-    /// whether this is the first repository to hear of it.
+    /// Connects to a repository's host, once per host. An error has the reason, and whether
+    /// this call made the attempt.
     async fn reach(&self, repo: &str) -> Result<(), (String, bool)> {
         let url = repo.replacen("git://", "http://", 1);
         let Some(url) = Url::parse(&url) else {
@@ -295,7 +295,7 @@ impl Walk {
             true => 9418,
             false => url.port(),
         };
-        // git goes through a proxy where there is one.
+        // git uses the proxy and does not connect directly.
         let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let proxies = [
             "https_proxy",
@@ -329,9 +329,9 @@ impl Walk {
             };
             let finding = match self.client.get(parsed, OLD_AGENT).await {
                 Ok(fetched) if url.starts_with(public::MIRROR) => {
-                    public::judge_mirror(target, latest.as_deref(), &fetched.response)
+                    public::check_mirror(target, latest.as_deref(), &fetched.response)
                 }
-                Ok(fetched) => public::judge_documentation(target, &fetched.response),
+                Ok(fetched) => public::check_documentation(target, &fetched.response),
                 Err(finding) => Finding::warn(Step::Public, Code::MirrorError, finding.message),
             };
             self.add(index, [finding]);
@@ -339,14 +339,14 @@ impl Walk {
     }
 }
 
-/// Whether a finding is that of a page from which Go goes on to a repository.
-fn is_answer(finding: &Finding) -> bool {
+/// Returns whether a finding is about a page with a tag that Go can use.
+fn is_usable_page(finding: &Finding) -> bool {
     finding.step == Step::Answer
         && (finding.status == Status::Pass || finding.code == Some(Code::TagDiffers))
 }
 
-/// Runs `job` for each index below `count`, `jobs` at a time.
-async fn each<F>(jobs: usize, count: usize, job: impl Fn(usize) -> F)
+/// Runs `job` for each index below `count`, at most `jobs` at a time.
+async fn for_each_concurrent<F>(jobs: usize, count: usize, job: impl Fn(usize) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {

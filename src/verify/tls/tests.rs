@@ -2,7 +2,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use super::*;
 
-/// A certificate of tests/verify/certs.
+/// Reads a certificate from tests/verify/certs.
 pub(in crate::verify) fn pem(name: &str) -> Vec<u8> {
     let path = format!(
         "{}/tests/verify/certs/{name}.pem",
@@ -15,7 +15,7 @@ fn der(name: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(&pem(name)).unwrap()
 }
 
-/// Within the hundred years of the certificates: the middle of the first one's.
+/// Returns a time at which the certificates are valid.
 fn now() -> i64 {
     let leaf = der("leaf");
     let (_, leaf) = parse_x509_certificate(&leaf).unwrap();
@@ -23,29 +23,29 @@ fn now() -> i64 {
     i64::midpoint(start, end)
 }
 
-fn judged_at(names: &[&str], host: &str, now: i64) -> Result<Trusted, Code> {
+fn verify_at(names: &[&str], host: &str, now: i64) -> Result<Trusted, Code> {
     let chain: Vec<_> = names.iter().map(|name| der(name)).collect();
     let mut roots = Roots::default();
     roots.add(&pem("root"));
-    let fault = match judge(&chain, &roots, host, now) {
+    let fault = match verify_chain(&chain, &roots, host, now) {
         Ok(trusted) => return Ok(trusted),
         Err(fault) => fault,
     };
     Err(distrusted(&fault, host, now, false).code.unwrap())
 }
 
-fn judged(names: &[&str], host: &str) -> Result<Trusted, Code> {
-    judged_at(names, host, now())
+fn verify(names: &[&str], host: &str) -> Result<Trusted, Code> {
+    verify_at(names, host, now())
 }
 
 #[test]
 fn every_fault_has_its_code() {
     let a = "a.example";
-    assert!(judged(&["leaf"], a).is_ok());
-    assert!(judged(&["leaf"], "x.b.example").is_ok());
-    assert!(judged(&["leaf-of-intermediate", "intermediate"], a).is_ok());
+    assert!(verify(&["leaf"], a).is_ok());
+    assert!(verify(&["leaf"], "x.b.example").is_ok());
+    assert!(verify(&["leaf-of-intermediate", "intermediate"], a).is_ok());
     let extra = ["leaf-of-intermediate", "root", "other-root", "intermediate"];
-    assert!(judged(&extra, a).is_ok());
+    assert!(verify(&extra, a).is_ok());
     for (chain, host, code) in [
         (&["leaf"] as &[_], "b.example", Code::TlsWrongName),
         (&["leaf"], "y.x.b.example", Code::TlsWrongName),
@@ -61,10 +61,10 @@ fn every_fault_has_its_code() {
         (&["client-only"], a, Code::TlsFailed),
         (&[], a, Code::TlsFailed),
     ] {
-        assert_eq!(judged(chain, host), Err(code), "{chain:?} {host}");
+        assert_eq!(verify(chain, host), Err(code), "{chain:?} {host}");
     }
     for time in [0, i64::MAX / 4] {
-        assert_eq!(judged_at(&["leaf"], a, time), Err(Code::TlsExpired));
+        assert_eq!(verify_at(&["leaf"], a, time), Err(Code::TlsExpired));
     }
 }
 
@@ -73,7 +73,7 @@ fn the_issuer_that_is_missing_is_named_with_where_it_is() {
     let leaf = [der("leaf-of-intermediate")];
     let mut roots = Roots::default();
     roots.add(&pem("root"));
-    let fault = judge(&leaf, &roots, "a.example", now()).unwrap_err();
+    let fault = verify_chain(&leaf, &roots, "a.example", now()).unwrap_err();
     let Fault::UnknownAuthority { issuer, aia, .. } = &fault else {
         panic!("{fault:?}");
     };
@@ -85,7 +85,7 @@ fn the_issuer_that_is_missing_is_named_with_where_it_is() {
 
 #[test]
 fn a_warning_begins_two_weeks_before_the_end() {
-    let trusted_until = judged(&["leaf"], "a.example").unwrap();
+    let trusted_until = verify(&["leaf"], "a.example").unwrap();
     let at = |days| {
         let now = trusted_until.not_after - days * DAY;
         trusted(&trusted_until, "a.example", now).code

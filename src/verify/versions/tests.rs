@@ -9,8 +9,12 @@ fn refs(tags: &[&str]) -> Refs {
     }
 }
 
-/// The status and code of each finding; `files` are `REV:PATH` and text.
-fn judged(target: &Target, tags: &[&str], files: &[(&str, &str)]) -> Vec<(Status, Option<Code>)> {
+/// Returns the status and code of each finding; `files` are pairs of `REV:PATH` and text.
+fn check_files(
+    target: &Target,
+    tags: &[&str],
+    files: &[(&str, &str)],
+) -> Vec<(Status, Option<Code>)> {
     let objects = files.iter().map(|(name, text)| {
         let (tag, path) = name.split_once(':').unwrap();
         let object = match *text {
@@ -19,7 +23,7 @@ fn judged(target: &Target, tags: &[&str], files: &[(&str, &str)]) -> Vec<(Status
         };
         (format!("{}:{path}", at(tag)), object)
     });
-    let findings = judge(target, &refs(tags), &objects.collect());
+    let findings = check(target, &refs(tags), &objects.collect());
     findings.iter().map(|f| (f.status, f.code)).collect()
 }
 
@@ -99,7 +103,7 @@ fn go_get_takes_the_highest_release() {
 #[test]
 fn every_fault_has_its_code() {
     let at_root = target();
-    let of = |tags: &[&str], files: &[(&str, &str)]| judged(&at_root, tags, files);
+    let of = |tags: &[&str], files: &[(&str, &str)]| check_files(&at_root, tags, files);
     assert_eq!(of(&["v1.0.0"], &[("v1.0.0:go.mod", OWN)]), [PASS]);
     assert_eq!(of(&[], &[("HEAD:go.mod", OWN)]), [warn(Code::NoVersions)]);
     assert_eq!(
@@ -115,14 +119,14 @@ fn every_fault_has_its_code() {
     );
     let second = ("HEAD:go.mod", "module a.example/m/v2\n");
     assert_eq!(of(&[], &[second]), [fail(Code::ModulePathMismatch)]);
-    let empty = judge(&at_root, &Refs::default(), &HashMap::new());
+    let empty = check(&at_root, &Refs::default(), &HashMap::new());
     assert_eq!(empty[0].code, Some(Code::NoVersions));
 }
 
 #[test]
 fn a_major_version_needs_its_suffix() {
     let at_root = target();
-    let of = |tags: &[&str], files: &[(&str, &str)]| judged(&at_root, tags, files);
+    let of = |tags: &[&str], files: &[(&str, &str)]| check_files(&at_root, tags, files);
     let mismatch = warn(Code::MajorVersionMismatch);
     let (first, wrong) = (("v1.0.0:go.mod", OWN), ("v2.0.0:go.mod", OWN));
     assert_eq!(of(&["v1.0.0", "v2.0.0"], &[first, wrong]), [mismatch, PASS]);
@@ -143,7 +147,7 @@ fn a_subdir_has_its_own_go_mod_and_tags() {
         subdir: "sub/dir".into(),
         ..target()
     };
-    let of = |tags: &[&str], files: &[(&str, &str)]| judged(&target, tags, files);
+    let of = |tags: &[&str], files: &[(&str, &str)]| check_files(&target, tags, files);
     let tag = "sub/dir/v1.0.0";
     assert_eq!(
         of(&[tag], &[("sub/dir/v1.0.0:sub/dir/go.mod", OWN)]),
