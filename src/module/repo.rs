@@ -1,5 +1,6 @@
 //! Repository URLs, the third field of go-import, and addresses for browsers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
 
@@ -81,11 +82,24 @@ impl RepoUrl {
     /// An http URL with an explicit port stays http: https does not answer on that port. For ssh
     /// and the like the port is dropped, because it is not the web server's.
     pub fn web(&self) -> WebUrl {
-        let web = self.web_with_suffix();
-        match web.0.strip_suffix(".git") {
-            Some(without) => WebUrl(without.into()),
-            None => web,
+        WebUrl(self.web_text().into())
+    }
+
+    /// Returns the same as text, without a copy for a usual URL.
+    pub(crate) fn web_text(&self) -> Cow<'_, str> {
+        let mut web = if self.scheme() == "https" {
+            Cow::Borrowed(self.0.trim_end_matches('/'))
+        } else {
+            Cow::Owned(self.web_with_suffix().0.into())
+        };
+        if let Some(without) = web.strip_suffix(".git") {
+            let length = without.len();
+            match &mut web {
+                Cow::Borrowed(text) => *text = &text[..length],
+                Cow::Owned(text) => text.truncate(length),
+            }
         }
+        web
     }
 
     /// Returns the repository's web page with `.git` kept, for cgit.

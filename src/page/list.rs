@@ -1,9 +1,10 @@
 //! The list of the modules below a folder.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 use super::Crumb;
-use crate::module::WebUrl;
 
 /// The longest query that a list searches for, in characters.
 pub const LONGEST_QUERY: usize = 100;
@@ -19,16 +20,13 @@ pub struct Entry<'a> {
     /// The repository URL.
     pub repo: &'a str,
     /// The repository's web page; none for a repository that is not on the web.
-    pub home: Option<WebUrl>,
+    pub home: Option<Cow<'a, str>>,
 }
 
 impl Entry<'_> {
     /// Returns the shortest text that tells the repository.
     fn shown_repo(&self) -> &str {
-        let home = self
-            .home
-            .as_ref()
-            .map(|home| home.as_str().split_once("://"));
+        let home = self.home.as_ref().map(|home| home.split_once("://"));
         home.flatten().map_or(self.repo, |(_, rest)| rest)
     }
 

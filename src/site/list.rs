@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use memchr::memmem::Finder;
+
 use super::query::ListQuery;
 use super::{PageKey, VirtualHost};
 use crate::module::{Key, Vcs};
@@ -61,13 +63,13 @@ impl VirtualHost {
         if query.text.is_empty() {
             return below.into();
         }
-        let mut words = query.words();
-        for word in &mut words {
+        let words = query.words();
+        let words: Vec<_> = words
+            .iter()
             // Names do not include the host, which would match everywhere.
-            if let Some(path) = word.strip_prefix(self.name.as_str()) {
-                *word = path.to_owned();
-            }
-        }
+            .map(|word| word.strip_prefix(self.name.as_str()).unwrap_or(word))
+            .map(Finder::new)
+            .collect();
         let matches = |index: &u32| self.search_text.has(*index, &words);
         below.iter().copied().filter(matches).collect()
     }
@@ -82,7 +84,7 @@ impl VirtualHost {
             href: (!module.key.pattern).then_some(path),
             description: module.description.as_deref(),
             repo: module.repo.as_str(),
-            home: is_web.then(|| module.repo.web()),
+            home: is_web.then(|| module.repo.web_text()),
         }
     }
 

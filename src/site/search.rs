@@ -1,5 +1,7 @@
 //! Search over names and descriptions.
 
+use memchr::memmem::Finder;
+
 use crate::config::Module;
 
 /// The searched text of each module, in lower case, back to back: a search reads it from start to
@@ -31,11 +33,11 @@ impl SearchText {
     }
 
     /// Returns whether the module with this index has all words, which are in lower case.
-    pub(super) fn has(&self, index: u32, words: &[String]) -> bool {
+    pub(super) fn has(&self, index: u32, words: &[Finder<'_>]) -> bool {
         let index = index as usize;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let text = &self.text[start..self.ends[index]];
-        words.iter().all(|word| text.contains(&**word))
+        let text = &self.text.as_bytes()[start..self.ends[index]];
+        words.iter().all(|word| word.find(text).is_some())
     }
 }
 
