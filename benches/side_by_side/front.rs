@@ -8,7 +8,7 @@ use crate::process::{Process, free_port, tool};
 use crate::table::Table;
 use crate::{Error, Lab, TARGET, nginx, wrk};
 
-/// The text that goes into nginx's configuration.
+/// Part of nginx's configuration.
 struct Rule {
     name: &'static str,
     /// Content of the `http` block.
@@ -62,7 +62,7 @@ fn rules(lab: &Lab) -> Result<[Rule; 5], Error> {
         let text = String::from_utf8(output.stdout)?;
         let (upstream, location) = text
             .split_once("# In the server block")
-            .ok_or("`govanityurls nginx` printed something else")?;
+            .ok_or("`govanityurls nginx` printed no server block")?;
         Ok(Rule {
             name,
             // Keeps the cache in the measurement's directory.
@@ -73,7 +73,7 @@ fn rules(lab: &Lab) -> Result<[Rule; 5], Error> {
     };
     Ok([
         Rule {
-            name: "a connection a request",
+            name: "one connection per request",
             upstream: String::new(),
             location: format!(
                 "location /gowechat {{\n{FORWARDED}\

@@ -14,12 +14,12 @@ use crate::{Error, Lab, wrk};
 
 const SIZES: [usize; 4] = [1, 1_000, 100_000, 1_000_000];
 /// Number of modules requested in turn, spread over the file.
-const ASKED: usize = 10_000;
+const REQUESTED: usize = 10_000;
 /// Interval between one client's requests during a reload.
-const EVERY: Duration = Duration::from_millis(4);
+const INTERVAL: Duration = Duration::from_millis(4);
 const CLIENTS: u32 = 4;
-/// How long to time responses before and after a reload; the old site is dropped in the latter.
-const AROUND: Duration = Duration::from_secs(1);
+/// How long to measure before and after a reload; the old site is dropped afterwards.
+const MARGIN: Duration = Duration::from_secs(1);
 
 pub fn measure(lab: &Lab) -> Result<(), Error> {
     let mut loads = Table::new(&[
@@ -51,7 +51,7 @@ pub fn measure(lab: &Lab) -> Result<(), Error> {
     loads.print("Growth");
     reloads.print(&format!(
         "Reload under {} requests/s",
-        CLIENTS * 1000 / EVERY.as_millis() as u32
+        CLIENTS * 1000 / INTERVAL.as_millis() as u32
     ));
     Ok(())
 }
@@ -122,8 +122,8 @@ fn measure_one(
 }
 
 /// Returns the path of each module to request.
-fn asked(size: usize, suffix: &str) -> impl Iterator<Item = String> {
-    let step = size.div_ceil(ASKED);
+fn requested_paths(size: usize, suffix: &str) -> impl Iterator<Item = String> {
+    let step = size.div_ceil(REQUESTED);
     (0..size)
         .step_by(step)
         .map(move |index| path(index) + suffix + "?go-get=1")
@@ -133,7 +133,7 @@ fn asked(size: usize, suffix: &str) -> impl Iterator<Item = String> {
 fn script(size: usize, suffix: &str) -> String {
     let mut script = "local requests, index = {}, 0\nfunction init()\n".to_owned();
     script.push_str("  for _, path in ipairs({\n");
-    for path in asked(size, suffix) {
+    for path in requested_paths(size, suffix) {
         let _ = writeln!(script, "    {path:?},");
     }
     script.push_str(
@@ -146,7 +146,7 @@ fn script(size: usize, suffix: &str) -> String {
 /// Requests each path once.
 fn warm_up(port: u16, size: usize, suffix: &str) -> io::Result<()> {
     let mut client = Client::connect(port)?;
-    for path in asked(size, suffix) {
+    for path in requested_paths(size, suffix) {
         client.get(&path)?;
     }
     Ok(())
@@ -159,11 +159,11 @@ fn reload(server: &mut Process, port: u16, target: &str) -> Result<Vec<f64>, Err
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|index| {
-                let first = begin + EVERY * index / CLIENTS;
-                scope.spawn(move || ask_steadily(port, target, first, stop))
+                let first = begin + INTERVAL * index / CLIENTS;
+                scope.spawn(move || request_steadily(port, target, first, stop))
             })
             .collect();
-        thread::sleep(AROUND);
+        thread::sleep(MARGIN);
         let signalled = Instant::now();
         let reloaded = server.signal("HUP").map_err(Error::from).and_then(|()| {
             server.wait_for("govanityurls has read the file again", |process| {
@@ -173,7 +173,7 @@ fn reload(server: &mut Process, port: u16, target: &str) -> Result<Vec<f64>, Err
                     .then(|| signalled.elapsed())
             })
         });
-        thread::sleep(AROUND);
+        thread::sleep(MARGIN);
         stop.store(true, Ordering::Relaxed);
         let (mut before, mut during) = (Vec::new(), Vec::new());
         for client in clients {
@@ -194,7 +194,7 @@ fn reload(server: &mut Process, port: u16, target: &str) -> Result<Vec<f64>, Err
 
 /// Sends requests on a fixed schedule until told to stop. Latency counts from the scheduled time,
 /// so a late response shows in the requests after it.
-fn ask_steadily(
+fn request_steadily(
     port: u16,
     target: &str,
     first: Instant,
@@ -215,7 +215,7 @@ fn ask_steadily(
             return Err(io::Error::other("a request failed during the reload"));
         }
         times.push((sent, sent.elapsed()));
-        due += EVERY;
+        due += INTERVAL;
     }
     Ok(times)
 }

@@ -18,7 +18,9 @@ use crate::{Error, http};
 /// Serves the response in `file`, head and body, until killed.
 pub fn serve(port: &str, file: &str) -> Result<(), Error> {
     let text = std::fs::read_to_string(file)?;
-    let (head, body) = text.split_once("\r\n\r\n").ok_or("no answer in the file")?;
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .ok_or("no response in the file")?;
     let mut headers = HeaderMap::new();
     for (name, value) in http::own_headers(head) {
         headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);

@@ -1,4 +1,4 @@
-//! Measures govanityurls against other servers, behind nginx, and with more and more modules.
+//! Compares govanityurls with other servers, behind nginx, and as the number of modules grows.
 //!
 //! `cargo bench --bench side_by_side -- [servers] [front] [growth]`; docs/performance.md explains
 //! the measurements and how to read them. Needs nginx, wrk and openssl; uses only loopback.
@@ -30,7 +30,7 @@ const TARGET: &str = "/gowechat?go-get=1";
 const HOST: &str = "tonybai.com";
 
 #[derive(Parser)]
-#[command(about = "Measures govanityurls beside other servers")]
+#[command(about = "Compares govanityurls with other servers")]
 struct Args {
     /// What to measure; the default is everything
     parts: Vec<Part>,

@@ -24,7 +24,7 @@ http {{
     keepalive_requests 1000000000;
     client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
     uwsgi_temp_path tmp; scgi_temp_path tmp;
-    # A string has no escape for it.
+    # Strings have no escape for `$`.
     geo $dollar {{ default "$"; }}
 {http}
 }}

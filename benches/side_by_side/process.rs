@@ -63,7 +63,7 @@ impl Process {
         Ok(self.log())
     }
 
-    /// Polls until `poll` returns a value; panics if the process exits first.
+    /// Polls until `poll` returns a value; fails if the process exits first, or after a minute.
     pub fn wait_for<T>(
         &mut self,
         what: &str,
@@ -75,7 +75,7 @@ impl Process {
                 return Ok(value);
             }
             if self.child.try_wait()?.is_some() || Instant::now() > deadline {
-                return Err(format!("waited in vain until {what}:\n{}", self.end_of_log()).into());
+                return Err(format!("gave up waiting until {what}:\n{}", self.end_of_log()).into());
             }
             thread::sleep(Duration::from_micros(200));
         }

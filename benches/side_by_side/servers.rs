@@ -30,7 +30,7 @@ impl FromStr for Peer {
                 port,
                 command: command.to_owned(),
             }),
-            _ => Err("write NAME=PORT=COMMAND"),
+            _ => Err("expected NAME=PORT=COMMAND"),
         }
     }
 }

@@ -33,25 +33,25 @@ pub fn run(lab: &Lab, servers: &[&Process], url: &str, more: &[&str]) -> Result<
         ])
         .args(more)
         .arg(url);
-    let said = Process::start(&mut command, lab.path("wrk.log"))?.finish()?;
+    let output = Process::start(&mut command, lab.path("wrk.log"))?.finish()?;
     let used = cpu() - before;
     let read = || {
-        let requests = before_word(&said, " requests in ")?.parse().ok()?;
-        let errors = said
+        let requests = before_word(&output, " requests in ")?.parse().ok()?;
+        let errors = output
             .lines()
             .filter(|line| line.contains("Socket errors: ") || line.contains("Non-2xx"))
             .flat_map(|line| line.split([' ', ',']))
             .filter_map(|count| count.parse::<f64>().ok());
         Some(Load {
             requests,
-            per_second: after_word(&said, "Requests/sec:")?.parse().ok()?,
-            p50: millis(after_word(&said, " 50%")?)?,
-            p99: millis(after_word(&said, " 99%")?)?,
+            per_second: after_word(&output, "Requests/sec:")?.parse().ok()?,
+            p50: millis(after_word(&output, " 50%")?)?,
+            p99: millis(after_word(&output, " 99%")?)?,
             errors: errors.sum(),
             cpu: used.as_secs_f64() * 1e6 / requests,
         })
     };
-    let load = read().ok_or_else(|| format!("wrk says what is not understood:\n{said}"))?;
+    let load = read().ok_or_else(|| format!("cannot parse wrk's output:\n{output}"))?;
     Ok(load)
 }
 

@@ -1,5 +1,5 @@
-//! Any text as a `vanity.yaml`: no panic, the same result every time, errors that a terminal can
-//! show, and a site that serves every module of a file that was accepted.
+//! Parses any text as a `vanity.yaml`: it never panics, gives the same result each time, reports
+//! errors without control characters, and a valid file gives a site that serves all its modules.
 
 #![no_main]
 
@@ -38,7 +38,7 @@ fn shown(error: ConfigError) -> String {
     shown
 }
 
-/// Asks for each module of a valid file.
+/// Requests each module of a valid file.
 fn serve(config: Config) {
     let site = Site::new(HOST.clone(), config);
     for host in site.hosts() {

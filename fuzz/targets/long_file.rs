@@ -1,8 +1,8 @@
-//! Time that grows with the length of a file: a short text, repeated up to 256 KiB, is read
-//! within two seconds of CPU time. That is twenty times what linear reading takes; a step that
-//! is quadratic in lines or tokens takes longer.
+//! Checks that parsing takes linear time: a short text, repeated up to 256 KiB, must be parsed
+//! within two seconds of CPU time. That is twenty times the linear time; a step that is quadratic
+//! in lines or tokens takes longer.
 //!
-//! Each `0` in the text becomes the number of the copy, so that keys can differ.
+//! Each `0` in the text is replaced by the number of the copy, so that keys can differ.
 
 #![no_main]
 
@@ -26,7 +26,7 @@ fuzz_target!(|text: &str| {
         }
         long.push_str(&text.replace('0', &copy.to_string()));
     }
-    // CPU time: other programs on the machine do not count.
+    // CPU time, so that other programs on the machine do not matter.
     let start = cpu_time();
     let _ = Config::check_text("vanity.yaml", &long, None);
     let took = cpu_time() - start;

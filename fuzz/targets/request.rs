@@ -1,8 +1,7 @@
-//! Any request path on any set of keys: decoding and look-up against the definition in its
-//! plainest form, and the kind of answer that follows.
+//! Requests any path from a site with any keys, and compares decoding, lookup and the kind of
+//! answer with a naive implementation.
 //!
-//! The text has the raw path on its first line, the Host header on its second, and a key on
-//! each other line.
+//! The first line of the text is the raw path, the second the Host header, each other line a key.
 
 #![no_main]
 
@@ -17,11 +16,11 @@ use govanityurls::module::{Host, Key, RequestPath, is_path_element};
 use govanityurls::site::{Answer, Site};
 use libfuzzer_sys::fuzz_target;
 
-/// Files that a pattern at the root leaves to others.
+/// Files that a pattern at the root does not match.
 const WELL_KNOWN: [&str; 2] = ["robots.txt", "favicon.ico"];
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::parse("go.example").unwrap());
-/// A module and a pattern, whose keys are replaced.
+/// A module and a pattern, copied with other keys.
 static TEMPLATE: LazyLock<Config> = LazyLock::new(|| {
     let text = "/m:\n  repo: https://h.example/m\n/p/*:\n  repo: https://h.example/*\n";
     Config::parse("vanity.yaml", text, Some(&HOST)).unwrap()
@@ -58,7 +57,7 @@ fuzz_target!(|text: &str| {
         );
     }
 
-    // A folder has modules below it; the root counts as one always.
+    // A folder has modules below it; the root is always a folder.
     let is_folder = path.is_some_and(|path| {
         path.is_empty() || host.modules().any(|module| naive::is_below(module, path))
     });
@@ -86,7 +85,7 @@ fuzz_target!(|text: &str| {
     }
 });
 
-/// The site of the keys that are valid; every third module is hidden.
+/// Builds a site from the valid keys; every third module is hidden.
 fn site<'t>(keys: impl Iterator<Item = &'t str>) -> Site {
     let mut seen = HashSet::new();
     let mut config = Config {
@@ -105,7 +104,7 @@ fn site<'t>(keys: impl Iterator<Item = &'t str>) -> Site {
     Site::new(HOST.clone(), config)
 }
 
-/// The path of a request, percent-decoded once; none where it cannot be an import path.
+/// Returns a request path, percent-decoded once; `None` if it cannot be an import path.
 fn decoded(raw: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = raw.as_bytes();
@@ -128,7 +127,7 @@ fn decoded(raw: &str) -> Option<String> {
     };
     let good = match path.strip_prefix('/') {
         Some(elements) => elements.split('/').all(is_good),
-        // Only `/` itself is left with nothing.
+        // Only `/` becomes empty.
         None => path.is_empty() && !raw.is_empty(),
     };
     good.then(|| path.to_owned())
