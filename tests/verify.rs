@@ -1,4 +1,4 @@
-//! `govanityurls verify`, and real go commands on the same faults.
+//! Compares `govanityurls verify` with real go commands on the same faults.
 
 #![cfg(feature = "verify")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -531,7 +531,7 @@ fn faults_of_repositories_are_told_apart() {
             server(&lab, "locked.example", locked) + &server(&lab, "goproxy.example", goproxy);
         nginx(&mut lab, &http, CASES);
         let go_commands = lab.go_commands();
-        // A version that can only be fetched by its number.
+        // This version must be named: `go get` does not select it.
         let gets = [("v2-only-in-tag", "/m@v2.0.0")];
         check(&lab, CASES, &gets, &go_commands);
 

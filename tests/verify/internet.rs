@@ -1,5 +1,5 @@
-//! A small internet with faults: hosts in nginx, each with one fault, and the results of verify and
-//! the real go commands for them.
+//! A small internet: hosts in nginx, each with one fault. Runs verify and the real go commands on
+//! them.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -17,12 +17,12 @@ use crate::support::program;
 pub struct Case {
     /// The host is NAME.example.
     pub name: &'static str,
-    /// The modules in its yaml: keys without the host, and the value of `repo`, where NAME stands
-    /// for the name.
+    /// The host's modules in the file: keys without the host, and the value of `repo`, in which
+    /// NAME is replaced by the name.
     pub modules: &'static str,
-    /// Its server block, after the names and the certificate.
+    /// The rest of its server block, after the names and the certificate.
     pub block: &'static str,
-    /// The findings other than PASS and SKIP: `fail code`, in order.
+    /// The expected findings other than PASS and SKIP, such as `fail http-status`, in order.
     pub findings: &'static [&'static str],
 }
 
@@ -106,8 +106,9 @@ pub fn faults<'a>(json: &'a Value, host: &str) -> Vec<&'a Value> {
         .collect()
 }
 
-/// Verifies all cases at once and compares the findings and the errors of the go commands, new and
-/// old. `gets` lists what to fetch if not the first module of the case.
+/// Verifies all cases in one run; compares the findings with the expected ones, and their `go`
+/// texts with the errors of old and new go commands. `gets` overrides what a case's `go get`
+/// fetches, by default its first module.
 pub fn check(lab: &Lab, cases: &[Case], gets: &[(&str, &str)], go_commands: &[Go]) {
     let config = config(cases);
     let (json, ok) = verify(lab, &config, &["-timeout", "3"]);
@@ -197,7 +198,7 @@ fn resolver(lab: &Lab) {
             if length < 12 {
                 continue;
             }
-            // Responds NXDOMAIN; only the question section stays.
+            // Respond with NXDOMAIN and the question section only.
             packet[2] = 0x81;
             packet[3] = 0x83;
             packet[6..12].fill(0);

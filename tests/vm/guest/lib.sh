@@ -1,4 +1,4 @@
-# What the scenarios share. They are sourced from /vm/in, as root, in a guest.
+# Shared by the scenarios, which source this file as root in a guest, in /vm/in.
 set -euo pipefail
 set -E
 trap 'printf "FAILED in line %s: %s\n" "$LINENO" "$BASH_COMMAND"' ERR
@@ -14,38 +14,38 @@ fail() {
     exit 1
 }
 
-# Waits until a command succeeds; a minute is long even for an emulated machine.
+# Waits up to a minute until a command succeeds; enough even for an emulated machine.
 wait_until() {
     local end=$((SECONDS + 60))
     until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || fail "after a minute still not: $*"
+        [ "$SECONDS" -lt "$end" ] || fail "timed out after a minute: $*"
         sleep 0.2
     done
 }
 
-equal() { [ "$1" = "$2" ] || fail "expected '$2', not '$1'"; }
-fails() { ! "$@" || fail "succeeded: $*"; }
+equal() { [ "$1" = "$2" ] || fail "expected '$2', got '$1'"; }
+fails() { ! "$@" || fail "succeeded unexpectedly: $*"; }
 
-# The states of the service and of the socket.
+# Prints the states of the service and the socket.
 states() { (systemctl is-active govanityurls.service govanityurls.socket || :) | paste -sd ' '; }
 states_are() { [ "$(states)" = "$1" ]; }
 
-# The status of a response; 000 if there is none.
+# Prints the status of a response; 000 if there is none.
 get() { curl -sS -o /dev/null -m 50 -w '%{http_code}' "$@" || :; }
 
-# Whether that is the status.
+# Succeeds if a response has this status.
 gives() { # STATUS CURL_ARGUMENT...
     [ "$(get "${@:2}")" = "$1" ]
 }
 
 install_package() { apt-get install -q -y --no-install-recommends "$deb" >/dev/null; }
 
-# The indented commands below a heading of a file in Markdown.
+# Prints the indented commands below a heading of a Markdown file.
 commands() { # FILE HEADING
     awk -v heading="$2" '/^#/ { found = ($0 == heading) } found && /^    / { print substr($0, 5) }' "$1"
 }
 
-# Types them, word for word.
+# Runs these commands verbatim.
 type_commands() { # FILE HEADING
     local typed
     typed=$(commands "$@")
@@ -54,8 +54,8 @@ type_commands() { # FILE HEADING
     bash -euxc "$typed"
 }
 
-# Requests all the time, each on a connection of its own, until `stop_load`, which fails if
-# one of them was not answered with 200.
+# Sends requests, each on its own connection, until `stop_load`, which fails unless every response
+# was 200.
 start_load() { # CURL_ARGUMENT...
     rm -f /tmp/load.stop /tmp/load.log
     (while [ ! -e /tmp/load.stop ]; do get "$@" 2>&1; echo; done >/tmp/load.log) &
@@ -66,5 +66,5 @@ stop_load() {
     touch /tmp/load.stop
     wait "$load"
     fails grep -v '^200$' /tmp/load.log
-    echo "$(wc -l </tmp/load.log) requests, each answered"
+    echo "$(wc -l </tmp/load.log) requests, all successful"
 }

@@ -1,10 +1,10 @@
-# The packages: what they bring, upgrades, downgrades, removal, a boot; the container; and the
-# program in a place where there is nothing else.
+# The package: its files, upgrades, downgrades, removal, a reboot. Also the container, and the
+# program alone in a chroot.
 . tests/vm/guest/lib.sh
 
 echo '127.0.0.1 example.com' >>/etc/hosts
 pid() { systemctl show -p MainPID --value govanityurls; }
-# The same package with another version.
+# Builds the same package with another version.
 repacked() { # VERSION
     local root=/tmp/repacked-$1
     [ -d "$root" ] || { dpkg-deb -R "$deb" "$root"; sed -i "s/^Version: .*/Version: $1/" "$root/DEBIAN/control"; }
@@ -16,7 +16,7 @@ remains() {
 }
 
 if [ "$VM_BOOT" = 1 ]; then
-    step "a fresh package runs nothing, and nothing fails"
+    step "a new package starts no unit, and none fails"
     touch /tmp/before
     install_package
     states_are "inactive inactive"
@@ -41,11 +41,11 @@ if [ "$VM_BOOT" = 1 ]; then
     zsh -n /usr/share/zsh/vendor-completions/_govanityurls
     fish -c 'complete -C "govanityurls che"' | grep '^check'
 
-    step "the file as it comes is served"
+    step "the packaged file is served"
     systemctl enable --quiet --now govanityurls
     gives 200 http://127.0.0.1:8080/gowechat
 
-    step "an upgrade and a downgrade restart, refuse nobody, and keep the file"
+    step "an upgrade and a downgrade restart the service, refuse no connection, and keep the file"
     echo '# mine' >>$file
     repacked 9.0-1
     for package in /tmp/9.0-1.deb "$deb"; do
@@ -58,18 +58,18 @@ if [ "$VM_BOOT" = 1 ]; then
         grep -qx '# mine' $file
     done
 
-    step "a package of a service that is stopped starts nothing"
+    step "an upgrade does not start a stopped service"
     systemctl stop govanityurls
     apt-get install -q -y --allow-downgrades /tmp/9.0-1.deb >/dev/null
     states_are "inactive inactive"
 
-    step "the program alone in a directory"
+    step "the program alone in a chroot"
     mkdir /tmp/empty
     tar xf dist/govanityurls-*-x86_64-linux.tar.gz -C /tmp --wildcards '*/govanityurls'
     cp /tmp/govanityurls-*/govanityurls $file /tmp/empty
     chroot /tmp/empty /govanityurls check /vanity.yaml
 
-    step "the container, of which nothing is root and nothing can be written"
+    step "the container, not as root and read-only"
     podman load -q -i dist/govanityurls-*.oci.tar
     podman run -d --name one --read-only --cap-drop all --security-opt no-new-privileges \
         --network host -v /etc/govanityurls:/etc/govanityurls:ro "localhost/govanityurls:$(
@@ -85,11 +85,11 @@ if [ "$VM_BOOT" = 1 ]; then
     exit 194
 fi
 
-step "after a boot it serves"
+step "it serves after a reboot"
 wait_until states_are "active active"
 gives 200 http://127.0.0.1:8080/gowechat
 
-step "removed, it is stopped, and the file stays; installed again, it is as it was"
+step "removal stops it and keeps the file; reinstalling restores it"
 apt-get remove -q -y govanityurls >/dev/null
 fails gives 200 http://127.0.0.1:8080/gowechat
 grep -qx '# mine' $file
@@ -98,7 +98,7 @@ systemctl is-enabled govanityurls
 systemctl start govanityurls
 gives 200 http://127.0.0.1:8080/gowechat
 
-step "purged, nothing is left"
+step "purging leaves nothing"
 apt-get purge -q -y govanityurls >/dev/null
 systemctl daemon-reload
 equal "$(remains || :)" ""

@@ -1,11 +1,11 @@
-# README's commands, typed word for word on a fresh machine, up to a `go get` over TLS, and then
-# both kinds of renewal of the certificate.
+# Runs README's commands verbatim on a new machine, up to a `go get` over TLS, then renews the
+# certificate.
 . tests/vm/guest/lib.sh
 
-# The world outside: names, Let's Encrypt, and a git server.
+# The outside world: DNS names, Let's Encrypt, and a git server.
 echo '127.0.0.1 example.com git.example.com' >>/etc/hosts
 ca=/usr/local/share/ca-certificates
-certificate() { # NAME FILE: a certificate that everybody here trusts
+certificate() { # NAME FILE: creates a certificate that the whole machine trusts
     openssl req -x509 -newkey rsa:2048 -nodes -keyout "$2.key" -out "$2.pem" -days 30 \
         -subj "/CN=$1" -addext "subjectAltName=DNS:$1" 2>/dev/null
     cp "$2.pem" "$ca/$1.crt"
@@ -18,7 +18,7 @@ cat >/srv/world/pebble.json <<'J'
 "certificate": "/srv/world/acme.pem", "privateKey": "/srv/world/acme.key",
 "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false}}
 J
-# It asks for each name anew: a renewal proves that the challenge still gets through.
+# No reuse of authorizations, so a renewal proves that the challenge still works.
 PEBBLE_VA_NOSLEEP=1 PEBBLE_AUTHZREUSE=0 PEBBLE_WFE_NONCEREJECT=0 \
     pebble -config /srv/world/pebble.json >/vm/out/pebble.txt 2>&1 &
 wait_until curl -skf -o $ca/acme-root.crt https://localhost:15000/roots/0
@@ -26,7 +26,7 @@ update-ca-certificates >/dev/null 2>&1
 mkdir -p /etc/letsencrypt
 printf 'server = https://localhost:14000/dir\nemail = me@example.com\nagree-tos = true\nnon-interactive = true\n' \
     >/etc/letsencrypt/cli.ini
-# certbot trusts its own list.
+# By default, certbot uses its own list of root certificates.
 export REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
 
 (
@@ -63,7 +63,7 @@ N
 nginx -t -q
 systemctl reload nginx
 
-# The user's `go get`, straight from the repositories: there is no module proxy here.
+# Runs the user's `go get`, directly from the repositories: there is no module proxy here.
 go_get() {
     local home
     home=$(mktemp -d)
@@ -81,9 +81,9 @@ heading="## Install it on Debian"
 typed=$(commands README.md "$heading")
 equal "$(grep -c '^nano ' <<<"$typed")" 1
 [ "$(grep -vc '^nano ' <<<"$typed")" -le 6 ] || fail "too many commands: $typed"
-# The edit: the domain is that of the file, the repository is this world's.
+# Replace the edit: the domain is already right, the repository is on the local git server.
 typed=${typed/nano /sed -i s,https://github.com/bigwhite,https://git.example.com, }
-# apt asks once; the answer is yes.
+# Answers yes to apt's question.
 echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
 (cd dist && bash -euxc "$typed")
 go_get

@@ -1,4 +1,4 @@
-# Restarts, crashes and other places of nginx: nobody is refused.
+# Restarts, crashes, and nginx on a Unix socket and on another machine: no connection is refused.
 . tests/vm/guest/lib.sh
 
 echo '127.0.0.1 example.com' >>/etc/hosts
@@ -6,7 +6,7 @@ install_package
 systemctl enable --quiet --now govanityurls
 pid() { systemctl show -p MainPID --value govanityurls; }
 is_replaced() { [ "$(pid)" != 0 ] && [ "$(pid)" != "$1" ] && states_are "active active"; }
-# The printed rules, in a server without TLS.
+# Installs the printed rules in a server without TLS.
 rules() { # ARGUMENT...
     govanityurls nginx -config $file "$@" >/tmp/rules
     {
@@ -19,7 +19,7 @@ rules() { # ARGUMENT...
     systemctl reload nginx
 }
 
-restarts_refuse_nobody() {
+restarts_refuse_no_connection() {
     wait_until gives 200 http://example.com/gowechat
     wrk -t 1 -c 8 -d 20 --timeout 20 http://example.com/gowechat >/tmp/wrk &
     local wrk=$! i
@@ -36,15 +36,15 @@ restarts_refuse_nobody() {
 
 step "restarts under load, over TCP"
 rules
-restarts_refuse_nobody
+restarts_refuse_no_connection
 
-step "a killed process is replaced, and nobody is refused meanwhile"
+step "a killed process is replaced, and no connection is refused"
 old=$(pid)
 kill -9 "$old"
 gives 200 http://example.com/gowechat
 is_replaced "$old"
 
-step "a process that hangs is replaced by the watchdog"
+step "the watchdog replaces a process that hangs"
 mkdir -p /run/systemd/system/govanityurls.service.d
 printf '[Service]\nWatchdogSec=5\n' >/run/systemd/system/govanityurls.service.d/fast.conf
 systemctl daemon-reload
@@ -56,17 +56,17 @@ equal "$(systemctl show -p NRestarts --value govanityurls)" 1
 rm /run/systemd/system/govanityurls.service.d/fast.conf
 systemctl daemon-reload
 
-step "a process without memory is replaced once there is some"
+step "a process killed for lack of memory is replaced once there is enough"
 old=$(pid)
 systemctl set-property --runtime govanityurls.service MemoryMax=64K MemorySwapMax=0
-# Its memory is used only as it answers.
+# It allocates memory only when it responds.
 get -m 5 http://example.com/gowechat
 wait_until sh -c 'journalctl -u govanityurls | grep -q oom-kill'
 systemctl set-property --runtime govanityurls.service MemoryMax=infinity
 wait_until is_replaced "$old"
 gives 200 http://example.com/gowechat
 
-step "nginx on another machine, at first not told of"
+step "nginx on another machine, before and after the configuration"
 ip netns add front
 ip link add inside type veth peer name outside netns front
 ip address add 10.0.0.2/24 dev inside
@@ -101,7 +101,7 @@ echo GOVANITYURLS_ACCESS_LOG=on >>/etc/govanityurls/env
 systemctl restart govanityurls
 equal "$(through_front)" 200
 wait_until sh -c 'journalctl -u govanityurls -o cat | grep "10\.0\.0\.9"'
-# Everything is as before without the drop-in.
+# Undo the configuration.
 rm -r /etc/systemd/system/govanityurls.socket.d /etc/govanityurls/env
 systemctl daemon-reload
 systemctl restart govanityurls.socket
@@ -109,5 +109,5 @@ systemctl restart govanityurls.socket
 step "restarts under load, over a Unix socket"
 type_commands docs/operations.md "## nginx over a Unix socket"
 rules -upstream unix:/run/govanityurls.sock
-restarts_refuse_nobody
+restarts_refuse_no_connection
 fails gives 200 http://127.0.0.1:8080/gowechat

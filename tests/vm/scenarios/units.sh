@@ -1,19 +1,19 @@
-# Service and socket: both run or neither does, whatever is typed, broken and repaired, in
-# whatever order. A reload that is refused fails.
+# Service and socket: both run or neither does, after any order of commands, errors and repairs. A
+# refused reload fails.
 . tests/vm/guest/lib.sh
 
 good() { printf 'host: example.com\n/gowechat:\n  repo: https://github.com/bigwhite/gowechat\n' >$file; }
 bad() { printf '/gowechat:\n  rep: x\n' >$file; }
 good_environment() { rm -f /etc/govanityurls/env; }
-# The command line is wrong then, which no restart repairs.
+# An invalid command line, which a restart cannot fix.
 bad_environment() { echo GOVANITYURLS_LOG_LEVEL=nonsense >/etc/govanityurls/env; }
 answers() { [ "$(get http://127.0.0.1:8080/gowechat)" = 200 ]; }
 
-# No job runs, and neither has the state that the other has not.
+# Succeeds if no job is running and both units are in the same state.
 settled() {
     [ -z "$(systemctl list-jobs --no-legend 'govanityurls.*')" ] || return 1
     case $(states) in
-    # It is tried again every second; the socket may have failed as well meanwhile.
+    # systemd retries every second; the socket may have failed too.
     activating\ * | "active active") ;;
     active\ * | *\ active) return 1 ;;
     esac
@@ -38,7 +38,7 @@ if [ "$VM_BOOT" = 1 ]; then
     wait_until states_are "inactive inactive"
     works_after systemctl restart govanityurls
 
-    step "a reload of a bad file fails, says why, and the old site is served"
+    step "reloading a bad file fails with the reason, and the old site is served"
     bad
     fails systemctl reload govanityurls
     systemctl status --no-pager --full govanityurls | grep 'vanity.yaml:2:3: unknown key'
@@ -58,7 +58,7 @@ if [ "$VM_BOOT" = 1 ]; then
     systemctl reload govanityurls
     wait_until gives 200 http://127.0.0.1:8080/new
 
-    step "more failed starts than any limit, then the repaired file"
+    step "after many failed starts, the repaired file is served"
     bad
     for i in 1 2 3 4 5 6 7; do fails systemctl restart govanityurls 2>/dev/null; done
     get -m 2 http://127.0.0.1:8080/gowechat
@@ -68,7 +68,7 @@ if [ "$VM_BOOT" = 1 ]; then
     good
     works_after systemctl restart govanityurls
 
-    step "a wrong environment ends both, and a start starts both"
+    step "an invalid environment stops both, and one start starts both"
     bad_environment
     fails systemctl restart govanityurls
     wait_until settled
@@ -77,7 +77,7 @@ if [ "$VM_BOOT" = 1 ]; then
     good_environment
     works_after systemctl start govanityurls
 
-    step "a socket that cannot be had"
+    step "a socket that cannot be created"
     mkdir -p /etc/systemd/system/govanityurls.socket.d
     printf '[Socket]\nSocketUser=nobody-here\nListenStream=/run/x.sock\n' >/etc/systemd/system/govanityurls.socket.d/x.conf
     systemctl daemon-reload
@@ -94,10 +94,10 @@ if [ "$VM_BOOT" = 1 ]; then
         "systemctl restart govanityurls.socket" "systemctl reload govanityurls"
         "systemctl kill -s KILL govanityurls" "get -m 1 http://127.0.0.1:8080/gowechat"
         bad bad good good bad_environment good_environment good_environment)
-    step "thirty turns by chance"
+    step "thirty random steps"
     for i in $(seq 30); do
         turn=${all[RANDOM % ${#all[@]}]}
-        # Any of them may be refused in the state that they find.
+        # Each may fail, depending on the current state.
         $turn >/dev/null 2>&1 || :
         wait_until settled
         echo "$turn: $(states)"
@@ -106,7 +106,7 @@ if [ "$VM_BOOT" = 1 ]; then
     good_environment
     works_after systemctl restart govanityurls
 
-    step "a boot with a bad file, and with an address that comes up late"
+    step "a reboot with a bad file, and with an address that appears late"
     bad
     printf '[Socket]\nListenStream=10.0.0.2:8080\n' >/etc/systemd/system/govanityurls.socket.d/late.conf
     exit 194
