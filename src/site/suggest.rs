@@ -51,15 +51,23 @@ impl Suggestions {
         path: impl Fn(u32) -> &'m str,
     ) -> Vec<&'m str> {
         let mut found = Vec::new();
-        for meant in prefixes(asked).take(MOST_PREFIXES) {
-            let compared = |&index: &u32| Some((distance(meant, path(index))?, path(index)));
-            let is_before = |&index: &u32| lower(path(index)).lt(lower(meant));
+        let asked = asked.to_ascii_lowercase().into_bytes();
+        for meant in prefixes(&asked).take(MOST_PREFIXES) {
+            let compared = |&index: &u32| {
+                let path = path(index);
+                let mut buffer = [0; LONGEST];
+                let candidate = &mut buffer[..path.len()];
+                candidate.copy_from_slice(path.as_bytes());
+                candidate.make_ascii_lowercase();
+                Some((distance(meant, candidate)?, path))
+            };
+            let is_before = |&index: &u32| lower(path(index)).lt(meant.iter().copied());
             found.extend(around(&self.forwards, is_before).filter_map(compared));
             // No path can be closer: one that differs in case only is found here too.
             if most == 1 && found.iter().any(|&(distance, _)| distance <= 1) {
                 break;
             }
-            let is_before = |&index: &u32| lower(path(index)).rev().lt(lower(meant).rev());
+            let is_before = |&index: &u32| lower(path(index)).rev().lt(meant.iter().rev().copied());
             found.extend(around(&self.backwards, is_before).filter_map(compared));
             // A path that resembles a module is not tried as a package below another.
             if !found.is_empty() {
@@ -88,44 +96,64 @@ fn around<T>(order: &[T], is_before: impl Fn(&T) -> bool) -> impl Iterator<Item 
 }
 
 /// Returns a path and its parents, longest first.
-fn prefixes(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(path), |path| Some(path.rsplit_once('/')?.0))
-        .take_while(|path| !path.is_empty())
+fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::successors(Some(path), |path| {
+        Some(&path[..path.iter().rposition(|&b| b == b'/')?])
+    })
+    .take_while(|path| !path.is_empty())
 }
 
 /// Returns the distance of `candidate` from the requested path, or none if they are unrelated.
-fn distance(asked: &str, candidate: &str) -> Option<usize> {
+fn distance(asked: &[u8], candidate: &[u8]) -> Option<usize> {
     // One has extra folders in front.
     let displaced = || {
-        let (long, short) = match asked.len() < candidate.len() {
-            true => (candidate, asked),
-            false => (asked, candidate),
-        };
-        let end = long.get(long.len() - short.len()..)?;
-        end.eq_ignore_ascii_case(short).then_some(MOST_SLIPS)
+        // The last byte first: it is cheap to compare and usually differs.
+        let displaced = asked.last() == candidate.last()
+            && (asked.ends_with(candidate) || candidate.ends_with(asked));
+        displaced.then_some(MOST_SLIPS)
     };
     if asked.len().abs_diff(candidate.len()) > MOST_SLIPS {
         return displaced();
     }
-    let same = in_common(lower(asked), lower(candidate));
+    let same = in_common(asked.iter(), candidate.iter());
     // Folders that both share say nothing about the rest.
-    let folders = candidate.get(..same)?.rfind('/')?;
+    let folders = candidate[..same].iter().rposition(|&b| b == b'/')?;
     let most = ((candidate.len() - folders - 1) / 3).min(MOST_SLIPS);
-    slips(asked.get(same..)?, candidate.get(same..)?, most).or_else(displaced)
+    slips(&asked[same..], &candidate[same..], most).or_else(displaced)
 }
 
 /// Returns the edit distance of two texts, with transpositions, or none if it is more than `most`.
-fn slips(a: &str, b: &str, most: usize) -> Option<usize> {
-    let same = in_common(lower(a).rev(), lower(b).rev());
-    let (a, b) = (a.get(..a.len() - same)?, b.get(..b.len() - same)?);
+fn slips(a: &[u8], b: &[u8], most: usize) -> Option<usize> {
     if a.len().abs_diff(b.len()) > most {
         return None;
     }
-    let slips = strsim::osa_distance(&a.to_ascii_lowercase(), &b.to_ascii_lowercase());
-    (slips <= most).then_some(slips)
+    if most == 0 {
+        return (a == b).then_some(0);
+    }
+    let same = in_common(a.iter(), b.iter());
+    let (a, b) = (&a[same..], &b[same..]);
+    let same = in_common(a.iter().rev(), b.iter().rev());
+    match (&a[..a.len() - same], &b[..b.len() - same]) {
+        ([], rest) | (rest, []) => Some(rest.len()),
+        // One edit is left, and both ends differ: a replacement or a swap.
+        (a, b) if most == 1 => {
+            let replaced = a.len() == 1 && b.len() == 1;
+            let swapped = a.len() == 2 && b.len() == 2 && a[0] == b[1] && a[1] == b[0];
+            (replaced || swapped).then_some(1)
+        }
+        (a, b) => {
+            let swapped = a.len() > 1 && b.len() > 1 && a[0] == b[1] && a[1] == b[0];
+            let skips = [(1, 1), (0, 1), (1, 0), (2, 2)];
+            skips[..if swapped { 4 } else { 3 }]
+                .iter()
+                .filter_map(|&(of_a, of_b)| slips(&a[of_a..], &b[of_b..], most - 1))
+                .min()
+                .map(|rest| rest + 1)
+        }
+    }
 }
 
-fn in_common(a: impl Iterator<Item = u8>, b: impl Iterator<Item = u8>) -> usize {
+fn in_common<'a>(a: impl Iterator<Item = &'a u8>, b: impl Iterator<Item = &'a u8>) -> usize {
     a.zip(b).take_while(|(a, b)| a == b).count()
 }
 
@@ -221,7 +249,7 @@ mod tests {
         #[test]
         fn slips_are_counted_as_everybody_counts_them(a in "[ab/]{0,7}", b in "[ab/]{0,7}") {
             let everybody = strsim::osa_distance(&a, &b);
-            let ours = slips(&a, &b, MOST_SLIPS);
+            let ours = slips(a.as_bytes(), b.as_bytes(), MOST_SLIPS);
             prop_assert_eq!(ours, Some(everybody).filter(|&slips| slips <= MOST_SLIPS));
         }
     }
