@@ -75,7 +75,7 @@ pub(super) fn connected(host: &str, port: u16, attempts: &[Attempt]) -> Vec<Find
                 Code::AddressUnreachable,
                 format!(
                     "{addr} does not answer ({}), but another address does: the go command waits for \
-                     it, and fails on machines that can use no other",
+                     it, and fails if it cannot use another",
                     reason(error)
                 ),
             )

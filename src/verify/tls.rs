@@ -18,8 +18,8 @@ const DAY: i64 = 86_400;
 /// Maximum number of signature checks; valid chains need far fewer.
 const MAX_CHECKS: usize = 100;
 
-/// Public authorities, by the organization in their certificates. If one of them is the unknown
-/// issuer, the server does not send its intermediate certificate.
+/// Organizations of public authorities. If the unknown issuer belongs to one of them, the server
+/// lacks the intermediate certificate.
 const KNOWN_ISSUERS: [&str; 12] = [
     "Let's Encrypt",
     "Google Trust Services",

@@ -10,7 +10,7 @@ use super::{Code, Finding, Step, Target, plural};
 /// The error of `go get` if a module has no usable version.
 const NO_VERSION: &str = "no matching versions for query \"upgrade\"";
 
-/// A version as Go requires it of a tag: canonical, without `+build`.
+/// A tag that Go accepts as a version: canonical, without `+build`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Version {
     numbers: [u64; 3],
@@ -360,7 +360,8 @@ fn no_versions(target: &Target, refs: &Refs) -> Finding {
         _ if others > 0 => (
             format!("{subdir}/v{major}.1.0"),
             format!(
-                "no tag begins with {subdir}/; version tags without it ({others}) are those of the root"
+                "no tag begins with {subdir}/ (the root has {})",
+                plural(others, "version")
             ),
         ),
         _ => (

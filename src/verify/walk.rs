@@ -169,7 +169,7 @@ impl Walk {
         if let Some(step) = failed {
             let step = serde_json::to_string(&step).unwrap_or_default();
             let step = step.trim_matches('"');
-            return skip(format!("not checked: {step} failed for {}", target.host));
+            return skip(format!("not checked: {} fails at step {step}", target.host));
         }
         if self.timeouts[host].load(Ordering::Relaxed) >= MAX_TIMEOUTS {
             return skip(format!(

@@ -81,7 +81,7 @@ heading="## Install it on Debian"
 typed=$(commands README.md "$heading")
 equal "$(grep -c '^nano ' <<<"$typed")" 1
 [ "$(grep -vc '^nano ' <<<"$typed")" -le 6 ] || fail "too many commands: $typed"
-# Replace the edit: the domain is already right, the repository is on the local git server.
+# Replaces the edit in nano: the domain is already right, but the repository is on the local server.
 typed=${typed/nano /sed -i s,https://github.com/bigwhite,https://git.example.com, }
 # Answers yes to apt's question.
 echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
