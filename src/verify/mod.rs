@@ -14,7 +14,7 @@ mod lookup;
 mod names;
 mod progress;
 mod public;
-mod recorder;
+mod accept_any;
 mod redirects;
 mod report;
 mod repository;

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 /// Returns a TLS configuration that accepts every certificate.
 pub(super) fn tls_config() -> ClientConfig {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(Recorder(provider.clone()));
+    let verifier = Arc::new(AcceptAny(provider.clone()));
     let builder = ClientConfig::builder_with_provider(provider);
     #[allow(clippy::expect_used, reason = "ring supports both versions")]
     let mut config = builder
@@ -26,9 +26,9 @@ pub(super) fn tls_config() -> ClientConfig {
 /// Accepts any certificate; [`verify_chain`](super::tls::verify_chain) checks it before a request
 /// is sent.
 #[derive(Debug)]
-struct Recorder(Arc<CryptoProvider>);
+struct AcceptAny(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Recorder {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
