@@ -87,7 +87,7 @@ impl RepoUrl {
 
     /// Returns the same as text, without a copy for a usual URL.
     pub(crate) fn web_text(&self) -> Cow<'_, str> {
-        let mut web = if self.scheme() == "https" {
+        let mut web = if self.0.starts_with("https://") {
             Cow::Borrowed(self.0.trim_end_matches('/'))
         } else {
             Cow::Owned(self.web_with_suffix().0.into())

@@ -1,8 +1,9 @@
 //! The list of the modules below a folder.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use askama::Template;
+use askama::{Template, filters};
 
 use super::Crumb;
 
@@ -26,8 +27,10 @@ pub struct Entry<'a> {
 impl Entry<'_> {
     /// Returns the shortest text that tells the repository.
     fn shown_repo(&self) -> &str {
-        let home = self.home.as_ref().map(|home| home.split_once("://"));
-        home.flatten().map_or(self.repo, |(_, rest)| rest)
+        let home = self.home.as_deref().unwrap_or(self.repo);
+        let without = |scheme| home.strip_prefix(scheme);
+        let without = without("https://").or_else(|| without("http://"));
+        without.filter(|_| self.home.is_some()).unwrap_or(home)
     }
 
     /// Returns where the repositories of a pattern are.
@@ -37,6 +40,23 @@ impl Entry<'_> {
         before.rsplit_once('/').map_or(before, |(place, _)| place)
     }
 }
+
+/// A text that is escaped only if it has to be: of a list's time, escaping takes almost half.
+struct Text<'a>(&'a str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_special = |b| matches!(b, b'<' | b'>' | b'&' | b'"' | b'\'');
+        if self.0.bytes().any(is_special) {
+            let escaped = filters::escape(self.0, filters::Html);
+            escaped.map_err(|_| fmt::Error)?.fmt(f)
+        } else {
+            f.write_str(self.0)
+        }
+    }
+}
+
+impl filters::HtmlSafe for Text<'_> {}
 
 /// One page of the list of the modules below a folder, or of those that a search found.
 #[derive(Template)]

@@ -1,5 +1,7 @@
 //! The query of a list's address: a page number, and what to search for.
 
+use std::cmp::Reverse;
+
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::page::LONGEST_QUERY;
@@ -28,10 +30,12 @@ impl ListQuery {
         Some(parsed)
     }
 
-    /// Returns the words to search for, in lower case.
+    /// Returns the words to search for, in lower case, the longest first: it is the rarest.
     pub(super) fn words(&self) -> Vec<String> {
         let words = self.text.split_whitespace();
-        words.map(str::to_lowercase).collect()
+        let mut words: Vec<_> = words.map(str::to_lowercase).collect();
+        words.sort_by_key(|word| Reverse(word.len()));
+        words
     }
 
     /// Returns the address of another page of this list, which is at `path`.
