@@ -427,6 +427,15 @@ docs: https://docs.example/go
 /hidden:
   repo: https://code.example.com/hidden
   hidden: true
+/stays:
+  repo: https://gitea.example.com/team/stays
+  branch: main-line
+  redirect: false
+  proxy: https://goproxy.example.com
+/stays/elsewhere:
+  repo: https://code.example.com/tonybai.com/stays/elsewhere
+  redirect: false
+  docs: https://docs.example.com/elsewhere
 tonybai.com/:
   repo: ssh://git@git.example.com/root
 vanity.example/z:

@@ -122,10 +122,14 @@ fn compare(dir: &Path, server: &Server, host: &str) -> Vec<String> {
     for (name, body) in &files {
         let (target, status) = match name.as_str() {
             "404.html" => ("/%2F".to_owned(), 404),
-            name => (
-                format!("/{}", name.strip_suffix("index.html").unwrap()),
-                200,
-            ),
+            name => {
+                let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+                let number = file
+                    .strip_prefix("page")
+                    .map(|rest| rest.replace(".html", ""));
+                let query = number.map(|number| format!("?page={number}"));
+                (format!("/{folder}{}", query.unwrap_or_default()), 200)
+            }
         };
         let mut body = body.clone();
         for (name, style) in &styles {
@@ -137,7 +141,18 @@ fn compare(dir: &Path, server: &Server, host: &str) -> Vec<String> {
             body = lines.filter(|line| !line.contains("go-import")).collect();
         }
         let answer = server.request("GET", &target, &[("Host", host)]);
-        assert_eq!((answer.status, answer.body), (status, body), "{name}");
+        let mut expected = answer.body;
+        if let Some((before, rest)) = expected.split_once("<form") {
+            let (_, after) = rest.split_once("</form>\n").unwrap();
+            expected = format!("{before}{after}");
+        }
+        for number in 2..5 {
+            let query = format!("?page={number}\"");
+            expected = expected
+                .replace(&format!("/{query}"), &query)
+                .replace(&query, &format!("/page{number}.html\""));
+        }
+        assert_eq!((answer.status, expected), (status, body), "{name}");
     }
     files.into_keys().collect()
 }
@@ -248,6 +263,59 @@ fn static_hosts_get_the_files_that_they_read() {
     place.config(&many.collect::<String>());
     let said = place.export("site");
     assert!(said.contains("_redirects has 101 rules"), "{said}");
+}
+
+#[test]
+fn each_page_of_a_list_is_a_file() {
+    let module = |n: usize| format!("/x/m{n}:\n  repo: https://h.example/m\n");
+    let modules: String = (0..450).map(module).collect();
+    let place = Place::new(&modules);
+    place.export("site");
+    let server = Server::start(&modules);
+    let mut names = compare(&place.path("site"), &server, "tonybai.com");
+    names.retain(|name| !name.contains("/m"));
+    let expected = [
+        "404.html",
+        "index.html",
+        "page2.html",
+        "page3.html",
+        "x/index.html",
+        "x/page2.html",
+        "x/page3.html",
+    ];
+    assert_eq!(names, expected);
+    // Every module has a link to follow from the first page on.
+    let site = files(&place.path("site"));
+    let mut seen = 0;
+    let mut next = Some("/index.html".to_owned());
+    while let Some(page) = next.take().and_then(|name| site.get(&name[1..])) {
+        seen += page.matches("<li><a href=\"/x/m").count();
+        let link = page.split_once("rel=\"next\" href=\"");
+        next = link.map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
+    }
+    assert_eq!(seen, 450);
+
+    let config = format!(
+        "index: /all\n{}/page2.html:\n  repo: https://h.example/p\n",
+        module(1)
+    );
+    place.config(&config);
+    let said = place.export("site");
+    assert!(
+        said.contains("tonybai.com/page2.html: its name is"),
+        "{said}"
+    );
+    let server = Server::start(&config);
+    let names = compare(&place.path("site"), &server, "tonybai.com");
+    assert_eq!(
+        names,
+        [
+            "404.html",
+            "all/index.html",
+            "x/index.html",
+            "x/m1/index.html"
+        ]
+    );
 }
 
 #[test]

@@ -19,8 +19,8 @@ use std::thread;
 
 use super::Failure;
 use crate::cli::{Common, Export};
-use crate::config::Config;
-use crate::module::{escaped, quoted};
+use crate::config::{Config, Index};
+use crate::module::{ModulePath, escaped, quoted};
 use crate::server;
 use crate::site::{Answer, Site, VirtualHost};
 
@@ -54,6 +54,10 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
             common.config.display()
         ))
     })?;
+    let list = match &config.index {
+        Index::At(path) => Some(path.clone()),
+        _ => None,
+    };
     let site = Site::new(host, config);
 
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -77,7 +81,8 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
     let several = hosts().count() > 1;
     for host in hosts() {
         let dir = if several { host.name().as_str() } else { "" };
-        write_files(&site, host, flags.cname, &mut notes, |path, body| {
+        let list = list.as_ref().map(ModulePath::as_str);
+        write_files(&site, host, list, flags.cname, &mut notes, |path, body| {
             if stopped.load(Ordering::Relaxed) {
                 let why = "stopped by a signal; nothing has changed";
                 return Err(io::Error::other(why));
@@ -97,16 +102,17 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
 }
 
 /// Writes the files of a host: the page of each module, the list of each folder above one, the
-/// page for paths that do not exist, and what static hosts read. What no file can hold is added to
-/// `notes`.
+/// page for paths that do not exist, and what static hosts read. `list` is the path of the list of
+/// all modules, if not the root. What no file can hold is added to `notes`.
 fn write_files(
     site: &Site,
     host: &VirtualHost,
+    list: Option<&str>,
     cname: bool,
     notes: &mut String,
     mut write: impl FnMut(&str, &str) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut paths = BTreeSet::from([""]);
+    let mut paths: BTreeSet<_> = [""].into_iter().chain(list).collect();
     let mut named = Named::default();
     for module in host.modules() {
         let path = module.key.path.as_str();
@@ -137,18 +143,30 @@ fn write_files(
     if let Answer::Redirect(url) = site.answer(name, "/", false) {
         let _ = writeln!(notes, "{}: no file can redirect to {url}", host.name());
     }
-    let page = |path: &str| {
+    let page = |path: &str, number: usize| {
         let asked = if path.is_empty() { "/" } else { path };
-        match site.answer(name, asked, false) {
-            Answer::Module(_, page) | Answer::List(page) => Some(page.body),
+        match site.answer_query(name, asked, false, Some(&format!("page={number}"))) {
+            Answer::List(page) => Some(static_list(asked, number, &page.body)),
+            Answer::Module(_, page) if number == 1 => {
+                Some(String::from_utf8_lossy(&page.body).into_owned())
+            }
             _ => None,
         }
     };
     let mut styles = Vec::new();
     for path in paths.into_iter().filter(|path| !is_taken(path)) {
-        if let Some(body) = page(path) {
-            let body = with_shared_style(&String::from_utf8_lossy(&body), &mut styles);
-            write(&format!("{path}/{INDEX}")[1..], &body)?;
+        for number in 1.. {
+            let Some(body) = page(path, number) else {
+                break;
+            };
+            let file = match number {
+                1 => INDEX.to_owned(),
+                _ => page_file(number),
+            };
+            write(
+                &format!("{path}/{file}")[1..],
+                &with_shared_style(&body, &mut styles),
+            )?;
         }
     }
     // Matches nothing: no module or pattern has an empty element in its path.
@@ -156,8 +174,7 @@ fn write_files(
         let body = with_shared_style(&String::from_utf8_lossy(&body), &mut styles);
         // The go command reads the tags of a 404 as well, and takes the one that fits.
         let mut tags = String::new();
-        for body in named.outermost.iter().filter_map(|path| page(path)) {
-            let body = String::from_utf8_lossy(&body);
+        for body in named.outermost.iter().filter_map(|path| page(path, 1)) {
             let lines = body.split_inclusive('\n');
             tags.extend(lines.filter(|line| line.starts_with(GO_IMPORT)));
         }
@@ -231,6 +248,28 @@ impl<'s> Named<'s> {
     }
 }
 
+/// Returns the name of the file of a list's page after the first.
+fn page_file(number: usize) -> String {
+    format!("page{number}.html")
+}
+
+/// Returns a page of a list with links to the files of the others, and without the search, which
+/// no file can answer. `address` is that of the list.
+fn static_list(address: &str, number: usize, page: &[u8]) -> String {
+    let mut page = String::from_utf8_lossy(page).into_owned();
+    if let Some((before, rest)) = page.split_once("<form")
+        && let Some((_, after)) = rest.split_once("</form>\n")
+    {
+        page = format!("{before}{after}");
+    }
+    let folder = address.trim_end_matches('/');
+    for number in number.saturating_sub(1)..=number + 1 {
+        let file = format!("{folder}/{}\"", page_file(number));
+        page = page.replace(&format!("{address}?page={number}\""), &file);
+    }
+    page
+}
+
 /// Returns a page with a link to its style, which joins the `styles` if it is new.
 fn with_shared_style(page: &str, styles: &mut Vec<String>) -> String {
     let parts = page.split_once("<style>").and_then(|(before, rest)| {
@@ -255,9 +294,16 @@ fn with_shared_style(page: &str, styles: &mut Vec<String>) -> String {
 /// as many file systems and static hosts do.
 fn is_taken(path: &str) -> bool {
     let mut elements = path.split('/');
+    let is_page = |element: &str| {
+        let lower = element.to_ascii_lowercase();
+        let number = lower
+            .strip_prefix("page")
+            .and_then(|rest| rest.strip_suffix(".html"));
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
     elements
         .clone()
-        .any(|element| element.eq_ignore_ascii_case(INDEX))
+        .any(|element| element.eq_ignore_ascii_case(INDEX) || is_page(element))
         || elements.nth(1).is_some_and(|first| {
             let ours = [NOT_FOUND, CNAME, REDIRECTS];
             ours.iter()
