@@ -134,15 +134,8 @@ impl RequestLabels {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BuildLabels {
-    version: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ModuleLabels {
-    module: String,
-}
+/// One label and its value.
+type Label<V = &'static str> = [(&'static str, V); 1];
 
 /// All metrics of the program.
 #[derive(Debug)]
@@ -181,19 +174,19 @@ impl Metrics {
             ..Connections::default()
         };
         for reason in ["accept", "timeout", "bad_request"] {
-            drop(connections.refused.get_or_create(&Reason { reason }));
+            drop(connections.refused.get_or_create(&[("reason", reason)]));
         }
         let reloads = Reloads::default();
         for outcome in ["success", "failure"] {
-            drop(reloads.outcomes.get_or_create(&Outcome { outcome }));
+            drop(reloads.outcomes.get_or_create(&[("outcome", outcome)]));
         }
         reloads.modules.set(signed(modules));
         reloads.last_success.set(now());
         reloads.last_successful.set(1);
         // Not of type `info`, which the Prometheus text format does not have.
-        let build = Family::<BuildLabels, Gauge>::default();
+        let build = Family::<Label, Gauge>::default();
         let version = env!("CARGO_PKG_VERSION");
-        build.get_or_create(&BuildLabels { version }).set(1);
+        build.get_or_create(&[("version", version)]).set(1);
         registry.register("build_info", "The program, always 1", build);
         registry.register(
             "http_requests",
@@ -312,7 +305,7 @@ impl Metrics {
 /// Counters by module, for a bounded number of modules.
 #[derive(Debug, Default)]
 pub struct GoGets {
-    by_module: Family<ModuleLabels, Counter>,
+    by_module: Family<Label<String>, Counter>,
     /// The modules with their own counter.
     modules: Mutex<HashSet<String>>,
 }
@@ -331,21 +324,16 @@ impl GoGets {
             }
             Some(_) => OTHER_MODULES.to_owned(),
         };
-        self.by_module.get_or_create_owned(&ModuleLabels { module })
+        self.by_module.get_or_create_owned(&[("module", module)])
     }
 
     /// Drops the counters of all modules that `keep` rejects, so that others can have them.
     pub fn retain(&self, keep: impl Fn(&str) -> bool) {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
         for module in modules.extract_if(|module| !keep(module)) {
-            self.by_module.remove(&ModuleLabels { module });
+            self.by_module.remove(&[("module", module)]);
         }
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Reason {
-    reason: &'static str,
 }
 
 /// Connection metrics.
@@ -353,7 +341,7 @@ struct Reason {
 pub struct Connections {
     open: Gauge,
     accepted: Counter,
-    refused: Family<Reason, Counter>,
+    refused: Family<Label, Counter>,
     requests: Family<RequestLabels, Counter>,
 }
 
@@ -371,7 +359,7 @@ impl Connections {
     }
 
     fn refused(&self, reason: &'static str) {
-        self.refused.get_or_create(&Reason { reason }).inc();
+        self.refused.get_or_create(&[("reason", reason)]).inc();
     }
 }
 
@@ -398,15 +386,10 @@ impl Drop for OpenConnection {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
-    outcome: &'static str,
-}
-
 /// Reload metrics.
 #[derive(Debug, Default)]
 pub struct Reloads {
-    outcomes: Family<Outcome, Counter>,
+    outcomes: Family<Label, Counter>,
     modules: Gauge,
     last_success: Gauge<f64, AtomicU64>,
     last_successful: Gauge,
@@ -434,7 +417,7 @@ impl Reloads {
     }
 
     fn outcome(&self, outcome: &'static str) {
-        self.outcomes.get_or_create(&Outcome { outcome }).inc();
+        self.outcomes.get_or_create(&[("outcome", outcome)]).inc();
     }
 }
 
