@@ -88,9 +88,7 @@ pub mod internal {
     pub use crate::cli::{Cli, parse, shown};
     pub use crate::commands::run;
     pub use crate::config::{MODULE_KEYS, SETTINGS};
-    pub use crate::server::{
-        Handlers, Limits, ListenAddr, Listener, default_threads, run as serve,
-    };
+    pub use crate::server::Handlers;
     pub use crate::tags::{GoImport, Head};
     pub use crate::terminal::{print_coloured, print_error};
 }

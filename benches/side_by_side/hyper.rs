@@ -5,7 +5,6 @@ use std::io;
 use std::net::TcpListener;
 
 use bytes::Bytes;
-use govanityurls::internal::default_threads;
 use http_body_util::Full;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
@@ -26,22 +25,15 @@ pub fn serve(port: &str, file: &str) -> Result<(), Error> {
         headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
     }
     let body = Bytes::from(body.to_owned());
-    // Mirrors src/server/mod.rs: threads that share nothing but the socket.
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
     listener.set_nonblocking(true)?;
     socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
-    for _ in 1..default_threads() {
-        let (listener, headers, body) = (listener.try_clone()?, headers.clone(), body.clone());
-        std::thread::spawn(move || run(listener, headers, body));
-    }
-    Ok(run(listener, headers, body)?)
-}
-
-fn run(listener: TcpListener, headers: HeaderMap, body: Bytes) -> io::Result<()> {
+    // One thread, as src/server/mod.rs.
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(accept(listener, headers, body))
+        .block_on(accept(listener, headers, body))?;
+    Ok(())
 }
 
 async fn accept(listener: TcpListener, headers: HeaderMap, body: Bytes) -> io::Result<()> {

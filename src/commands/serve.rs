@@ -126,10 +126,8 @@ async fn serve(
     if let Some(note) = super::permission_note(&cli.common.config, user.flatten()) {
         warn!("{file}: {note}");
     }
-    let threads = server::default_threads();
-    let sockets = threads * listeners.len() + admin.len();
     let asked = cli.serve.max_connections as usize;
-    let (max_connections, max_admin) = match server::descriptors_left(threads, sockets) {
+    let (max_connections, max_admin) = match server::descriptors_left() {
         Some(left) => {
             let admin = (left / 4).clamp(1, ADMIN_CONNECTIONS);
             (asked.min(left.saturating_sub(admin).max(1)), admin)
@@ -176,7 +174,6 @@ async fn serve(
     };
     let router = http::router(app.clone());
     let limits = server::Limits {
-        threads,
         max_connections,
         idle: server::IDLE_TIMEOUT,
         access_log: cli.serve.access_log,

@@ -4,15 +4,12 @@ use std::fs;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Number of descriptors that a thread's runtime opens.
-const PER_THREAD: usize = 6;
 /// Descriptors kept free for occasional use: the file on a reload, the service manager's socket.
 const RESERVE: usize = 8;
 
 /// Raises the soft limit to the hard one; the soft limit only protects programs that use
-/// `select`. Returns how many descriptors are left for connections once `threads` threads run and
-/// `sockets` sockets listen; `None` if there is no limit.
-pub fn descriptors_left(threads: usize, sockets: usize) -> Option<usize> {
+/// `select`. Returns how many descriptors are left for connections; `None` if there is no limit.
+pub fn descriptors_left() -> Option<usize> {
     let mut limit = getrlimit(Resource::Nofile);
     let soft = limit.current;
     limit.current = limit.maximum;
@@ -23,6 +20,6 @@ pub fn descriptors_left(threads: usize, sockets: usize) -> Option<usize> {
         Err(_) => soft,
     };
     let most = usize::try_from(most?).ok()?;
-    let open = fs::read_dir("/proc/self/fd").map_or(sockets + 16, Iterator::count);
-    Some(most.saturating_sub(open + sockets + threads * PER_THREAD + RESERVE))
+    let open = fs::read_dir("/proc/self/fd").map_or(32, Iterator::count);
+    Some(most.saturating_sub(open + RESERVE))
 }

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -82,7 +81,6 @@ impl BindError {
 pub struct Listener {
     socket: Socket,
     address: ListenAddr,
-    failed: Arc<Failed>,
     /// Removed when the listener is dropped; `None` if systemd owns it.
     _file: Option<SocketFile>,
 }
@@ -130,18 +128,6 @@ impl Listener {
         Ok(Self {
             socket,
             address,
-            failed: Arc::default(),
-            _file: None,
-        })
-    }
-
-    /// Returns the same socket for another thread to accept from. The original still owns the
-    /// file.
-    pub(super) fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            socket: self.socket.try_clone()?,
-            address: self.address.clone(),
-            failed: self.failed.clone(),
             _file: None,
         })
     }
@@ -167,7 +153,7 @@ impl Listener {
                 None => Accepting::Unix(UnixListener::from_std(self.socket.into())?),
             },
             address: self.address,
-            failed: self.failed,
+            failed: None,
             _file: self._file,
         })
     }
@@ -178,7 +164,8 @@ impl Listener {
 pub(super) struct Acceptor {
     socket: Accepting,
     address: ListenAddr,
-    failed: Arc<Failed>,
+    /// When accepting last failed, until it recovers.
+    failed: Option<Instant>,
     _file: Option<SocketFile>,
 }
 
@@ -197,11 +184,12 @@ pub(super) enum Stream {
 impl Acceptor {
     /// Returns the next connection. Retries after every error, as none of them is permanent;
     /// `on_error` is called for each one that kept a client waiting.
-    pub(super) async fn accept(&self, on_error: impl Fn()) -> (Stream, Peer) {
+    pub(super) async fn accept(&mut self, on_error: impl Fn()) -> (Stream, Peer) {
         loop {
             match self.try_accept().await {
                 Ok(accepted) => {
-                    if self.failed.end() {
+                    let recovered = self.failed.take_if(|failed| failed.elapsed() > MENDED);
+                    if recovered.is_some() {
                         info!("{}: accepting connections again", self.address);
                     }
                     return accepted;
@@ -212,7 +200,7 @@ impl Acceptor {
                 Err(error) => {
                     on_error();
                     // Log it once, not on every retry: disk space may be short as well.
-                    if self.failed.begin() {
+                    if self.failed.replace(Instant::now()).is_none() {
                         warn!(
                             "{}: cannot accept connections: {error}; trying on",
                             self.address
@@ -235,28 +223,6 @@ impl Acceptor {
                 Ok((Stream::Unix(stream), Peer::Unix))
             }
         }
-    }
-}
-
-/// When accepting from a socket last failed, until it recovers; shared by all its threads.
-#[derive(Debug, Default)]
-struct Failed(Mutex<Option<Instant>>);
-
-impl Failed {
-    /// Records a failure. Returns whether it is the first since the last recovery.
-    fn begin(&self) -> bool {
-        self.last().replace(Instant::now()).is_none()
-    }
-
-    /// Records a success. Returns whether it is a recovery.
-    fn end(&self) -> bool {
-        self.last()
-            .take_if(|failed| failed.elapsed() > MENDED)
-            .is_some()
-    }
-
-    fn last(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,9 +21,9 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::accept_any;
 use super::answer::Response;
 use super::names::{self, Attempt, ConnectError, LookupError};
-use super::accept_any;
 use super::redirects::{self, Next, Url};
 use super::roots::Roots;
 use super::tls::{self, Trusted};

@@ -7,6 +7,7 @@
 //! `walk` runs the checks, and `report` prints the findings. `lookup` only fetches pages, for
 //! `convert`.
 
+mod accept_any;
 mod answer;
 mod client;
 mod git;
@@ -14,7 +15,6 @@ mod lookup;
 mod names;
 mod progress;
 mod public;
-mod accept_any;
 mod redirects;
 mod report;
 mod repository;
