@@ -34,8 +34,8 @@ impl Suggestions {
             .filter(|&index| path(index).len() <= LONGEST)
             .collect();
         let mut backwards = forwards.clone();
-        forwards.sort_by(|&a, &b| lower(path(a)).cmp(lower(path(b))));
-        backwards.sort_by(|&a, &b| lower(path(a)).rev().cmp(lower(path(b)).rev()));
+        forwards.sort_by_cached_key(|&index| lower(path(index)).collect::<Box<[u8]>>());
+        backwards.sort_by_cached_key(|&index| lower(path(index)).rev().collect::<Box<[u8]>>());
         Self {
             forwards,
             backwards,
