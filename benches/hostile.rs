@@ -18,7 +18,7 @@ const LIMIT: f64 = 100.0;
 
 /// What follows the modules: once the first text, then many times the second, in which `@` is the
 /// number of the copy.
-const SHAPES: [(&str, &str, &str); 42] = [
+const SHAPES: [(&str, &str, &str); 43] = [
     ("modules", "", "/z@:\n  repo: https://h.example/z\n"),
     (
         "modules in braces",
@@ -38,18 +38,22 @@ const SHAPES: [(&str, &str, &str); 42] = [
     (
         "modules with lists",
         "",
-        "/z@:\n  repo: [https://h.example/z]\n",
+        "/z@:\n  repo: [https://h.example/zzzzzzzzzzzzzzzzzzzz]\n",
     ),
     (
         "wrong modules in one line",
-        "/q: {repo: https://h.example/z}\n/r: {",
-        "rep: x,  ",
+        "paths: {",
+        "/z@: {rep: https://h.example/zzzzzzzzzzzzzz}, ",
     ),
-    ("modules twice", "", "/z:\n  repo: https://h.example/z\n"),
     (
-        "modules twice, blank lines",
-        "/z:\n  repo: https://h.example/z\n",
-        "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+        "passwords in one line",
+        "paths: {",
+        "/z@: {repo: 'https://bob:hunter2@h.example/z'}, ",
+    ),
+    (
+        "modules twice",
+        "",
+        "/z:\n  repo: https://h.example/zzzzzzzzzz\n",
     ),
     ("settings twice", "", "title: a line of text\n"),
     ("brackets", "/x: ", "["),
@@ -108,7 +112,7 @@ const SHAPES: [(&str, &str, &str); 42] = [
     (
         "aliases",
         "/x: &a\n  repo: https://h.example/x\n",
-        "/y: *a\n",
+        "/yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy@: *a\n",
     ),
     ("anchors", "/x: [", "&aaaaaaaaa bbbbbb, "),
     ("anchors of one name", "/x: [", "&a bbbbbbbbbbbbbbb, "),

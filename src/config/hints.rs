@@ -86,29 +86,27 @@ fn wrong_type(types: &str) -> Problem {
     let (found, expected) = types
         .rsplit_once(", expected ")
         .unwrap_or((types, "something else"));
-    let is_module = expected.ends_with("`repo`");
-    let text = quoted(found.trim_start_matches("string ").trim_matches('"'));
-    let (found, advice) = match found.split(' ').next().unwrap_or_default() {
-        "sequence" => ("a list", "write it without brackets"),
-        "map" => ("a map", "write one value after the colon, on the same line"),
-        "unit" => ("nothing", "write it after the colon, or remove the key"),
-        "boolean" | "integer" | "floating" if is_module => (
-            found.split_once(' ').map_or(found, |(_, value)| value),
+    let colon = "a key ends in a colon, with a space before its value";
+    let (kind, value) = found.split_once(' ').unwrap_or((found, found));
+    match kind {
+        "sequence" => Problem::shape(expected, "a list", "write it without brackets"),
+        "map" => Problem::shape(
+            expected,
+            "a map",
+            "write one value after the colon, on the same line",
+        ),
+        "unit" => Problem::shape(
+            expected,
+            "nothing",
+            "write it after the colon, or remove the key",
+        ),
+        "boolean" | "integer" | "floating" if expected.ends_with("`repo`") => Problem::shape(
+            expected,
+            value,
             "write `repo: ` and the repository's URL under the path, indented",
         ),
-        "string" => (
-            text.as_str(),
-            "a key ends in a colon, with a space before its value",
-        ),
-        _ => (
-            "a number",
-            "a key ends in a colon, with a space before its value",
-        ),
-    };
-    Problem::Shape {
-        expected: expected.into(),
-        found: found.into(),
-        advice: advice.into(),
+        "string" => Problem::shape(expected, &quoted(value.trim_matches('"')), colon),
+        _ => Problem::shape(expected, "a number", colon),
     }
 }
 
@@ -164,14 +162,10 @@ pub(super) fn for_setting(key: &str) -> String {
     if let Some(name) = nearest(&lower, SETTINGS) {
         return format!("did you mean `{name}`?");
     }
-    if MODULE_KEYS.contains(&key) {
-        return format!("`{key}` belongs to a module: indent it under a path");
+    match MODULE_KEYS.contains(&key) {
+        true => for_no_path(key),
+        false => format!("{}; settings are {}", for_no_path(key), SETTINGS.join(", ")),
     }
-    let path = quoted(&format!("/{key}"));
-    format!(
-        "a path starts with a slash: {path}; settings are {}",
-        SETTINGS.join(", ")
-    )
 }
 
 /// Returns a hint for an unknown key of a module.
@@ -208,12 +202,16 @@ const MERGE: &str = "merge keys are not read: write the keys out";
 
 /// Returns a hint for a key under `paths:` that is not a path.
 pub(super) fn for_key_under_paths(key: &str) -> String {
-    if SETTINGS.contains(&key) {
-        format!("`{key}` is a setting: it starts in the first column, not under `paths`")
-    } else if MODULE_KEYS.contains(&key) {
-        format!("`{key}` belongs to a module: indent it under a path")
-    } else {
-        format!("a path starts with a slash: {}", quoted(&format!("/{key}")))
+    match SETTINGS.contains(&key) {
+        true => format!("`{key}` is a setting: it starts in the first column, not under `paths`"),
+        false => for_no_path(key),
+    }
+}
+
+fn for_no_path(key: &str) -> String {
+    match MODULE_KEYS.contains(&key) {
+        true => format!("`{key}` belongs to a module: indent it under a path"),
+        false => format!("a path starts with a slash: {}", quoted(&format!("/{key}"))),
     }
 }
 

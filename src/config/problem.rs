@@ -123,6 +123,16 @@ pub enum Problem {
     Conversion(String),
 }
 
+impl Problem {
+    pub(super) fn shape(expected: &str, found: &str, advice: &str) -> Self {
+        Self::Shape {
+            expected: expected.into(),
+            found: found.into(),
+            advice: advice.into(),
+        }
+    }
+}
+
 /// What the YAML parser cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[allow(missing_docs)] // The messages describe the variants.

@@ -15,7 +15,9 @@ use super::hints;
 use super::model::{Config, MODULE_KEYS, SETTINGS};
 use super::problem::Problem;
 use super::raw::RawModule;
-use super::scalar::{Boolean, Description, DocsSite, REJECTED, Seconds, Text, Title, reject};
+use super::scalar::{
+    Boolean, Description, DocsSite, REJECTED, Rejection, Seconds, Text, Title, reject,
+};
 use crate::module::{Key, quoted};
 
 /// A file that was read, before the checks that need all of it.
@@ -51,7 +53,7 @@ pub(super) fn read<'t>(name: &'t str, text: &'t str, most: usize) -> Walk<'t> {
     let mut documents = serde_yaml::Deserializer::from_str(text);
     let first = documents
         .next()
-        .map(|first| Entries(&mut walk, false).deserialize(first));
+        .map(|first| first.deserialize_any(Entries(&mut walk, false)));
     let second = first
         .unwrap_or(Ok(()))
         .map(|()| documents.next().map(IgnoredAny::deserialize));
@@ -157,7 +159,9 @@ impl Walk<'_> {
     ) -> Result<(), A::Error> {
         let message = error.to_string();
         let rejection = REJECTED.take();
-        let unread = rejection.as_ref().is_some_and(|found| found.unread);
+        // A list or a map in place of a text.
+        let is_shape = |found: &Rejection| matches!(found.problem, Problem::Shape { .. });
+        let unread = rejection.as_ref().is_some_and(is_shape);
         // The start of a list in place of a map has been read, and its end cannot be found.
         let is_scalar =
             message.contains("invalid type: ") && !message.contains("invalid type: sequence");
@@ -189,7 +193,7 @@ impl Walk<'_> {
         match entry {
             Entry::Module(key, address) => {
                 let walk = self;
-                map.next_value_seed(ModuleSeed { walk, key, address })?;
+                map.next_value_seed(Any(ModuleVisitor { walk, key, address }))?;
             }
             Entry::Setting("host") => config.host = Some(map.next_value()?),
             Entry::Setting("cache_max_age") => {
@@ -203,36 +207,31 @@ impl Walk<'_> {
                 config.description = map.next_value::<Description>()?.0;
             }
             Entry::Setting(_) => {
-                map.next_value_seed(Entries(self, true))?;
+                map.next_value_seed(Any(Entries(self, true)))?;
             }
         }
         Ok(())
     }
 }
 
-/// Bit set of known keys that were read; there are fewer than 32.
-#[derive(Default)]
-struct SeenKeys(u32);
-
-impl SeenKeys {
-    /// Returns a key as one of those known. Rejects unknown and duplicate keys.
-    fn insert(
-        &mut self,
-        key: &str,
-        known: &[&'static str],
-        advice: fn(&str) -> String,
-    ) -> Result<&'static str, Problem> {
-        let Some(index) = known.iter().position(|name| *name == key) else {
-            return Err(Problem::UnknownKey(key.into(), advice(key)));
-        };
-        let bit = 1 << index;
-        if self.0 & bit != 0 {
-            let (key, line, first) = (key.into(), None, None);
-            return Err(Problem::Twice { key, line, first });
-        }
-        self.0 |= bit;
-        Ok(known[index])
+/// Returns a key as one of those known. Rejects unknown and duplicate keys; `seen` has a bit for
+/// each known key that was read.
+fn known_key(
+    key: &str,
+    known: &[&'static str],
+    seen: &mut u32,
+    advice: fn(&str) -> String,
+) -> Result<&'static str, Problem> {
+    let Some(index) = known.iter().position(|name| *name == key) else {
+        return Err(Problem::UnknownKey(key.into(), advice(key)));
+    };
+    let (bit, key) = (1 << index, known[index]);
+    if *seen & bit != 0 {
+        let (key, line, first) = (key.into(), None, None);
+        return Err(Problem::Twice { key, line, first });
     }
+    *seen |= bit;
+    Ok(key)
 }
 
 /// A map from paths to modules: the whole file, including settings, or the map under `paths:`
@@ -246,11 +245,14 @@ enum Entry {
     Setting(&'static str),
 }
 
-impl<'de> DeserializeSeed<'de> for Entries<'_, '_> {
-    type Value = ();
+/// A value of any kind, for the visitor to tell.
+struct Any<V>(V);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {
+    type Value = V::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        deserializer.deserialize_any(self.0)
     }
 }
 
@@ -273,7 +275,7 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self(walk, under_paths) = self;
-        let mut seen = SeenKeys::default();
+        let mut seen = 0;
         let mut entry = |text: &str, address| {
             if Key::is_path(text) {
                 return Ok(Entry::Module(Key::parse(text)?, address));
@@ -282,7 +284,7 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
                 let advice = hints::for_key_under_paths(text);
                 return Err(Problem::NotAPath(text.into(), advice));
             }
-            let setting = seen.insert(text, &SETTINGS, hints::for_setting)?;
+            let setting = known_key(text, &SETTINGS, &mut seen, hints::for_setting)?;
             Ok(Entry::Setting(setting))
         };
         loop {
@@ -300,21 +302,13 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
 }
 
 /// Reads the value of a module's key.
-struct ModuleSeed<'w, 't> {
+struct ModuleVisitor<'w, 't> {
     walk: &'w mut Walk<'t>,
     key: Key,
     address: Option<usize>,
 }
 
-impl<'de> DeserializeSeed<'de> for ModuleSeed<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ModuleSeed<'_, '_> {
+impl<'de> Visitor<'de> for ModuleVisitor<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -335,11 +329,7 @@ impl<'de> Visitor<'de> for ModuleSeed<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         let Self { walk, address, .. } = self;
-        let problem = Problem::Shape {
-            expected: "a map with `repo`".into(),
-            found: "a list".into(),
-            advice: "write it without brackets".into(),
-        };
+        let problem = Problem::shape("a map with `repo`", "a list", "write it without brackets");
         let key = walk.index_of(address);
         let start = key.and_then(|key| walk.value_after(key));
         walk.push(problem, start.or(key), false)
@@ -350,7 +340,7 @@ impl<'de> Visitor<'de> for ModuleSeed<'_, '_> {
         let Self { walk, key, address } = self;
         let mut keys = CheckedKeys {
             map: &mut map,
-            seen: SeenKeys::default(),
+            seen: 0,
             has_key: false,
         };
         let raw = match RawModule::deserialize(MapAccessDeserializer::new(&mut keys)) {
@@ -388,7 +378,7 @@ impl<'de> Visitor<'de> for ModuleSeed<'_, '_> {
 /// and duplicate keys as text, without their positions.
 struct CheckedKeys<'m, A> {
     map: &'m mut A,
-    seen: SeenKeys,
+    seen: u32,
     /// Whether a key was read, and its value comes next.
     has_key: bool,
 }
@@ -401,7 +391,8 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for CheckedKeys<'_, A> {
         seed: K,
     ) -> Result<Option<K::Value>, A::Error> {
         self.has_key = false;
-        let check = |text: &str, _| self.seen.insert(text, &MODULE_KEYS, hints::for_module_key);
+        let check =
+            |text: &str, _| known_key(text, &MODULE_KEYS, &mut self.seen, hints::for_module_key);
         let Some(key) = self
             .map
             .next_key_seed(Text::new("a key of a module", check))?

@@ -20,8 +20,6 @@ pub(super) struct Rejection {
     pub address: Option<usize>,
     /// Whether the value spans several lines, which is rarely intended.
     pub rewritten: bool,
-    /// Whether the value at fault is still to be read.
-    pub unread: bool,
 }
 
 thread_local! {
@@ -36,7 +34,6 @@ pub(super) fn reject<E: Error>(problem: Problem, address: Option<usize>, rewritt
         problem,
         address,
         rewritten,
-        unread: false,
     }));
     E::custom("rejected")
 }
@@ -64,30 +61,21 @@ where
     /// reading can go on after it.
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
         let expected = self.0;
+        let rejected = |error: &D::Error| {
+            let message = error.to_string();
+            let types = message.split_once("invalid type: ").map(|(_, types)| types);
+            let (found, advice) = match types
+                .and_then(|types| types.split_once(", expected a YAML tag"))
+            {
+                Some(("sequence", _)) => ("a list", "write it without brackets"),
+                Some(("map", _)) => ("a map", "write one value after the colon, on the same line"),
+                _ => return,
+            };
+            reject::<D::Error>(Problem::shape(expected, found, advice), None, false);
+        };
         deserializer
             .deserialize_enum("", &[], self)
-            .inspect_err(|error| {
-                let message = error.to_string();
-                let (found, advice) = match message.split_once("invalid type: ") {
-                    Some((_, types)) if types.starts_with("sequence, expected a YAML tag") => {
-                        ("a list", "write it without brackets")
-                    }
-                    Some((_, types)) if types.starts_with("map, expected a YAML tag") => {
-                        ("a map", "write one value after the colon, on the same line")
-                    }
-                    _ => return,
-                };
-                REJECTED.set(Some(Rejection {
-                    problem: Problem::Shape {
-                        expected: expected.into(),
-                        found: found.into(),
-                        advice: advice.into(),
-                    },
-                    address: None,
-                    rewritten: false,
-                    unread: true,
-                }));
-            })
+            .inspect_err(rejected)
     }
 }
 

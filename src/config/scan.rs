@@ -67,8 +67,6 @@ struct Scanner {
     values: usize,
     /// Whether the next value is counted already: a key always has a value, if only an empty one.
     counted: bool,
-    /// The column of the last key, dash or question mark outside brackets, plus one.
-    column: usize,
     /// For each open bracket, from the lowest bit: whether it is a `[`, and whether a colon came
     /// after its last comma.
     sequences: u64,
@@ -77,7 +75,7 @@ struct Scanner {
     quote: Option<u8>,
     /// Whether a plain scalar may continue.
     plain: bool,
-    /// The first column inside the last key, dash or question mark.
+    /// The first column inside the last key, dash or question mark outside brackets.
     inside: usize,
     /// The indentation of the open block scalar (`|` or `>`), and whether its first line, which may
     /// set it, is still to come.
@@ -100,12 +98,12 @@ impl Scanner {
             return Ok(());
         }
         if self.quote.is_none() && self.depth == 0 {
-            let mark = line.trim_end();
-            let is_side = ["<<<<<<< ", "||||||| ", ">>>>>>> "]
-                .iter()
-                .any(|side| mark.starts_with(side));
-            if is_side || mark == "=======" {
-                return Err((Problem::Conflict(mark.into()), 0));
+            if line.starts_with(['<', '|', '>', '=']) {
+                let mark = line.trim_end();
+                let sides = ["<<<<<<< ", "||||||| ", ">>>>>>> "];
+                if mark == "=======" || sides.iter().any(|side| mark.starts_with(side)) {
+                    return Err((Problem::Conflict(mark.into()), 0));
+                }
             }
             self.plain &= indent >= self.inside;
         }
@@ -120,7 +118,7 @@ impl Scanner {
         let mut at = indent;
         if is_marker && line[3..].starts_with(char::is_whitespace) {
             (self.plain, self.inside, at) = (false, 0, 3);
-            (self.column, self.counted) = (0, false);
+            self.counted = false;
         }
         self.tokens(line, at)
     }
@@ -209,11 +207,11 @@ impl Scanner {
                         self.colons |= 1;
                     } else {
                         // The first key of a map, or one after an empty value and counted as that.
-                        self.values += match token + 1 > self.column {
+                        self.values += match token + 1 > self.inside {
                             true => 2,
                             false => usize::from(taken),
                         };
-                        (self.inside, self.column) = (token + 1, token + 1);
+                        self.inside = token + 1;
                     }
                     (self.values, self.counted, taken) = (self.values + 1, true, false);
                     // With no key before the colon, the key is an empty value.
@@ -222,7 +220,7 @@ impl Scanner {
                 }
                 b'-' | b'?' if starts && is_space(at + 1) => {
                     (self.inside, self.values) = (at + 1, self.values + 4);
-                    (self.column, self.counted) = (at + 1, false);
+                    self.counted = false;
                 }
                 _ if !starts => {}
                 b'"' | b'\'' => {

@@ -402,8 +402,9 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
         return Err(UrlFault::AtVersion(repository.into()));
     }
     let (scheme, authority, path) = parts(url);
-    let host = split_port(authority).0.to_ascii_lowercase();
-    if PUBLIC_PROXIES.contains(&host.as_str()) {
+    let host = split_port(authority).0;
+    let is_on = |name: &&str| host.eq_ignore_ascii_case(name);
+    if PUBLIC_PROXIES.iter().any(is_on) {
         return Err(UrlFault::PublicProxy);
     }
     let elements: Vec<_> = path
@@ -418,7 +419,8 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
         return Err(UrlFault::Owner(format!("https://github.com/{owner}/NAME")));
     }
     // How many elements the repository's name has, and how many after it name a page and a branch.
-    let forge = Forge::infer(&host);
+    let forge = || Forge::infer(host);
+    let is_raw = is_on(&"raw.githubusercontent.com");
     let found = |words: &[&str]| {
         elements
             .windows(words.len())
@@ -430,7 +432,7 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
             })
             .filter(|&index| index >= 1)
     };
-    let (end, skipped) = if host == "raw.githubusercontent.com" {
+    let (end, skipped) = if is_raw {
         (2, 1)
     } else if let Some(index) = found(&["-", "tree"])
         .or_else(|| found(&["-", "blob"]))
@@ -443,8 +445,8 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
     {
         (index, 3)
     } else if elements.len() > 3
-        && (matches!(elements[2], "tree" | "blob") && forge != Some(Forge::Gitlab)
-            || elements[2] == "src" && matches!(forge, Some(Forge::Bitbucket | Forge::Gogs)))
+        && (matches!(elements[2], "tree" | "blob") && forge() != Some(Forge::Gitlab)
+            || elements[2] == "src" && matches!(forge(), Some(Forge::Bitbucket | Forge::Gogs)))
     {
         (2, 2)
     } else if is_github && elements.len() > 2 {
@@ -458,10 +460,7 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
     if directory.last().is_some_and(|last| last.contains('.')) {
         directory = &directory[..directory.len() - 1];
     }
-    let authority = match host.as_str() {
-        "raw.githubusercontent.com" => "github.com",
-        _ => authority,
-    };
+    let authority = if is_raw { "github.com" } else { authority };
     let repo = format!("`repo: {scheme}://{authority}/{repository}`");
     Err(UrlFault::Page(match directory {
         [] => repo,

@@ -86,6 +86,13 @@ impl Vcs {
             (".bzr", Vcs::Bzr),
             (".fossil", Vcs::Fossil),
         ];
+        const HOSTS: [(&str, Vcs); 5] = [
+            ("hg.sr.ht", Vcs::Hg),
+            ("hg.mozilla.org", Vcs::Hg),
+            ("svn.apache.org", Vcs::Svn),
+            ("svn.code.sf.net", Vcs::Svn),
+            ("chiselapp.com", Vcs::Fossil),
+        ];
         let url = repo.as_str().trim_end_matches('/');
         if let Some((_, vcs)) = SUFFIXES.iter().find(|(suffix, _)| url.ends_with(suffix)) {
             return *vcs;
@@ -95,12 +102,8 @@ impl Vcs {
             "bzr" | "bzr+ssh" => return Self::Bzr,
             _ => {}
         }
-        match &*repo.host().to_ascii_lowercase() {
-            "hg.sr.ht" | "hg.mozilla.org" => Self::Hg,
-            "svn.apache.org" | "svn.code.sf.net" => Self::Svn,
-            "chiselapp.com" => Self::Fossil,
-            _ => Self::Git,
-        }
+        let is_on = |(host, _): &&(&str, Self)| host.eq_ignore_ascii_case(repo.host());
+        HOSTS.iter().find(is_on).map_or(Self::Git, |(_, vcs)| *vcs)
     }
 
     /// Returns the name in go-import.
