@@ -18,7 +18,12 @@ const LIMIT: f64 = 100.0;
 
 /// What follows the modules: once the first text, then many times the second, in which `@` is the
 /// number of the copy.
-const SHAPES: [(&str, &str, &str); 43] = [
+const SHAPES: &[(&str, &str, &str)] = &[
+    (
+        "errors after blank lines",
+        "",
+        "/z@: x\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n",
+    ),
     ("modules", "", "/z@:\n  repo: https://h.example/z\n"),
     (
         "modules in braces",
@@ -143,7 +148,11 @@ fn text(open: &str, unit: &str, bytes: usize) -> String {
         }
         text.push_str(&unit.replace('@', &copy.to_string()));
     }
-    text.push('\n');
+    text += match open.chars().last() {
+        Some('{') => "}\n",
+        Some('[') => "]\n",
+        _ => "\n",
+    };
     text
 }
 

@@ -230,6 +230,76 @@ mod tests {
         }
     }
 
+    /// A value of any kind, which may be anchored, an alias, or wrong where it stands.
+    fn value() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec![
+            "é",
+            "5",
+            "true",
+            "~",
+            "'x'",
+            "*a",
+            "*b",
+            "https://h.example/a",
+        ]);
+        let keys = [
+            "repo", "vcs", "docs", "rep", "/a", "[x]", "{x: y}", "*a", "title", "&a /b",
+        ];
+        let key = prop::sample::select(keys.to_vec());
+        leaf.prop_map(str::to_owned)
+            .prop_recursive(3, 24, 4, move |value| {
+                let list = prop::collection::vec(value.clone(), 0..3);
+                let map = prop::collection::vec((key.clone(), value.clone()), 0..4);
+                let anchored = (value, prop::sample::select(vec!["&a", "&b"]));
+                prop_oneof![
+                    list.prop_map(|values| format!("[{}]", values.join(", "))),
+                    map.prop_map(|entries| {
+                        let entries = entries
+                            .iter()
+                            .map(|(key, value)| format!("? {key} : {value}, "));
+                        format!("{{{}}}", entries.collect::<String>())
+                    }),
+                    anchored.prop_map(|(value, anchor)| match value.starts_with(['&', '*']) {
+                        true => value,
+                        false => format!("{anchor} {value}"),
+                    }),
+                ]
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 4096,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        /// After an error of any kind, reading goes on where the next entry starts: the last entry
+        /// is always wrong and always found, unless reading has to stop at an anchor.
+        #[test]
+        fn reading_goes_on_after_any_value(
+            values in prop::collection::vec((0..6usize, value()), 1..6),
+            end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+        ) {
+            let keys = ["/m", "title", "paths", "host", "[x]", "{x: y}"];
+            let anchors = "/x: {repo: &a https://h.example/a, docs: &b none}\n";
+            let mut text = anchors.to_owned();
+            for (index, (key, value)) in values.into_iter().enumerate() {
+                let number = if key == 0 { index.to_string() } else { String::new() };
+                text += &format!("? {}{number}\n: {value}\n", keys[key]);
+            }
+            text += "/last: {repo: gti}\n";
+            let text = text.replace('\n', end);
+            let errors = Config::check_text("vanity.yaml", &text, None).unwrap_err();
+            let is_last = |error: &ConfigError| error.to_string().contains("gti");
+            let stops = |error: &ConfigError| {
+                matches!(error.problem(), Problem::Syntax(_) | Problem::Shape { .. })
+                    || error.problem() == &Problem::Aliases
+            };
+            prop_assert!(errors.iter().any(|error| is_last(error) || stops(error)), "{text}");
+        }
+    }
+
     #[test]
     fn the_host_is_the_callers_the_files_or_the_first_keys() {
         let host = |text: &str, given: Option<&str>| {
