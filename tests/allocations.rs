@@ -89,7 +89,7 @@ fn a_list_is_rendered_once() {
 
 #[test]
 fn a_crawl_keeps_no_more_than_the_cache_holds() {
-    const MODULES: usize = 8_000;
+    const MODULES: usize = 16_000;
     const FOLDERS: usize = 1_000;
     let mut text = "host: go.example\n".to_owned();
     for index in 0..MODULES {
@@ -116,7 +116,7 @@ fn a_crawl_keeps_no_more_than_the_cache_holds() {
     });
     assert!(kept.bytes_total > 64 << 20, "{kept:?}");
     assert!(
-        (1 << 20..=20 << 20).contains(&kept.bytes_current),
+        (1 << 20..=36 << 20).contains(&kept.bytes_current),
         "{kept:?}"
     );
 }

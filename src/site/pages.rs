@@ -8,8 +8,8 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::page::CompiledPage;
 
-/// In bytes: room for the pages of some thousand modules, or for a hundred of the longest lists.
-const CAPACITY: u64 = 16 << 20;
+/// In bytes: room for the pages of ten thousand modules, or for two hundred of the longest lists.
+const CAPACITY: u64 = 32 << 20;
 /// The memory of an entry besides its page: the cache's tables and the allocator's headers.
 const OVERHEAD: usize = 256;
 const TYPICAL_PAGE: usize = 3 << 10;
