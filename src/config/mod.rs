@@ -119,7 +119,8 @@ fn check_all(walk: &Walk<'_>) -> Vec<(Problem, Option<usize>)> {
     let config = &walk.config;
     let mut first_of = HashMap::with_capacity(config.modules.len());
     let modules = config.modules.iter().zip(&walk.places);
-    let found = modules.filter_map(|(module, &[at_key, at_repo])| {
+    let found = modules.filter_map(|(module, places)| {
+        let [at_key, at_repo] = places.map(|index| index.map(|index| index as usize));
         let Module { key, repo, .. } = module;
         let host = key.host.as_ref().or(config.host.as_ref());
         if let Some((first, at)) = first_of.insert((host, &key.path, key.pattern), (key, at_key)) {

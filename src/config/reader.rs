@@ -26,8 +26,8 @@ pub(super) struct Walk<'t> {
     name: &'t str,
     pub text: &'t str,
     pub config: Config,
-    /// The byte offsets of each module's key and `repo`, if known.
-    pub places: Vec<[Option<usize>; 2]>,
+    /// The byte offsets of each module's key and `repo`, if known; as u32 to keep them small.
+    pub places: Vec<[Option<u32>; 2]>,
     pub errors: Vec<ConfigError>,
     /// The most errors to look for.
     pub most: usize,
@@ -366,7 +366,8 @@ impl<'de> Visitor<'de> for ModuleVisitor<'_, '_> {
             }
             Ok((module, bytes)) => {
                 walk.bytes += bytes;
-                walk.places.push([index, repo.or(index)]);
+                let small = |index: Option<usize>| index?.try_into().ok();
+                walk.places.push([index, repo.or(index)].map(small));
                 walk.config.modules.push(module);
                 Ok(())
             }
