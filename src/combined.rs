@@ -71,7 +71,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_line_is_what_nginx_writes() {
+    fn matches_the_format_of_nginx() {
         let entry = Entry {
             client: "192.0.2.7",
             request: b"GET /a?go-get=1 HTTP/1.1",
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_nginxs() {
+    fn escapes_as_nginx_does() {
         let mut line = String::new();
         escape(&mut line, b"a\"\\\x1b\n\x7f\xff~ b");
         assert_eq!(line, "a\\x22\\x5C\\x1B\\x0A\\x7F\\xFF~ b");

@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_go_command_is_known_by_its_query() {
+    fn go_get_is_recognized_by_its_query() {
         let serving = serving("host: a.example\n/x/m:\n  repo: https://h.example/m\n");
         for (target, status) in [
             ("/x", 200),
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_picks_among_those_of_the_file() {
+    fn host_header_selects_the_host() {
         let serving = serving(
             "a.example/m:\n  repo: https://h.example/a\nb.example/m:\n  repo: https://h.example/b\n",
         );
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_vary_by_host_where_there_are_several() {
+    fn sends_vary_host_if_there_are_several_hosts() {
         const ONE: &str =
             "host: a.example\nindex: https://h.example/\n/m:\n  repo: https://h.example/a\n";
         let vary = |serving: &Serving, target: &str, tag: &str| {

@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn every_module_that_logs_can_be_named() {
+    fn every_logging_module_is_a_valid_filter() {
         fn visit(directory: &Path, target: &str, logging: &mut BTreeSet<String>) {
             for entry in std::fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_lines_are_reported_in_the_same_style() {
+    fn lost_lines_are_reported_in_the_log_format() {
         let json = lost_lines(3, Style::Json);
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["message"], "3 log lines lost: they came too fast");

@@ -533,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_found_wherever_go_finds_them() {
+    fn finds_tags_where_go_finds_them() {
         for html in [
             TAG.to_owned(),
             format!("<!DOCTYPE html><html><head><title>A & B</title>{TAG}</head>"),
@@ -557,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_missed_wherever_go_misses_them() {
+    fn misses_tags_where_go_misses_them() {
         for html in [
             String::new(),
             format!("<body>{TAG}"),
@@ -589,7 +589,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_gos_words() {
+    fn errors_match_go() {
         for (before, error) in [
             (
                 "<script>\nif (a < b)",

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_rule_decides_on_colours() {
+    fn colours_follow_one_rule() {
         for (terminal, env, expected) in [
             (true, &[][..], true),
             (false, &[], false),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_carets_and_flags_are_coloured() {
+    fn colours_labels_carets_and_flags() {
         let plain = "vanity.yaml:2:3: unknown key `rep`\n  2 |   rep: x\n    |   ^\n  \
                      hint: did you mean `repo`?\n\nOptions:\n  -h, -help  Print help: all of it\n\
                      no label: here\n";
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_carries_the_priority() {
+    fn every_journal_line_has_a_priority() {
         assert_eq!(
             with_priority(Level::ERROR, "a\n  b\n\nc"),
             "<3>a\n<3>  b\n<3>c\n"
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn only_its_own_stream_is_the_journal() {
+    fn journal_is_detected_by_its_own_stream() {
         assert!(!is_journal(None));
         assert!(!is_journal(Some("0:0")));
         assert!(!is_journal(Some("nonsense")));

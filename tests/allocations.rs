@@ -29,7 +29,7 @@ fn site() -> Site {
 }
 
 #[test]
-fn a_look_up_allocates_nothing() {
+fn lookup_does_not_allocate() {
     let site = site();
     let host = &site.hosts()[0];
     for (path, found) in [
@@ -58,7 +58,7 @@ fn of_answer(site: &Site, path: &str, go_get: bool) -> u64 {
 }
 
 #[test]
-fn the_page_of_a_module_is_rendered_once() {
+fn module_page_is_rendered_once() {
     let site = site();
     let first = measure(|| drop(site.answer(None, "/x/m7", true)));
     assert!(first.count_total > 0, "nothing is counted");
@@ -69,7 +69,7 @@ fn the_page_of_a_module_is_rendered_once() {
 }
 
 #[test]
-fn the_page_of_a_subpath_costs_little() {
+fn subpath_page_allocates_twice() {
     let site = site();
     // The body, the entity tag, and the overhead of `Bytes` and `format!`.
     assert!(of_answer(&site, "/x/m7/sub/package", true) <= 2);
@@ -78,7 +78,7 @@ fn the_page_of_a_subpath_costs_little() {
 }
 
 #[test]
-fn a_list_is_rendered_once() {
+fn list_is_rendered_once() {
     let site = site();
     for path in ["/", "/x", "/x/"] {
         let list = || site.answer(None, path, false);
@@ -88,7 +88,7 @@ fn a_list_is_rendered_once() {
 }
 
 #[test]
-fn a_crawl_keeps_no_more_than_the_cache_holds() {
+fn crawl_memory_is_bounded_by_the_cache() {
     const MODULES: usize = 16_000;
     const FOLDERS: usize = 1_000;
     let mut text = "host: go.example\n".to_owned();

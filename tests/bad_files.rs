@@ -129,7 +129,7 @@ one_line!(
 
 /// Go has special rules for some hosts, whether the file or the command line names them.
 #[test]
-fn hosts_with_rules_of_their_own() {
+fn hosts_with_built_in_rules() {
     let mut out = String::new();
     for (host, path) in [
         ("gopkg.in", "/yaml"),

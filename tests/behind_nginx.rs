@@ -11,7 +11,7 @@ const UPSTREAM: &str = "127.0.0.1:8080";
 
 #[test]
 #[ignore = "needs nginx and fcgiwrap; tests/run runs it"]
-fn one_cache_keeps_the_pages_of_two_hosts_apart() {
+fn shared_cache_separates_two_hosts() {
     enter(|mut lab| {
         let config =
             "/m:\n  repo: https://h.example/a\nb.example/m:\n  repo: https://h.example/b\n";
@@ -42,7 +42,7 @@ fn one_cache_keeps_the_pages_of_two_hosts_apart() {
 
 #[test]
 #[ignore = "needs nginx and fcgiwrap; tests/run runs it"]
-fn the_longest_path_captures_no_other() {
+fn longest_path_captures_no_other() {
     enter(|mut lab| {
         let element = |length| "a".repeat(length);
         // nginx stores the length of a location in one byte: at most 255.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[test]
-fn the_unwinder_is_in_it() {
+fn unwinder_is_linked_statically() {
     let program = std::fs::read(env!("CARGO_BIN_EXE_govanityurls")).unwrap();
     let text = String::from_utf8_lossy(&program);
     assert!(text.contains("libc.so.6\0") && !text.contains("libgcc_s.so.1\0"));

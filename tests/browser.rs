@@ -183,7 +183,7 @@ fn config(more: &str) -> String {
 
 #[test]
 #[ignore = "needs Chromium; tests/run runs it"]
-fn people_get_around_by_keyboard() {
+fn keyboard_reaches_every_link() {
     let server = Server::start(&config("redirect: false"));
     let browser = Browser::start();
     let at = |path: &str| format!("http://{}{path}", server.addr);

@@ -60,7 +60,7 @@ fn headlines(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn lists_every_error_in_the_order_of_the_file_with_a_count() {
+fn shows_every_error_in_file_order_with_a_count() {
     let output = check(&directory(&[("vanity.yaml", BAD)]), &[], "");
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
     let said = stderr(&output);
@@ -145,7 +145,7 @@ title: [a, [b]]
 }
 
 #[test]
-fn one_error_has_no_count_and_many_are_cut() {
+fn one_error_has_no_count_and_many_are_capped() {
     let output = check(&directory(&[("vanity.yaml", "/a:\n")]), &[], "");
     assert_eq!(
         headlines(stderr(&output)),
@@ -159,7 +159,7 @@ fn one_error_has_no_count_and_many_are_cut() {
 }
 
 #[test]
-fn of_a_file_that_is_not_yaml_only_the_first_error_is_shown() {
+fn invalid_yaml_shows_only_the_first_error() {
     for (text, first) in [
         (
             "/a:\n  rep: x\n/b: {repo: x\n",
@@ -250,7 +250,7 @@ fn counts_modules_by_host() {
 }
 
 #[test]
-fn notes_what_does_not_work_for_everybody() {
+fn notes_what_works_only_for_some_users() {
     for (module, note) in [
         (
             "/internal/x: {repo: https://github.com/h/r}",
@@ -315,7 +315,7 @@ fn notes_what_does_not_work_for_everybody() {
 }
 
 #[test]
-fn finds_the_file_of_another_tool() {
+fn recognizes_files_of_other_tools() {
     for (text, tool) in [
         (
             "url: go.example.org\npackages:\n  zap:\n    repo: github.com/uber-go/zap\n",

@@ -91,12 +91,12 @@ fn served(server: &Server) -> String {
 
 #[test]
 #[ignore = "needs unshare; tests/run runs it"]
-fn without_more_it_listens_on_port_8080() {
+fn listens_on_port_8080_by_default() {
     // In its own network namespace, the port is always free.
     let directory = directory(SEED);
     let mut inside = Command::new("unshare");
     inside.args(["--map-root-user", "--net", "sh", "-c"]).arg(
-        "ip link set lo up && exec \"$0\" without_more_it_listens_inside --exact --ignored --nocapture",
+        "ip link set lo up && exec \"$0\" listens_by_default_in_a_namespace --exact --ignored --nocapture",
     );
     inside
         .arg(std::env::current_exe().unwrap())
@@ -107,8 +107,8 @@ fn without_more_it_listens_on_port_8080() {
 }
 
 #[test]
-#[ignore = "run by without_more_it_listens_on_port_8080"]
-fn without_more_it_listens_inside() {
+#[ignore = "run by listens_on_port_8080_by_default"]
+fn listens_by_default_in_a_namespace() {
     if TcpListener::bind("0.0.0.0:8080").is_err() {
         // Run by hand, the port may be in use.
         return;
@@ -129,7 +129,7 @@ fn without_more_it_listens_inside() {
 }
 
 #[test]
-fn without_more_it_listens_on_every_interface() {
+fn listens_on_every_interface_by_default() {
     let directory = directory(SEED);
     let server = serve(directory.path(), &["-host", "tonybai.com"], &[]);
     assert!(server.log[0].contains(" on 0.0.0.0:"), "{:?}", server.log);
@@ -211,7 +211,7 @@ fn a_file_that_names_its_hosts_needs_no_flag() {
 }
 
 #[test]
-fn no_host_and_no_file_shows_how_it_is_used() {
+fn missing_host_and_file_prints_usage() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(directory.path(), &[], &[]);
     assert_eq!(output.status.code(), Some(2));
@@ -242,7 +242,7 @@ fn a_file_without_a_host_is_named() {
 }
 
 #[test]
-fn commands_that_are_another_way_of_writing_something_else() {
+fn command_aliases_work() {
     let directory = directory(SEED);
     let version = concat!("govanityurls ", env!("CARGO_PKG_VERSION"), "\n");
     let check = "Validate the configuration, as `nginx -t` does, and show every error in it\n\n\
@@ -282,7 +282,7 @@ fn commands_that_are_another_way_of_writing_something_else() {
 }
 
 #[test]
-fn help_shows_the_flags_of_its_command_in_even_columns() {
+fn command_help_shows_its_flags_in_aligned_columns() {
     let directory = tempfile::tempdir().unwrap();
     for args in [
         &["-help"][..],
@@ -382,7 +382,7 @@ fn an_error_about_the_environment_names_the_variable() {
 }
 
 #[test]
-fn unknown_variables_are_warned_of_once() {
+fn unknown_variables_get_one_warning() {
     let directory = directory(SEED);
     let env = [
         ("GOVANITYURLS_HOTS", "secret"),
@@ -412,7 +412,7 @@ fn unknown_variables_are_warned_of_once() {
 }
 
 #[test]
-fn output_that_cannot_be_written_is_named() {
+fn names_output_that_cannot_be_written() {
     let directory = directory(&format!("host: a.example\n{SEED}"));
     for args in [
         &["-help"][..],
@@ -438,7 +438,7 @@ fn output_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_file_that_others_or_the_server_may_change_is_noted_at_the_start() {
+fn start_notes_a_file_that_others_can_write() {
     use std::os::unix::fs::{PermissionsExt as _, chown};
     let directory = directory(SEED);
     let file = directory.path().join("vanity.yaml");
@@ -486,7 +486,7 @@ fn a_file_that_others_or_the_server_may_change_is_noted_at_the_start() {
 }
 
 #[test]
-fn a_wrong_command_line_ends_with_2() {
+fn usage_errors_exit_2() {
     let directory = directory(SEED);
     for (args, words) in [
         (
@@ -530,7 +530,7 @@ fn a_wrong_command_line_ends_with_2() {
 }
 
 #[test]
-fn what_the_machine_or_the_file_refuses_ends_with_1() {
+fn machine_and_file_errors_exit_1() {
     let directory = directory("/a:\n  rep: https://h.example/a\n");
     let bad = directory.path();
     let host = "-host=tonybai.com";
@@ -567,7 +567,7 @@ fn what_the_machine_or_the_file_refuses_ends_with_1() {
 }
 
 #[test]
-fn a_low_port_without_the_right_to_it() {
+fn low_port_without_privileges_exits_1() {
     use std::os::unix::process::CommandExt as _;
     let lowest = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     if lowest.ok().and_then(|port| port.trim().parse().ok()) < Some(2) {
@@ -664,7 +664,7 @@ fn a_signal_stops_it_and_frees_the_port() {
 }
 
 #[test]
-fn nobody_reads_standard_output() {
+fn closed_stdout_is_not_an_error() {
     let directory = directory(SEED);
     for args in [&["-help"] as &[_], &["-version"], &["check"]] {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -730,14 +730,14 @@ fn assert_serves_with(stderr: Stdio) {
 }
 
 #[test]
-fn nobody_reads_standard_error() {
+fn closed_stderr_is_ignored() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     assert_serves_with(writer.into());
 }
 
 #[test]
-fn nobody_empties_standard_error() {
+fn full_stderr_pipe_does_not_block_requests() {
     let (reader, writer) = std::io::pipe().unwrap();
     assert_serves_with(writer.into());
     drop(reader);

@@ -106,7 +106,7 @@ custom: 1
 ";
 
 #[test]
-fn sally_is_served_alike() {
+fn converted_sally_serves_the_same_tags() {
     let (server, _directory) = serve(&converted("sally.yaml", SALLY));
     // Per package: its path, and the rest of go-import in sally's template.
     for (path, import) in [
@@ -173,7 +173,7 @@ const VANGEN: &str = r##"{
 "##;
 
 #[test]
-fn vangen_is_served_alike() {
+fn converted_vangen_serves_the_same_tags() {
     let (server, _directory) = serve(&converted("vangen.json", VANGEN));
     // Per repository: prefix, the rest of vangen's go-import and go-source, and the home page it
     // links to.
@@ -257,7 +257,7 @@ fn what_is_printed() {
 }
 
 #[test]
-fn the_content_tells_the_kind_not_the_name() {
+fn content_decides_the_kind_not_the_name() {
     assert!(converted("vanity.yaml", SALLY).contains("uber-go/sally"));
     let in_yaml = "domain: go.example.org\nrepositories:\n- {url: https://h.example/a}\n";
     assert!(converted("x", in_yaml).contains("4d63.com/vangen"));
@@ -267,7 +267,7 @@ fn the_content_tells_the_kind_not_the_name() {
 }
 
 #[test]
-fn values_that_mean_something_to_yaml_are_quoted() {
+fn quotes_values_that_are_special_to_yaml() {
     for value in [
         "- a",
         "a: b",
@@ -359,7 +359,7 @@ fn run(directory: &Path, from: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn what_cannot_be_read_is_explained() {
+fn unreadable_input_is_explained() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
     write("sally.yaml", SALLY);
@@ -470,7 +470,7 @@ fn meanings(text: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn an_export_leads_back_to_the_same_modules() {
+fn export_round_trips() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("vanity.yaml"), PAGES).unwrap();
     let export = program()
@@ -593,7 +593,7 @@ fn import_paths_are_looked_up() {
 #[cfg(feature = "verify")]
 #[test]
 #[ignore = "needs nginx and openssl; tests/run runs it"]
-fn live_hosts_are_asked_by_https_and_redirects_followed() {
+fn live_look_ups_use_https_and_follow_redirects() {
     enter(|mut lab| {
         lab.govanityurls(PAGES, &["-listen", "127.0.0.1:8080"]);
         let pass = "location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Host $host; }";

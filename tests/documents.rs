@@ -186,7 +186,7 @@ fn documents() -> Vec<String> {
 }
 
 #[test]
-fn the_guide_for_contributors_names_every_part_of_the_code() {
+fn architecture_page_names_every_part_of_the_code() {
     let guide = text("docs/architecture.md");
     let path = Regex::new(r"`((?:src|tests|benches|contrib|templates)/[\w./-]*)`").unwrap();
     for found in path.captures_iter(&guide) {

@@ -165,7 +165,7 @@ fn not_found_tags(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn each_page_is_what_the_server_answers() {
+fn pages_equal_the_responses() {
     let config = "\
 /gowechat:
   repo: https://github.com/bigwhite/gowechat
@@ -212,7 +212,7 @@ fn each_page_is_what_the_server_answers() {
 }
 
 #[test]
-fn static_hosts_get_the_files_that_they_read() {
+fn writes_the_files_of_static_hosts() {
     let config = "\
 /a:
   repo: https://h.example/a
@@ -371,7 +371,7 @@ fn a_module_with_the_name_of_a_file_is_left_out() {
 }
 
 #[test]
-fn the_next_export_replaces_the_last() {
+fn export_replaces_an_earlier_one() {
     let place = Place::new(SEED);
     place.export("site");
     place.config("/other:\n  repo: https://h.example/other\n");
@@ -387,7 +387,7 @@ fn the_next_export_replaces_the_last() {
 }
 
 #[test]
-fn what_no_export_has_made_is_not_touched() {
+fn foreign_directory_is_refused() {
     let place = Place::new(SEED);
     place.export("site");
     fs::write(place.path("file"), "mine").unwrap();
@@ -420,7 +420,7 @@ fn what_no_export_has_made_is_not_touched() {
 }
 
 #[test]
-fn a_failure_changes_nothing() {
+fn failure_changes_nothing() {
     let place = Place::new(SEED);
     place.export("site");
     // A file size limit of zero makes every write fail.
@@ -523,7 +523,7 @@ fn only_one_export_writes_a_directory() {
 }
 
 #[test]
-fn the_next_export_clears_up_after_one_that_was_killed() {
+fn export_cleans_up_after_a_killed_one() {
     let place = Place::new(SEED);
     interrupted(&place, "KILL", || ());
     assert_eq!(place.names(), [".site.export", "vanity.yaml"]);
@@ -558,7 +558,7 @@ fn the_next_export_clears_up_after_one_that_was_killed() {
 }
 
 #[test]
-fn what_is_added_meanwhile_stays() {
+fn added_files_stay_in_place() {
     let place = Place::new(SEED);
     place.export("site");
     let modules = (0..1000).map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"));
@@ -668,7 +668,7 @@ fn go_gets_packages_and_versions_from_plain_files() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn go_gets_nested_versions_from_files_with_the_rule_that_is_named() {
+fn go_gets_nested_versions_with_the_printed_rule() {
     enter(|mut lab| {
         let rule = "location /gowechat/nested/ { try_files $uri/index.html \
                     /gowechat/nested/index.html =404; }";
@@ -685,7 +685,7 @@ fn go_gets_nested_versions_from_files_with_the_rule_that_is_named() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn go_gets_nested_versions_from_plain_files_by_a_key_of_their_own() {
+fn go_gets_nested_versions_by_their_own_key() {
     enter(|mut lab| {
         let key = "/gowechat/nested/v2:\n  repo: https://git.example/nested.git\n";
         serve_files(&mut lab, &format!("{VANITY}{MORE}{key}"), "");

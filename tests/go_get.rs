@@ -60,7 +60,7 @@ fn go_gets_every_kind_of_module_over_plain_http() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn a_certificate_that_go_does_not_trust_is_gos_to_report() {
+fn untrusted_certificate_is_reported_by_go() {
     enter(|mut lab| {
         start(&mut lab, Scheme::Https);
         for mut go in lab.go_commands() {
@@ -75,7 +75,7 @@ fn a_certificate_that_go_does_not_trust_is_gos_to_report() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn go_prints_the_module_that_a_misspelt_path_may_mean() {
+fn go_prints_the_suggestion_for_a_typo() {
     enter(|mut lab| {
         start(&mut lab, Scheme::Https);
         for go in lab.go_commands() {
@@ -89,7 +89,7 @@ fn go_prints_the_module_that_a_misspelt_path_may_mean() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn a_folder_above_modules_is_not_found_and_in_nobodys_way() {
+fn folder_above_modules_is_404_for_go() {
     enter(|mut lab| {
         start(&mut lab, Scheme::Https);
         for go in lab.go_commands() {
@@ -109,7 +109,7 @@ fn a_folder_above_modules_is_not_found_and_in_nobodys_way() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn a_major_version_belongs_to_the_module_next_to_a_pattern() {
+fn major_version_belongs_to_the_module_beside_a_pattern() {
     enter(|mut lab| {
         for (name, versions) in [
             ("q", [("v1.1.0", "q"), ("v2.2.0", "q/v2")]),
@@ -153,7 +153,7 @@ fn a_major_version_belongs_to_the_module_next_to_a_pattern() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn a_healthy_go_get_counts_no_miss() {
+fn successful_go_get_counts_no_miss() {
     enter(|mut lab| {
         start(&mut lab, Scheme::Https);
         for go in lab.go_commands() {
@@ -183,7 +183,7 @@ fn a_healthy_go_get_counts_no_miss() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn nothing_is_left_running_after_a_failure() {
+fn failed_test_leaves_no_process() {
     // Every test checks for leftovers; this one fails half-way.
     enter_and_fail("on purpose", |mut lab| {
         start(&mut lab, Scheme::Https);

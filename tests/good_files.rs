@@ -41,7 +41,7 @@ fn meta(server: &Server, path: &str, name: &str) -> Option<String> {
 }
 
 #[test]
-fn one_mapping_in_many_spellings() {
+fn accepts_many_spellings_of_one_mapping() {
     let spellings = [
         ("as the contract has it", SEED.to_owned()),
         ("a byte-order mark", format!("\u{feff}{SEED}")),
@@ -126,7 +126,7 @@ fn one_mapping_in_many_spellings() {
 
 /// The configuration from the README of GoogleCloudPlatform/govanityurls.
 #[test]
-fn the_file_of_the_go_tool() {
+fn reads_the_file_of_the_go_tool() {
     let config = "\
 host: example.com
 cache_max_age: 3600
@@ -156,7 +156,7 @@ paths:
 }
 
 #[test]
-fn the_example_is_right_and_live() {
+fn example_passes_check_and_serves() {
     let file = repository_file("vanity.yaml.example");
     let text = fs::read_to_string(&file).unwrap();
     let server = Server::start(&text);
@@ -181,7 +181,7 @@ fn the_example_is_right_and_live() {
 
 /// Every example is valid, uncommented alone and all at once.
 #[test]
-fn the_examples_in_comments_hold() {
+fn commented_examples_are_valid() {
     let text = fs::read_to_string(repository_file("vanity.yaml.example")).unwrap();
     // `# Prose`, `#key: example` or `#  indented: example`.
     let example = |line: &str| {
@@ -292,7 +292,7 @@ fn null_means_the_default() {
 }
 
 #[test]
-fn hosts_of_forges_are_known_in_any_case() {
+fn forge_hosts_are_case_insensitive() {
     let config = "\
 /a:
   repo: https://GitHub.com/example/a
@@ -336,7 +336,7 @@ fn cgit_links_keep_the_suffix() {
 }
 
 #[test]
-fn a_host_in_every_key_needs_no_other() {
+fn hosts_in_every_key_need_no_flag() {
     let config =
         "go.example.org/a:\n  repo: https://h.example/a\nb.example:\n  repo: https://h.example/b\n";
     assert_eq!(

@@ -129,7 +129,7 @@ fn long_and_deep_paths() {
 }
 
 #[test]
-fn nothing_of_a_request_is_reflected() {
+fn requests_are_never_reflected() {
     let server = Server::start(SEED);
     for target in ["/", "/gowechat", "/none", "/none?go-get=1"] {
         let separator = if target.contains('?') { '&' } else { '?' };
@@ -164,7 +164,7 @@ fn nothing_of_a_request_is_reflected() {
 }
 
 #[test]
-fn what_the_file_says_is_escaped() {
+fn values_of_the_file_are_escaped() {
     // Some of these never reach a page because a rule rejects them; the others must appear there as
     // text.
     let evil = r#""><script>alert(1)</script>&amp;'"#;
@@ -215,7 +215,7 @@ fn what_the_file_says_is_escaped() {
 }
 
 #[test]
-fn what_is_not_http() {
+fn non_http_input_gets_400() {
     let server = Server::start(SEED);
     let client_hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00\x01\x02\x03";
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

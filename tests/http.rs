@@ -61,7 +61,7 @@ fn assert_common_headers(response: &Response) {
 }
 
 #[test]
-fn a_module_and_what_is_below_it() {
+fn serves_a_module_and_its_subpaths() {
     let server = Server::start(SEED);
     for (target, docs) in [
         ("/gowechat", "tonybai.com/gowechat"),
@@ -156,7 +156,7 @@ fn lists_are_for_browsers() {
 }
 
 #[test]
-fn a_miss() {
+fn missing_path_gets_404() {
     let server = Server::start(SEED);
     let page = server.get("/gowechatt/mp");
     assert_eq!(page.status, 404);
@@ -229,7 +229,7 @@ fn other_methods_are_not_allowed() {
 }
 
 #[test]
-fn a_body_is_not_waited_for() {
+fn response_does_not_wait_for_the_body() {
     let server = Server::start(SEED);
     for framing in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
         let mut stream = server.connect();
@@ -262,7 +262,7 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn a_known_page_is_not_sent_again() {
+fn known_page_gets_304() {
     let server = Server::start(SEED);
     for target in ["/gowechat", "/gowechat/mp", "/"] {
         let page = server.get(target);
@@ -323,7 +323,7 @@ fn many_requests_on_one_connection() {
 }
 
 #[test]
-fn older_and_odd_ways_to_ask() {
+fn accepts_http_1_0_and_absolute_targets() {
     let server = Server::start(SEED);
     let page = server.get("/gowechat").body;
     for request in [
@@ -454,7 +454,7 @@ fn a_list_at_a_path_of_its_own() {
 }
 
 #[test]
-fn pages_that_people_stay_on() {
+fn redirect_false_keeps_browsers_on_the_page() {
     let refresh = "http-equiv=\"refresh\"";
     let has = |server: &Server, target: &str, text: &str| server.get(target).body.contains(text);
     let server = Server::start(&format!(
@@ -695,7 +695,7 @@ fn module_keys() {
 }
 
 #[test]
-fn git_and_versions_are_led_elsewhere() {
+fn redirects_git_and_versions() {
     let server = Server::start(&format!(
         "{SEED}/ssh:\n  repo: ssh://git@h.example/s\n/idn:\n  repo: https://h.example/ä\n"
     ));

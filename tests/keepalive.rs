@@ -80,7 +80,7 @@ fn assert_first_try(lab: &Lab, status: u16, requests: usize) {
 
 #[test]
 #[ignore = "needs nginx, takes 66 s; tests/run runs it"]
-fn nginx_finds_no_connection_closed_under_it() {
+fn nginx_never_meets_a_closing_connection() {
     enter(|mut lab| {
         start(&mut lab);
         let burst = || {
@@ -107,7 +107,7 @@ fn nginx_finds_no_connection_closed_under_it() {
 
 #[test]
 #[ignore = "takes 75 s; tests/run runs it"]
-fn a_connection_rests_for_longer_than_nginx_lets_it() {
+fn idle_timeout_exceeds_that_of_nginx() {
     let server = Server::start(SEED);
     let request = |stream: &mut TcpStream| {
         stream
@@ -152,7 +152,7 @@ fn a_connection_rests_for_longer_than_nginx_lets_it() {
 /// The response comes before the body, which nobody reads; nginx still sends all of it.
 #[test]
 #[ignore = "needs nginx; tests/run runs it"]
-fn nginx_gets_the_answer_to_a_request_with_a_large_body() {
+fn nginx_gets_the_response_to_a_large_body() {
     enter(|mut lab| {
         start(&mut lab);
         let size = 900_000;

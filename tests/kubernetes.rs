@@ -39,7 +39,7 @@ fn get(addr: SocketAddr, target: &str) -> u16 {
 }
 
 #[test]
-fn the_deployments_program_answers_its_probes_and_the_ingress_requests() {
+fn deployment_answers_probes_and_ingress() {
     let deployment = object("Deployment");
     let pod = &deployment["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
@@ -90,7 +90,7 @@ fn the_deployments_program_answers_its_probes_and_the_ingress_requests() {
 
 #[test]
 #[ignore = "needs kubernetes-validate; tests/run runs it"]
-fn the_objects_are_those_of_the_official_schemas() {
+fn objects_match_the_official_schemas() {
     let output = Command::new("python3")
         .args(["-m", "kubernetes_validate", "--strict"])
         .arg(manifests())

@@ -76,7 +76,7 @@ fn waits(stream: &mut TcpStream) -> bool {
 }
 
 #[test]
-fn a_head_of_more_than_sixteen_kilobytes_is_refused() {
+fn head_over_16_kib_is_rejected() {
     let server = Server::start(SEED);
     let fill = |size: usize| "x".repeat(size);
     assert_eq!(
@@ -98,7 +98,7 @@ fn a_head_of_more_than_sixteen_kilobytes_is_refused() {
 }
 
 #[test]
-fn a_body_is_neither_read_nor_waited_for() {
+fn body_is_neither_read_nor_awaited() {
     let server = Server::start(SEED);
     for (method, status) in [("POST", "405"), ("PUT", "405"), ("GET", "200")] {
         for rest in [
@@ -119,7 +119,7 @@ fn a_body_is_neither_read_nor_waited_for() {
 }
 
 #[test]
-fn a_client_that_reads_no_answers_takes_no_memory() {
+fn client_that_reads_nothing_takes_no_memory() {
     let server = Server::start(SEED);
     ask(&mut server.connect());
     let before = server.peak_memory();
@@ -191,7 +191,7 @@ fn the_limit_is_one_for_all_listeners() {
 }
 
 #[test]
-fn connections_that_rest_make_room_and_requests_in_progress_are_not_cut() {
+fn idle_connections_make_room_for_new_ones() {
     let args = ["-max-connections", "64", "-admin", "127.0.0.1:0"];
     let server = Server::start_with(SEED, &args);
     let mut busy: Vec<_> = (0..8).map(|_| server.connect()).collect();
@@ -255,7 +255,7 @@ fn the_soft_limit_on_descriptors_is_raised() {
 }
 
 #[test]
-fn without_descriptors_for_connections_a_reload_and_the_admin_endpoints_work() {
+fn reload_and_admin_work_without_free_descriptors() {
     let mut server = start_limited("-n 64");
     server.wait_for_line("there are too few file descriptors");
     let mut all: Vec<_> = (0..45).map(|_| server.connect()).collect();
@@ -279,7 +279,7 @@ fn without_descriptors_for_connections_a_reload_and_the_admin_endpoints_work() {
 }
 
 #[test]
-fn it_recovers_when_there_are_file_descriptors_again() {
+fn recovers_when_descriptors_are_free_again() {
     let mut server = Server::start_with(SEED, &["-admin", "127.0.0.1:0"]);
     let mut admin = connect_admin(&server);
     let mut first = server.connect();
@@ -316,7 +316,7 @@ fn it_recovers_when_there_are_file_descriptors_again() {
 /// second, next to one well-behaved client.
 #[test]
 #[ignore = "takes 12 s; tests/run runs it"]
-fn two_thousand_slow_clients_disturb_nobody() {
+fn two_thousand_slow_clients_do_not_delay_others() {
     let pid = std::process::id().to_string();
     let raised = Command::new("prlimit")
         .args(["--pid", &pid, "--nofile=4096:"])

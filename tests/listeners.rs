@@ -92,7 +92,7 @@ fn stop(server: &mut Server) {
 }
 
 #[test]
-fn several_addresses_of_every_kind() {
+fn listens_on_several_addresses() {
     let directory = directory();
     let socket = directory.path().join("http.sock");
     let mut server = start(
@@ -116,7 +116,7 @@ fn several_addresses_of_every_kind() {
 }
 
 #[test]
-fn every_ipv6_address_alone_takes_ipv4_too_and_leaves_it_beside_an_ipv4_listener() {
+fn ipv6_any_includes_ipv4_unless_it_has_its_own_listener() {
     let directory = directory();
     let mut alone = start(directory.path(), &["[::]:0"]);
     let port = addresses(&mut alone, 1)[0]
@@ -148,7 +148,7 @@ fn every_ipv6_address_alone_takes_ipv4_too_and_leaves_it_beside_an_ipv4_listener
 }
 
 #[test]
-fn a_port_alone_is_of_every_address_and_the_log_says_so() {
+fn bare_port_listens_on_every_address() {
     let directory = directory();
     let mut server = start(directory.path(), &[":0"]);
     let address = addresses(&mut server, 1).remove(0);
@@ -168,7 +168,7 @@ fn a_port_alone_is_of_every_address_and_the_log_says_so() {
 
 #[test]
 #[ignore = "needs strace; tests/run runs it"]
-fn a_port_alone_is_of_ipv4_where_there_is_no_ipv6() {
+fn bare_port_falls_back_to_ipv4() {
     let directory = directory();
     // The program's first socket is the IPv6 one.
     let refuse = "inject=socket:error=EAFNOSUPPORT:when=1";
@@ -181,7 +181,7 @@ fn a_port_alone_is_of_ipv4_where_there_is_no_ipv6() {
 }
 
 #[test]
-fn two_addresses_of_its_own_that_are_the_same_port() {
+fn duplicate_addresses_are_rejected() {
     let directory = directory();
     let socket = unix(&directory.path().join("http.sock"));
     for (args, words) in [
@@ -216,7 +216,7 @@ fn two_addresses_of_its_own_that_are_the_same_port() {
 }
 
 #[test]
-fn a_listener_that_nobody_connects_to_takes_nobodys_place() {
+fn idle_listener_holds_no_permit() {
     let directory = directory();
     let listen = ["127.0.0.1:0", "127.0.0.1:0"];
     let mut command = serving(program(), directory.path(), &listen);
@@ -232,7 +232,7 @@ fn a_listener_that_nobody_connects_to_takes_nobodys_place() {
 }
 
 #[test]
-fn the_mode_of_a_socket_file() {
+fn socket_file_has_the_requested_mode() {
     let directory = directory();
     let path = directory.path().join("http.sock");
     for (args, mode) in [
@@ -250,7 +250,7 @@ fn the_mode_of_a_socket_file() {
 }
 
 #[test]
-fn a_killed_server_starts_again_where_it_was() {
+fn killed_server_reuses_its_socket() {
     let directory = directory();
     let socket = directory.path().join("http.sock");
     let mut server = start(directory.path(), &["127.0.0.1:0", &unix(&socket)]);
@@ -272,7 +272,7 @@ fn a_killed_server_starts_again_where_it_was() {
 }
 
 #[test]
-fn a_socket_of_a_live_server_is_refused() {
+fn socket_of_a_live_server_is_refused() {
     let directory = directory();
     let path = directory.path().join("http.sock");
     let _live = start(directory.path(), &[&unix(&path)]);
@@ -321,7 +321,7 @@ fn a_socket_that_is_busy_or_not_ready_is_refused() {
 }
 
 #[test]
-fn of_several_starts_at_once_one_wins() {
+fn one_of_several_concurrent_starts_wins() {
     let directory = directory();
     let path = directory.path().join("http.sock");
     for _ in 0..10 {
@@ -360,7 +360,7 @@ fn of_several_starts_at_once_one_wins() {
 }
 
 #[test]
-fn a_directory_that_another_process_has_locked_is_waited_for_a_while() {
+fn locked_directory_is_waited_for() {
     let directory = directory();
     let path = directory.path().join("http.sock");
     let lock = fs::File::open(directory.path()).unwrap();
@@ -375,7 +375,7 @@ fn a_directory_that_another_process_has_locked_is_waited_for_a_while() {
 }
 
 #[test]
-fn a_file_that_is_no_socket_is_refused_and_left_alone() {
+fn file_that_is_not_a_socket_is_left_alone() {
     let directory = directory();
     let path = directory.path().join("notes.txt");
     fs::write(&path, "mine").unwrap();
@@ -393,7 +393,7 @@ fn a_file_that_is_no_socket_is_refused_and_left_alone() {
 }
 
 #[test]
-fn the_file_of_another_server_is_left_alone_at_the_end() {
+fn socket_of_another_server_is_kept_on_stop() {
     let directory = directory();
     let path = directory.path().join("http.sock");
     let mut old = start(directory.path(), &[&unix(&path)]);
@@ -407,7 +407,7 @@ fn the_file_of_another_server_is_left_alone_at_the_end() {
 }
 
 #[test]
-fn addresses_that_cannot_be() {
+fn unavailable_addresses_are_errors() {
     let directory = directory();
     let at = |path: &str| unix(&directory.path().join(path));
     let said = refused(directory.path(), &[&at(&"x".repeat(120))]);
@@ -519,7 +519,7 @@ fn a_port_below_1024() {
 }
 
 #[test]
-fn that_descriptors_are_short_is_said_once() {
+fn fd_exhaustion_is_logged_once() {
     let directory = directory();
     let mut server = start(directory.path(), &["127.0.0.1:0"]);
     assert_eq!(server.get("/gowechat").status, 200);

@@ -91,7 +91,7 @@ fn lines_of_injections(args: &[&str]) -> (usize, Vec<String>) {
 }
 
 #[test]
-fn a_line_tells_who_asked_for_what() {
+fn access_log_has_client_request_and_status() {
     let mut server = Server::start_with(SEED, &["-access-log"]);
     let line = logged(
         &mut server,
@@ -121,7 +121,7 @@ fn a_line_tells_who_asked_for_what() {
 }
 
 #[test]
-fn a_line_in_json_has_the_same() {
+fn json_access_log_has_the_same_fields() {
     let mut server = Server::start_with(SEED, &["-access-log", "-log-format", "json"]);
     // The lifecycle messages as well.
     let _: Value = serde_json::from_str(&server.log[0]).unwrap();
@@ -153,7 +153,7 @@ fn a_line_in_json_has_the_same() {
 }
 
 #[test]
-fn a_request_that_cannot_be_parsed_has_a_line() {
+fn malformed_request_is_logged() {
     let mut server = Server::start_with(SEED, &["-access-log"]);
     let large = get("/", &format!("X: {}\r\n", "x".repeat(17_000)));
     for (head, status) in [(b"nonsense\r\n\r\n".to_vec(), 400), (large, 431)] {
@@ -171,7 +171,7 @@ fn a_request_that_cannot_be_parsed_has_a_line() {
 }
 
 #[test]
-fn a_trusted_proxy_names_the_client() {
+fn trusted_proxy_names_the_client() {
     let head = get(
         "/gowechat",
         "X-Forwarded-For: 6.6.6.6, 203.0.113.9\r\nX-Forwarded-For: 10.1.2.3\r\n",
@@ -205,7 +205,7 @@ fn is_dangerous(c: char) -> bool {
 }
 
 #[test]
-fn no_client_can_break_a_line_of_text() {
+fn clients_cannot_inject_text_log_lines() {
     let (answered, lines) = lines_of_injections(&["-access-log"]);
     assert!(answered > 30, "{answered}");
     assert_eq!(lines.len(), answered, "{lines:#?}");
@@ -242,7 +242,7 @@ fn no_client_can_break_a_line_of_text() {
 }
 
 #[test]
-fn no_client_can_break_a_line_of_json() {
+fn clients_cannot_inject_json_log_lines() {
     let (answered, lines) = lines_of_injections(&["-access-log", "-log-format", "json"]);
     assert_eq!(lines.len(), answered, "{lines:#?}");
     for line in &lines {
@@ -255,7 +255,7 @@ fn no_client_can_break_a_line_of_json() {
 }
 
 #[test]
-fn the_level_silences_the_lifecycle_and_not_the_access_log() {
+fn level_does_not_silence_the_access_log() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
     let socket = directory.path().join("http.sock");
@@ -281,7 +281,7 @@ fn the_level_silences_the_lifecycle_and_not_the_access_log() {
 }
 
 #[test]
-fn the_lifecycle_names_modules_file_and_address() {
+fn start_log_names_modules_file_and_address() {
     let mut server = Server::start(SEED);
     let line = server.log[0].clone();
     let said = format!(
@@ -298,7 +298,7 @@ fn the_lifecycle_names_modules_file_and_address() {
 
 /// The reader of the log has exited; the server still runs and answers requests.
 #[test]
-fn it_serves_on_when_nobody_reads_its_log() {
+fn keeps_serving_if_the_log_is_not_read() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
     let socket = directory.path().join("http.sock");
@@ -324,7 +324,7 @@ fn it_serves_on_when_nobody_reads_its_log() {
 }
 
 #[test]
-fn the_combined_format_is_nginxs() {
+fn combined_format_matches_nginx() {
     let mut server = Server::start_with(SEED, &["-access-log", "combined"]);
     let line = |server: &mut Server, head: &[u8]| {
         let mut stream = server.connect();
@@ -358,7 +358,7 @@ fn the_combined_format_is_nginxs() {
 }
 
 #[test]
-fn no_client_can_break_a_combined_line() {
+fn clients_cannot_inject_combined_log_lines() {
     let (answered, lines) = lines_of_injections(&["-access-log=combined"]);
     assert_eq!(lines.len(), answered, "{lines:#?}");
     let shape = r#"^127\.0\.0\.1 - - \[[^]]+\] "[^"]*" \d+ \d+ "[^"]*" "[^"]*"$"#;

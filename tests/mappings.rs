@@ -14,7 +14,7 @@ use support::program;
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn patterns_stand_for_modules() {
+fn patterns_serve_modules() {
     enter(|mut lab| {
         module(&lab, "tool-go", "tonybai.com/x/tool");
         module(&lab, "tool.two-go", "tonybai.com/x/tool.two");
@@ -107,7 +107,7 @@ b.example/lib:
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn three_modules_in_three_directories_of_a_repository() {
+fn go_gets_three_modules_of_one_repository() {
     enter(|mut lab| {
         let dirs = ["core", "go/client", "tools/cli"];
         let path = |dir: &str| format!("tonybai.com/{}", dir.rsplit('/').next().unwrap());
@@ -149,7 +149,7 @@ fn three_modules_in_three_directories_of_a_repository() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn a_module_from_a_proxy_of_files() {
+fn go_gets_a_module_from_a_proxy_of_files() {
     enter(|mut lab| {
         let path = "tonybai.com/proxied";
         let repository = module(&lab, "proxied", path);
@@ -187,7 +187,7 @@ fn a_module_from_a_proxy_of_files() {
 /// Go before 1.25 ignores the repository's tag, which has a subdirectory.
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn every_go_fetches_a_subdirectory_through_its_proxy() {
+fn go_gets_a_subdirectory_through_its_proxy() {
     enter(|mut lab| {
         let path = "tonybai.com/core";
         let texts = files(path);
@@ -232,7 +232,7 @@ tonybai.com/core:
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn a_private_module_is_fetched_and_not_shown() {
+fn private_module_is_served_but_not_shown() {
     enter(|mut lab| {
         module(&lab, "secret", "tonybai.com/secret");
         module(&lab, "public", "tonybai.com/public");
@@ -275,7 +275,7 @@ host: tonybai.com
 }
 
 #[test]
-fn check_says_what_not_every_go_command_fetches() {
+fn check_notes_what_some_go_commands_cannot_fetch() {
     let dir = tempfile::tempdir().unwrap();
     let check = |config: &str| {
         fs::write(dir.path().join("vanity.yaml"), config).unwrap();

@@ -77,7 +77,7 @@ fn check(text: &str) {
 
 #[test]
 #[ignore = "needs promtool; tests/run runs it"]
-fn promtool_has_nothing_to_say() {
+fn promtool_reports_no_problem() {
     let (server, admin) = start(SEED);
     check(&ask(&admin, "/metrics", "").body);
     for target in ["/gowechat?go-get=1", "/gowechat", "/", "/none"] {
@@ -99,7 +99,7 @@ fn promtool(args: &[&str]) {
 
 #[test]
 #[ignore = "needs promtool; tests/run runs it"]
-fn the_alerts_fire_when_they_should_and_only_then() {
+fn alert_rules_pass_their_tests() {
     promtool(&["check", "rules", "govanityurls.rules.yml"]);
     promtool(&["test", "rules", "govanityurls.test.yml"]);
 }
@@ -139,7 +139,7 @@ fn dashboard_queries() -> Vec<String> {
 
 /// Every metric and label in the dashboard and alerts exists on a server.
 #[test]
-fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
+fn alerts_and_dashboard_use_existing_metrics() {
     let (server, admin) = start(SEED);
     server.get("/gowechat?go-get=1");
     let metrics = ask(&admin, "/metrics", "").body;
@@ -266,7 +266,7 @@ fn counters_equal_the_requests_made() {
 }
 
 #[test]
-fn a_client_is_told_by_its_user_agent() {
+fn client_label_follows_the_user_agent() {
     let (server, admin) = start(SEED);
     for (agent, client) in [
         ("Go-http-client/1.1", "go"),
@@ -293,7 +293,7 @@ fn a_client_is_told_by_its_user_agent() {
 
 /// The go command's requests on its way to a package; those that get a 404 are sent twice.
 #[test]
-fn a_healthy_go_get_counts_no_miss() {
+fn successful_go_get_counts_no_miss() {
     let (server, admin) = start(
         "/x/y/experiments:\n  repo: https://h.example/e\n\
          /hidden/secret:\n  repo: https://h.example/s\n  hidden: true\n\
@@ -331,7 +331,7 @@ fn a_healthy_go_get_counts_no_miss() {
 }
 
 #[test]
-fn the_process_is_measured_as_it_is() {
+fn process_metrics_match_the_kernel() {
     let (server, admin) = start(SEED);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let before = samples(&admin);
@@ -356,7 +356,7 @@ fn the_process_is_measured_as_it_is() {
 }
 
 #[test]
-fn connections_are_counted_while_they_are_open_and_when_they_are_refused() {
+fn counts_open_and_rejected_connections() {
     let (server, admin) = start(SEED);
     let open = [server.connect(), server.connect(), server.connect()];
     wait_until("three are open", || {
@@ -389,7 +389,7 @@ fn connections_are_counted_while_they_are_open_and_when_they_are_refused() {
 }
 
 #[test]
-fn counts_survive_reloads_which_are_counted_too() {
+fn counters_survive_reloads() {
     let (mut server, admin) = start(SEED);
     let time = || {
         SystemTime::now()
@@ -450,7 +450,7 @@ fn a_missing_file_is_reported_and_the_server_stays_ready() {
 }
 
 #[test]
-fn a_thousand_modules_are_counted_apart_and_the_rest_together() {
+fn first_thousand_modules_have_their_own_counters() {
     let config: String = (0..1100)
         .map(|n| format!("/m{n}:\n  repo: https://git.example/m{n}\n"))
         .collect();
@@ -487,7 +487,7 @@ fn by_module(admin: &str) -> Vec<(String, f64)> {
 }
 
 #[test]
-fn a_module_that_is_gone_or_hidden_is_counted_no_more() {
+fn removed_and_hidden_modules_lose_their_counters() {
     const ALL: &str = "/a:\n  repo: https://git.example/a\n\
         /b/*:\n  repo: https://git.example/b/*\n\
         /c:\n  repo: https://git.example/c\n";
@@ -515,7 +515,7 @@ fn a_module_that_is_gone_or_hidden_is_counted_no_more() {
 }
 
 #[test]
-fn a_reload_makes_room_for_the_counters_of_new_modules() {
+fn reload_makes_room_for_new_counters() {
     let modules = |prefix: &str| {
         let lines = (0..1001).map(|n| format!("/{prefix}{n}:\n  repo: https://git.example/m\n"));
         lines.collect::<String>()
@@ -538,7 +538,7 @@ fn a_reload_makes_room_for_the_counters_of_new_modules() {
 }
 
 #[test]
-fn the_format_is_the_one_that_the_client_asks_for() {
+fn format_follows_the_accept_header() {
     let (_server, admin) = start(SEED);
     let text = ask(&admin, "/metrics", "");
     assert_eq!(
@@ -579,7 +579,7 @@ fn the_format_is_the_one_that_the_client_asks_for() {
 }
 
 #[test]
-fn a_server_that_stops_lives_on_but_is_not_ready() {
+fn stopping_server_is_live_but_not_ready() {
     let (mut server, admin) = start(SEED);
     for (target, status, body) in [("/healthz", 200, "ok\n"), ("/readyz", 200, "ready\n")] {
         let answer = ask(&admin, target, "");
@@ -614,7 +614,7 @@ fn a_server_that_stops_lives_on_but_is_not_ready() {
 }
 
 #[test]
-fn no_path_is_taken_from_the_modules() {
+fn admin_paths_do_not_shadow_modules() {
     let (server, _) = start(SEED);
     for target in ["/metrics", "/healthz", "/readyz"] {
         assert_eq!(server.get(target).status, 404, "{target}");

@@ -59,7 +59,7 @@ b.example/y:
 ";
 
 #[test]
-fn the_example_is_what_is_printed() {
+fn example_matches_the_output() {
     let example = fs::read_to_string(repository_file("contrib/nginx/govanityurls.conf")).unwrap();
     assert_eq!(printed(SEED, &["-host", "tonybai.com"]), example);
     // With a single host, no name is needed.
@@ -72,7 +72,7 @@ fn the_example_is_what_is_printed() {
 }
 
 #[test]
-fn a_module_below_another_changes_nothing() {
+fn module_below_another_adds_no_rule() {
     let more = format!("{SEED}/gowechat/sdk:\n  repo: https://h.example/sdk\n  hidden: true\n");
     assert_eq!(printed(&more, &[]), printed(SEED, &[]));
 }
@@ -88,7 +88,7 @@ fn rules_for_the_go_command_never_change() {
 }
 
 #[test]
-fn the_parts_are_what_is_printed_without_them() {
+fn parts_add_up_to_the_whole_output() {
     let body = |text: String| text.split_once("\n\n").unwrap().1.to_owned();
     for flags in [
         &[] as &[&str],
@@ -109,7 +109,7 @@ fn the_parts_are_what_is_printed_without_them() {
 }
 
 #[test]
-fn each_host_has_a_part_of_its_own() {
+fn each_host_has_its_own_part() {
     for (host, paths) in [
         ("a.example", ["= /x", "^~ /x/", "^~ /x@"]),
         ("b.example", ["= /y", "^~ /y/", "^~ /y@"]),
@@ -167,7 +167,7 @@ fn a_list_at_its_own_path_has_a_location() {
 }
 
 #[test]
-fn several_upstreams_share_the_requests() {
+fn several_upstreams_share_requests() {
     let args = ["-upstream=app:8080", "-upstream", ":81,unix:/run/g.sock"];
     let rules = printed(SEED, &args);
     for server in ["app:8080", "127.0.0.1:81", "unix:/run/g.sock"] {
@@ -180,7 +180,7 @@ fn several_upstreams_share_the_requests() {
 }
 
 #[test]
-fn a_cached_response_belongs_to_its_host_and_outlives_an_hour() {
+fn cache_is_keyed_by_host_and_keeps_stale_pages() {
     let rules = printed(SEED, &["-cache"]);
     assert!(
         rules.contains("proxy_cache_key $host$request_uri;"),
@@ -222,7 +222,7 @@ fn names_the_command_that_prints_it() {
 }
 
 #[test]
-fn refused_with_the_statuses_of_every_command() {
+fn errors_exit_as_for_every_command() {
     let host = ["-host", "tonybai.com"];
     let unnamed = "/a:\n  repo: https://h.example/a\nb.example/a:\n  repo: https://h.example/b\n";
     for (config, args, status, says) in [
@@ -269,7 +269,7 @@ fn long_host(length: usize) -> String {
 
 #[test]
 #[ignore = "needs two nginx; tests/run runs it"]
-fn nginx_has_no_complaint_about_either_part() {
+fn nginx_accepts_either_part_without_warnings() {
     enter(|lab| {
         lab.debian_nginx(&["app"]);
         let site = "/etc/nginx/sites-enabled/default";
@@ -305,7 +305,7 @@ fn nginx_has_no_complaint_about_either_part() {
 
 #[test]
 #[ignore = "needs two nginx; tests/run runs it"]
-fn nginx_has_no_complaint_about_whole_servers() {
+fn nginx_accepts_whole_servers_without_warnings() {
     enter(|lab| {
         lab.debian_nginx(&[]);
         let certificate = lab.certificate("any.example");
@@ -431,7 +431,7 @@ fn go_gets_through_a_location_for_each_folder() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn go_gets_beside_a_blog_at_the_same_paths() {
+fn go_gets_with_a_blog_at_the_same_paths() {
     enter(|mut lab| {
         let socket = socket(&lab);
         start(&mut lab, &["-listen", &socket]);
@@ -498,7 +498,7 @@ fn go_gets_from_the_cache_while_the_program_is_down() {
 
 #[test]
 #[ignore = "needs nginx; tests/run runs it"]
-fn a_change_shows_through_the_cache_within_ten_seconds() {
+fn cached_change_is_visible_within_ten_seconds() {
     enter(|mut lab| {
         start(&mut lab, &[]);
         start_with_cache(&mut lab);

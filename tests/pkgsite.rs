@@ -158,7 +158,7 @@ fn source_of(repo: &str, more: &str) -> Vec<String> {
 }
 
 #[test]
-fn pages_are_read_as_go_reads_them() {
+fn pkgsite_reads_the_tags_of_every_page() {
     let server = Server::start(
         "/m:\n  repo: https://github.com/a/m\n  subdir: go/m\n  description: a > b & \"c\"\n\
          /proxy:\n  repo: https://proxy.example\n  vcs: mod\n\
@@ -221,7 +221,7 @@ fn a_subpath_and_its_root_agree() {
 }
 
 #[test]
-fn hosts_that_are_known_need_no_forge() {
+fn known_hosts_need_no_forge() {
     for (repo, shape) in [
         ("https://github.com/a/b", Shape::Github),
         ("https://github.com/a/b.git", Shape::Github),
@@ -249,7 +249,7 @@ fn hosts_that_are_known_need_no_forge() {
 }
 
 #[test]
-fn a_forge_of_ones_own_is_known_by_its_links() {
+fn self_hosted_forge_is_recognized_by_its_links() {
     for (forge, shape) in [
         ("gitlab", Some(Shape::Gitlab)),
         ("gitea", Some(Shape::Gitea)),
@@ -275,7 +275,7 @@ fn a_forge_of_ones_own_is_known_by_its_links() {
 }
 
 #[test]
-fn a_branch_of_more_than_letters_is_not_known_by_its_links() {
+fn unusual_branch_is_not_recognized() {
     // pkg.go.dev's patterns require `\w+` for the branch, except on known hosts.
     for forge in ["gitea", "gitlab", "gogs"] {
         let more = format!("  forge: {forge}\n  branch: release-1.x\n");
@@ -287,7 +287,7 @@ fn a_branch_of_more_than_letters_is_not_known_by_its_links() {
 }
 
 #[test]
-fn the_reader_sees_what_is_wrong() {
+fn pkgsite_reader_rejects_bad_pages() {
     let two = r#"<head><meta name="go-import" content="a b c"><META NAME="go-import" content="d&#38; e f"></head>"#;
     assert_eq!(meta(two, "go-import"), [["a", "b", "c"], ["d&", "e", "f"]]);
     assert!(

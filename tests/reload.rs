@@ -74,7 +74,7 @@ fn check(file: &Path) -> Output {
 }
 
 #[test]
-fn two_hundred_reloads_under_load_fail_and_mix_nothing() {
+fn two_hundred_reloads_under_load_lose_no_request() {
     let mut server = Server::start(A);
     let both = answers_of_both(&mut server);
     let addr = server.addr;
@@ -99,7 +99,7 @@ fn two_hundred_reloads_under_load_fail_and_mix_nothing() {
 }
 
 #[test]
-fn a_refused_reload_says_what_check_says() {
+fn failed_reload_logs_what_check_prints() {
     let mut server = Server::start(A);
     let before = answers(server.addr);
     write(&server, BROKEN);
@@ -156,7 +156,7 @@ fn the_log_names_what_changed() {
 }
 
 #[test]
-fn signals_during_a_reload_cause_one_more() {
+fn signals_during_a_reload_cause_one_more_reload() {
     let mut server = Server::start(A);
     // Large enough that the signals arrive during the read.
     let many: String = (0..20_000)
@@ -226,7 +226,7 @@ fn only_a_regular_file_is_read_again() {
 }
 
 #[test]
-fn a_sighup_after_the_reload_of_an_edit_is_about_the_same_edit() {
+fn sighup_after_a_watched_edit_reloads_once() {
     let mut server = Server::start_with(A, &["-watch"]);
     write(&server, B);
     server.wait_for_line("the file has changed: reloading");

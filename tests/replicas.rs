@@ -81,7 +81,7 @@ fn all_answers(server: &Server) -> Vec<Response> {
 }
 
 #[test]
-fn answers_depend_on_the_file_alone() {
+fn responses_depend_only_on_the_file() {
     let first = Server::start(CONFIG);
     let expected = all_answers(&first);
     for (index, status) in [(0, 200), (6, 404), (8, 404), (10, 405), (12, 200)] {
@@ -136,7 +136,7 @@ fn nginx_with_printed_rules(lab: &mut Lab) -> SocketAddr {
 
 #[test]
 #[ignore = "needs nginx and fcgiwrap; tests/run runs it"]
-fn behind_nginx_nobody_notices_that_one_stops() {
+fn nginx_hides_a_stopped_replica() {
     enter(|mut lab| {
         fs::write(lab.dir().join("vanity.yaml"), CONFIG).unwrap();
         let dir = lab.dir().to_owned();
@@ -180,7 +180,7 @@ fn behind_nginx_nobody_notices_that_one_stops() {
 /// Restarts one of the two at a time, each as soon as the other is back.
 #[test]
 #[ignore = "needs nginx and fcgiwrap, takes 60 s; tests/run runs it"]
-fn behind_nginx_nobody_notices_a_minute_of_restarts() {
+fn nginx_hides_a_minute_of_restarts() {
     enter(|mut lab| {
         fs::write(lab.dir().join("vanity.yaml"), CONFIG).unwrap();
         let dir = lab.dir().to_owned();

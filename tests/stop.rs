@@ -43,7 +43,7 @@ fn ask_to_the_end(addr: SocketAddr, answered: &AtomicUsize) -> io::Result<()> {
 }
 
 #[test]
-fn clients_that_keep_asking_get_every_answer_and_are_told_to_go() {
+fn stop_answers_keep_alive_clients_and_closes_them() {
     for signal in ["TERM", "INT"] {
         let mut server = Server::start(SEED);
         let addr = server.addr;
@@ -70,7 +70,7 @@ fn clients_that_keep_asking_get_every_answer_and_are_told_to_go() {
 }
 
 #[test]
-fn a_new_connection_is_answered_or_refused_but_never_half_answered() {
+fn new_connection_is_answered_or_refused() {
     let mut server = Server::start(SEED);
     let addr = server.addr;
     let answered = AtomicUsize::new(0);
@@ -110,7 +110,7 @@ fn a_new_connection_is_answered_or_refused_but_never_half_answered() {
 }
 
 #[test]
-fn who_is_connected_when_the_signal_comes_is_answered() {
+fn stop_answers_clients_already_connected() {
     let mut server = Server::start(SEED);
     // While stopped, it accepts none of these; once continued, it has them and the earlier signal.
     server.signal("STOP");
@@ -132,7 +132,7 @@ fn who_is_connected_when_the_signal_comes_is_answered() {
 }
 
 #[test]
-fn connections_that_rest_hold_nothing_up() {
+fn idle_connections_do_not_delay_the_stop() {
     let mut server = Server::start(SEED);
     let mut resting: Vec<_> = (0..50)
         .map(|index| {
@@ -152,7 +152,7 @@ fn connections_that_rest_hold_nothing_up() {
 }
 
 #[test]
-fn a_request_that_had_begun_is_answered() {
+fn stop_finishes_a_started_request() {
     let mut server = Server::start(SEED);
     let (begin, rest) = ("GET /gowechat HTTP/1.1\r\nHo", "st: tonybai.com\r\n\r\n");
     let mut first = Client::connect(server.addr).unwrap();
@@ -176,7 +176,7 @@ fn a_request_that_had_begun_is_answered() {
 }
 
 #[test]
-fn clients_that_never_finish_are_waited_for_no_longer_than_the_ceiling() {
+fn stop_waits_at_most_ten_seconds() {
     let mut command = program();
     command
         .args(["-host", "tonybai.com", "-listen", "127.0.0.1:0"])
@@ -205,7 +205,7 @@ fn clients_that_never_finish_are_waited_for_no_longer_than_the_ceiling() {
 }
 
 #[test]
-fn signals_of_other_daemons_do_not_end_it_and_quit_stops_it() {
+fn other_signals_are_ignored_and_quit_stops() {
     let mut server = Server::start(SEED);
     let right = answers(server.addr);
     for signal in ["USR1", "USR2", "ALRM", "PWR"] {
@@ -218,7 +218,7 @@ fn signals_of_other_daemons_do_not_end_it_and_quit_stops_it() {
 
 /// systemd keeps the socket, so connections wait while no program runs.
 #[test]
-fn a_restart_behind_a_socket_of_systemds_loses_nothing() {
+fn restart_with_socket_activation_loses_no_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let start = || {

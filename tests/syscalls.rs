@@ -13,7 +13,7 @@ use support::{SEED, Server, wait_until};
 
 #[test]
 #[ignore = "needs strace; tests/run runs it"]
-fn a_request_is_one_read_and_one_write() {
+fn request_takes_one_read_and_one_write() {
     const MORE: u64 = 1000;
     // Slack for a timer, and for threads that wake each other on a busy machine.
     const SLACK: u64 = MORE / 20;
@@ -81,7 +81,7 @@ fn calls(requests: u64) -> BTreeMap<String, u64> {
 
 #[test]
 #[ignore = "needs strace; tests/run runs it"]
-fn a_server_handles_sighup_before_it_does_anything_else() {
+fn sighup_handler_is_installed_first() {
     let output = Command::new("strace")
         .args(["-f", "-e", "trace=rt_sigaction,clone3,statx"])
         .arg(env!("CARGO_BIN_EXE_govanityurls"))

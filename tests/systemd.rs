@@ -62,7 +62,7 @@ fn uptime() -> Duration {
 }
 
 #[test]
-fn systemd_is_told_of_every_turn() {
+fn notifies_systemd_of_each_state_change() {
     let manager = Manager::new();
     let http = manager.path("http.sock");
     let mut command = manager.program();
@@ -115,7 +115,7 @@ fn systemd_is_told_of_every_turn() {
 }
 
 #[test]
-fn systemd_is_told_nothing_of_a_server_that_cannot_start() {
+fn failed_start_sends_no_notification() {
     let manager = Manager::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = manager.program();
@@ -126,7 +126,7 @@ fn systemd_is_told_nothing_of_a_server_that_cannot_start() {
 }
 
 #[test]
-fn the_watchdog_is_pinged_in_time() {
+fn pings_the_watchdog_in_time() {
     let manager = Manager::new();
     let within = Duration::from_secs(2);
     let mut command = manager.program();
@@ -146,7 +146,7 @@ fn the_watchdog_is_pinged_in_time() {
 }
 
 #[test]
-fn a_manager_that_is_gone_is_no_reason_to_stop() {
+fn missing_service_manager_is_tolerated() {
     let manager = Manager::new();
     let mut command = manager.program();
     command.args(["-listen", "127.0.0.1:0"]);
@@ -182,7 +182,7 @@ fn get(addr: SocketAddr, target: &str) -> u16 {
 }
 
 #[test]
-fn passed_sockets_are_told_apart_by_their_names() {
+fn passed_sockets_are_identified_by_name() {
     for (names, http_is_first) in [
         ("http:admin", true),
         ("admin:http", false),
@@ -216,7 +216,7 @@ fn passed_sockets_are_told_apart_by_their_names() {
 }
 
 #[test]
-fn a_passed_socket_is_no_news_where_listen_names_the_same_address() {
+fn passed_socket_replaces_the_same_listen_address() {
     let (socket, addr) = tcp();
     let mut command = passed([socket.into()], "http");
     command.env("GOVANITYURLS_LISTEN", addr.to_string());
@@ -225,7 +225,7 @@ fn a_passed_socket_is_no_news_where_listen_names_the_same_address() {
 }
 
 #[test]
-fn the_admin_address_is_that_of_a_passed_socket() {
+fn passed_admin_socket_serves_admin_endpoints() {
     let (socket, addr) = tcp();
     let mut command = passed([socket.into()], "http");
     let output = command
@@ -249,7 +249,7 @@ fn an_admin_socket_alone_leaves_listen_as_it_is() {
 }
 
 #[test]
-fn the_file_of_a_passed_socket_is_systemds_to_remove() {
+fn passed_unix_socket_file_is_kept() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("http.sock");
     let socket = UnixListener::bind(&path).unwrap();
@@ -262,7 +262,7 @@ fn the_file_of_a_passed_socket_is_systemds_to_remove() {
 }
 
 #[test]
-fn a_passed_socket_of_another_kind_is_refused() {
+fn passed_socket_of_the_wrong_type_is_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let datagram = UnixDatagram::bind(directory.path().join("x")).unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -297,7 +297,7 @@ fn sockets_for_another_process_are_not_taken() {
 
 #[test]
 #[ignore = "needs systemd-socket-activate; tests/run runs it"]
-fn systemds_own_tool_passes_a_socket() {
+fn works_with_systemd_socket_activate() {
     let addr = tcp().1;
     let program = program();
     let mut command = Command::new("setpriv");
@@ -345,7 +345,7 @@ fn units(directory: &Path) -> [PathBuf; 4] {
 
 #[test]
 #[ignore = "needs systemd-analyze; tests/run runs it"]
-fn systemd_finds_nothing_wrong_with_the_units() {
+fn systemd_analyze_accepts_the_units() {
     let directory = tempfile::tempdir().unwrap();
     let units = units(directory.path());
     let mut verify = Command::new("systemd-analyze");
@@ -372,7 +372,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
 
 #[test]
 #[ignore = "needs systemd-analyze, strace and setpriv; tests/run runs it"]
-fn the_sandbox_has_room_for_all_that_the_program_does() {
+fn sandbox_allows_everything_the_program_does() {
     let manager = Manager::new();
     let http = manager.path("http.sock");
     let trace = manager.path("trace");

@@ -107,7 +107,7 @@ fn the_log_on_a_terminal_starts_with_a_coloured_line() {
 }
 
 #[test]
-fn json_on_a_terminal_is_json() {
+fn json_log_has_no_colours() {
     let args = [&SERVE[..], &["-log-format", "json"]].concat();
     for env in [&[][..], &[("CLICOLOR_FORCE", "1")]] {
         let line: Value = serde_json::from_str(&first_line(&args, env)).unwrap();
@@ -117,7 +117,7 @@ fn json_on_a_terminal_is_json() {
 }
 
 #[test]
-fn a_pipe_gets_colours_only_by_force() {
+fn pipe_gets_colours_only_if_forced() {
     let directory = directory(SEED);
     for (env, coloured) in [
         (&[][..], false),
@@ -176,7 +176,7 @@ fn journal() -> (BufReader<UnixStream>, OwnedFd, String) {
 }
 
 #[test]
-fn the_journal_gets_priorities_and_no_time() {
+fn journal_lines_have_priorities_and_no_timestamps() {
     let directory = directory(SEED);
     let (mut lines, stderr, name) = journal();
     let env = [("JOURNAL_STREAM", &*name), ("CLICOLOR_FORCE", "1")];
@@ -207,7 +207,7 @@ fn the_journal_gets_priorities_and_no_time() {
 }
 
 #[test]
-fn the_journal_shows_a_refused_start_as_an_error() {
+fn failed_start_is_an_error_in_the_journal() {
     let directory = directory(BAD);
     let empty = tempfile::tempdir().unwrap();
     for (directory, args, first) in [
@@ -232,7 +232,7 @@ fn the_journal_shows_a_refused_start_as_an_error() {
 }
 
 #[test]
-fn a_stream_that_is_not_the_journals_is_written_as_ever() {
+fn other_streams_get_the_usual_format() {
     let directory = directory(SEED);
     let (_ours, _theirs, name) = journal();
     // A shell under a service inherits the variable but not the stream.
@@ -249,7 +249,7 @@ fn a_stream_that_is_not_the_journals_is_written_as_ever() {
 }
 
 #[test]
-fn a_refused_start_is_json_where_the_log_is() {
+fn failed_start_is_json_with_json_logs() {
     let directory = directory(BAD);
     let args = ["-host=a.b", "-log-format=json"];
     let output = command(directory.path(), &args, &[]).output().unwrap();

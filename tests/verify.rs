@@ -56,7 +56,7 @@ const fn of_host(
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn faults_below_http_are_told_apart() {
+fn distinguishes_network_and_tls_faults() {
     const CASES: &[Case] = &[
         of_host("expired", "", &["fail tls-expired"]),
         of_host("expiring", "", &["warn tls-expires-soon"]),
@@ -216,7 +216,7 @@ fn days_from_now(days: u32) -> String {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn wrong_answers_are_told_apart() {
+fn distinguishes_wrong_answers() {
     const CASES: &[Case] = &[
         of_host(
             "down",
@@ -345,7 +345,7 @@ fn wrong_answers_are_told_apart() {
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
-fn faults_of_repositories_are_told_apart() {
+fn distinguishes_repository_faults() {
     const CASES: &[Case] = &[
         of_repository(
             "gone",
@@ -567,7 +567,7 @@ const TWO_HOSTS: &[Case] = &[
 
 #[test]
 #[ignore = "needs nginx, git, openssl, jq and jsonschema; tests/run runs it"]
-fn output_is_for_people_or_for_programs() {
+fn prints_text_or_json() {
     enter(|mut lab| {
         repositories(&lab, TWO_HOSTS);
         let mut file = config(TWO_HOSTS);
@@ -649,7 +649,7 @@ fn output_is_for_people_or_for_programs() {
 
 #[test]
 #[ignore = "needs nginx, git and openssl; tests/run runs it"]
-fn a_stop_prints_what_is_known() {
+fn interrupted_run_prints_partial_results() {
     enter(|mut lab| {
         const CASES: &[Case] = &[
             of_repository("up", "/m https://git.example/NAME.git", &[]),

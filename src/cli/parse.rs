@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn clap_accepts_the_definition() {
         Cli::command().debug_assert();
     }
 
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn help_spells_flags_with_one_dash() {
+    fn help_shows_flags_with_one_dash() {
         assert_eq!(
             one_dash("  --host <HOST>, '--config' a--b [--x] -- --"),
             "  -host <HOST>, '-config' a--b [-x] -- --"
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_beats_port() {
+    fn listen_flag_overrides_port() {
         let listen = |args: &[&str], port| {
             let addrs = parsed(args).unwrap().serve.listen(port)?;
             Ok::<_, String>(

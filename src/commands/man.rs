@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_every_command_and_flag() {
+    fn man_page_has_every_command_and_flag() {
         let page = page().unwrap();
         let command = Cli::command();
         for subcommand in command.get_subcommands() {

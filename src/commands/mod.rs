@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_others_or_the_server_may_change_get_a_note() {
+    fn notes_a_file_that_others_or_the_server_can_write() {
         for (mode, owner, user, words) in [
             (0o100_644, 0, Some(999), None),
             (0o100_644, 1000, Some(999), None),

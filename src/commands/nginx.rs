@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_set_that_covers_all() {
+    fn prints_the_smallest_set_of_covering_paths() {
         for (keys, rules) in [
             (
                 &["/gowechat/sdk", "/gowechat-x", "/gowechat"] as &[&str],
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn covers_by_the_first_elements() {
+    fn depth_limits_the_covering_paths() {
         let keys = ["/x/a/b", "/x/a/c", "/x/d", "/y", "/z/*", "/w/v/*"];
         for (depth, paths) in [
             (1, r#"["/w/", "/x/", "/y", "/z"]"#),
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_nginx_can_connect_to() {
+    fn upstreams_are_addresses_nginx_can_connect_to() {
         let of = |text: &str| text.parse::<Upstream>();
         for (address, upstream, is_name) in [
             ("127.0.0.1:1", "127.0.0.1:1", false),
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_quoted_for_a_shell_and_for_a_comment() {
+    fn quotes_arguments_for_a_shell_and_a_comment() {
         let args = ["nginx", "-a=b", "", "a b", "it's", "$(x)", "a\r\nb"];
         assert_eq!(
             command_line(args.into_iter().map(OsString::from)),

@@ -23,7 +23,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_the_keys_and_names_that_the_reader_knows() {
+    fn lists_every_key_vcs_and_forge() {
         let schema = schema();
         let keys = &schema["definitions"]["keys"]["properties"];
         for (properties, known) in [(&schema["properties"], &SETTINGS[..]), (keys, &MODULE_KEYS)] {
@@ -44,7 +44,7 @@ mod tests {
 
     /// Without an error message for it, an editor shows the pattern itself.
     #[test]
-    fn every_pattern_says_what_to_write() {
+    fn every_pattern_has_an_error_message() {
         fn check(value: &Value) {
             if let Some(map) = value.as_object() {
                 let is_rule = map.get("pattern").is_some_and(Value::is_string);

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_caret_is_under_the_column() {
+    fn caret_points_at_the_column() {
         let problem = Problem::UnknownKey("rep".into(), "did you mean `repo`?".into());
         let error = ConfigError::at("vanity.yaml", problem, "/a:\n  rep: x\n", 6);
         assert_eq!(
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_odd_characters_and_credentials_are_cut() {
+    fn excerpt_cuts_long_lines_and_masks_credentials() {
         assert_eq!(
             excerpt("a\tb\u{1b}c", 4, false),
             ("a b\\u{1b}c".to_owned(), 9)

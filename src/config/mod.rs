@@ -278,7 +278,7 @@ mod tests {
         /// After an error of any kind, reading goes on where the next entry starts: the last entry
         /// is always wrong and always found, unless reading has to stop at an anchor.
         #[test]
-        fn reading_goes_on_after_any_value(
+        fn reading_continues_after_any_value(
             values in prop::collection::vec((0..6usize, value()), 1..6),
             end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
         ) {
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_the_callers_the_files_or_the_first_keys() {
+    fn default_host_is_the_flag_else_the_file_else_the_first_key() {
         let host = |text: &str, given: Option<&str>| {
             let given = given.map(|host| Host::parse(host).unwrap());
             let config = Config::parse("vanity.yaml", text, given.as_ref()).unwrap();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_file_is_not_refused_for_what_comes_late() {
+    fn large_gaps_inside_a_value_are_accepted() {
         // Each prefix of the opening ends inside a construct that is valid only as a whole.
         let rest = "  repo: https://h.example/a\n";
         for length in [16 << 10, 512 << 10] {

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_known_keys_are_the_fields() {
+    fn module_keys_match_the_fields() {
         assert!(RawModule::deserialize(Fields).is_err());
     }
 }

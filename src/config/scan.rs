@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_comments_and_conflicts_have_a_place() {
+    fn errors_in_tags_comments_and_conflicts_have_a_position() {
         for (text, at) in [
             ("a: !x b", 3),
             ("!x\na: b", 0),
@@ -410,7 +410,7 @@ mod tests {
 
         /// Counts every value that the parser keeps.
         #[test]
-        fn no_value_goes_uncounted(
+        fn every_value_is_counted(
             pieces in prop::collection::vec(0..PIECES.len(), 0..24),
         ) {
             let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
@@ -425,7 +425,7 @@ mod tests {
 
         /// Counts every bracket that libyaml sees, whatever comes before it.
         #[test]
-        fn no_bracket_goes_uncounted(
+        fn every_bracket_is_counted(
             pieces in prop::collection::vec(0..PIECES.len(), 0..24),
         ) {
             const DEEP: usize = 100;

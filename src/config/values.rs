@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_kept_as_they_are_meant() {
+    fn values_are_normalized() {
         assert_eq!(seconds("0"), Ok(0));
         assert_eq!(docs_site("none"), Ok(None));
         let site = docs_site("https://docs.example/go/").unwrap().unwrap();

@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_page_says_becomes_keys() {
+    fn page_content_becomes_keys() {
         let source = |fields: &str| {
             format!("<meta name=\"go-source\" content=\"h.example/a {fields}\">")
                 + &refresh("https://pkg.go.dev/h.example/a")
@@ -514,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_pages_say_becomes_settings() {
+    fn common_values_become_settings() {
         let a = import("h.example/a git https://github.com/a/a go");
         let docs = a.clone() + &refresh("https://docs.example/x/h.example/a");
         let own = a.clone() + "</head>go get h.example/a";
@@ -530,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_counts_once_and_by_its_own_page() {
+    fn module_is_taken_once_from_its_own_page() {
         let own = import(A) + &refresh("https://d.example/");
         let sub = import(A) + &refresh("https://d.example/sub");
         let differs = import("h.example/a git https://github.com/a/other");
@@ -551,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_invalid_becomes_a_comment() {
+    fn invalid_values_become_comments() {
         let convert = |contents: &[&str]| {
             let html: String = contents.iter().map(|content| import(content)).collect();
             let page = Page::parse("x", "/x", html.as_bytes()).unwrap();
@@ -581,7 +581,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_a_tag_says_why() {
+    fn page_without_a_tag_is_explained() {
         let fault = |html: &str| Page::parse("x", "", html.as_bytes()).unwrap_err();
         assert_eq!(fault("<p>Hello"), None);
         let tag = import(A);

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_between_characters() {
+    fn cuts_text_at_a_character_boundary() {
         let long = "é".repeat(LONGEST_LOGGED + 1);
         assert_eq!(cut(&long).chars().count(), LONGEST_LOGGED);
         assert_eq!(cut("é"), "é");

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_peer_names_the_client() {
+    fn only_a_trusted_peer_can_name_the_client() {
         let (loopback, other) = (tcp("127.0.0.1"), tcp("192.0.2.1"));
         let real = "x-real-ip";
         for (peer, headers, expected) in [
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_untrusted_address_from_the_right_is_the_clients() {
+    fn client_is_the_last_untrusted_address() {
         let proxy = tcp("10.0.0.2");
         for (value, expected) in [
             ("203.0.113.9", "203.0.113.9"),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_holds_its_addresses() {
+    fn network_contains_its_addresses() {
         for (network, inside, outside) in [
             ("10.0.0.0/8", "10.255.0.1", "11.0.0.0"),
             ("10.1.2.3/8", "10.255.0.1", "11.0.0.0"),

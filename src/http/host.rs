@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_maybe_a_port() {
+    fn host_is_a_name_or_an_address_with_an_optional_port() {
         for host in [
             "",
             "a.example",

@@ -358,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quoted_values_cannot_drive_a_terminal() {
+    fn quoted_values_cannot_control_a_terminal() {
         assert_eq!(quoted("a\x1b[31m\n"), "`a\\u{1b}[31m\\n`");
         assert_eq!(quoted("a\u{202e}b"), "`a\\u{202e}b`");
         assert_eq!(quoted("a\u{61c}\u{3164}b"), "`a\\u{61c}\\u{3164}b`");
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_masked_and_user_names_are_not() {
+    fn masks_passwords_but_not_user_names() {
         for (text, shown) in [
             ("https://bob:hunter2@h/a", "https://…@h/a"),
             ("htps://bob:hun/ter2@h/a b", "htps://…@h/a b"),
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn nearest_needs_most_letters_right() {
+    fn nearest_needs_most_letters_to_match() {
         assert_eq!(nearest("rep", ["repo", "vcs"]), Some("repo"));
         assert_eq!(nearest("brnach", ["branch", "docs"]), Some("branch"));
         assert_eq!(nearest("colour", ["repo", "vcs"]), None);

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_mixes_scripts_is_found() {
+    fn finds_labels_that_mix_scripts() {
         for (host, mixed) in [
             ("gіthub.com", Some(("Latin", "Cyrillic"))),
             ("git.xn--pple-43d.com", Some(("Cyrillic", "Latin"))),

@@ -481,7 +481,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_vcs_can_fetch_is_accepted() {
+    fn accepts_what_a_vcs_can_fetch() {
         for url in [
             "https://github.com/bigwhite/gowechat",
             "http://git.example.com:3000/a/b.git",
@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_a_tag_or_a_fetch_is_refused() {
+    fn rejects_what_breaks_a_tag_or_a_fetch() {
         for url in [
             "",
             "github.com/a/b",
@@ -543,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn the_web_address_is_https_without_git() {
+    fn web_address_is_https_without_git_suffix() {
         for (url, web) in [
             ("https://github.com/a/b.git", "https://github.com/a/b"),
             ("http://h.example/a/b/", "https://h.example/a/b"),
@@ -557,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_a_repository_is_told_from_its_root() {
+    fn recognizes_pages_of_a_repository() {
         for (url, advice) in [
             (
                 "https://github.com/a/b/tree/main",
@@ -607,7 +607,7 @@ mod tests {
     }
 
     #[test]
-    fn web_addresses_can_stand_in_a_header() {
+    fn web_addresses_are_valid_header_values() {
         assert!(WebUrl::parse("https://pkg.go.dev").is_ok());
         assert!(WebUrl::parse("http://docs.example:8080/a?b#c").is_ok());
         for bad in [

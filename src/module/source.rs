@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_in_the_order_of_the_enum() {
+    fn table_matches_the_order_of_the_enum() {
         for row in &ROWS {
             assert_eq!(row.forge.row().name, row.name);
             assert_eq!(Forge::parse(row.name), Ok(row.forge));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_tell_the_forge() {
+    fn forge_is_inferred_from_the_host() {
         for (host, forge) in [
             ("github.com", Some(Forge::Github)),
             ("GitHub.com", Some(Forge::Github)),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_are_filled() {
+    fn templates_are_filled_in() {
         let repo = RepoUrl::parse("https://git.example.com/a/b.git").unwrap();
         assert_eq!(
             go_source(&repo, Forge::Forgejo, Some("trunk")),

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_reads_back() {
+    fn every_name_parses_back() {
         for (name, vcs) in Vcs::ALL {
             assert_eq!(Vcs::parse(name), Ok(vcs));
             assert_eq!(vcs.as_str(), name);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_url_tells_the_system() {
+    fn vcs_is_inferred_from_the_url() {
         for (url, vcs) in [
             ("https://github.com/a/b", Vcs::Git),
             ("https://example.com/a.hg", Vcs::Hg),

@@ -163,7 +163,7 @@ fn pages() -> [(&'static str, Bytes); 7] {
 }
 
 #[test]
-fn the_pages_are_as_reviewed() {
+fn pages_match_their_snapshots() {
     for (name, body) in pages() {
         // insta ignores trailing white space.
         let body = text(&body);
@@ -174,7 +174,7 @@ fn the_pages_are_as_reviewed() {
 }
 
 #[test]
-fn the_policies_allow_the_style_of_every_page() {
+fn policies_allow_the_style_of_every_page() {
     for (name, body) in pages() {
         let style = text(&body).split_once("<style>").unwrap().1;
         let style = style.split_once("</style>").unwrap().0;
@@ -208,7 +208,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn the_page_of_a_subpath_names_the_module_root() {
+fn subpath_page_names_the_module_root() {
     let root = "<dt>Module root</dt>\n<dd><a href=\"/a\">example.com/a</a></dd>\n";
     for (pattern, element) in [(false, ""), (true, "a")] {
         let of = |subpath| filled(page(pattern), element, subpath).body;
@@ -227,7 +227,7 @@ fn head(page: &Page) -> Vec<String> {
 }
 
 #[test]
-fn the_head_is_in_order_and_spacing_of_the_contract() {
+fn head_has_the_order_and_spacing_of_the_contract() {
     let mut values = page(false);
     values.source =
         Some("https://h.example/a https://h.example/a{/dir} https://h.example/a{/dir}/{file}");
@@ -243,7 +243,7 @@ fn the_head_is_in_order_and_spacing_of_the_contract() {
 }
 
 #[test]
-fn a_pattern_is_filled_in_every_place() {
+fn pattern_is_filled_in_everywhere() {
     let filled = filled(page(true), "tool", "");
     assert_eq!(
         head(&filled)[1],
@@ -267,7 +267,7 @@ fn values_are_escaped() {
 }
 
 #[test]
-fn entity_tags_tell_pages_apart() {
+fn entity_tags_differ_between_pages() {
     let root = filled(page(false), "", "");
     assert_eq!(root, filled(page(false), "", ""));
     assert_ne!(root.etag, filled(page(false), "", "/mp").etag);

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_one_process_cannot_both_have() {
+    fn overlapping_addresses_are_rejected() {
         for (one, other, expected) in [
             (":8080", ":8080", true),
             (":8080", "127.0.0.1:8080", true),

@@ -368,7 +368,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn connections_inherit_what_the_listener_is_set_to() {
+    async fn connections_inherit_socket_options() {
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = Listener::bind_all(&[address], 0).unwrap().remove(0);
         let ListenAddr::Tcp(address) = *listener.address() else {

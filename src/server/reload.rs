@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reload_covers_every_edit_before_it() {
+    async fn reload_covers_every_earlier_edit() {
         let (_directory, mut reloader) = watching(A);
         fs::write(&reloader.file, B).unwrap();
         reloader.reload().await;
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_touched_file_has_not_changed() {
+    async fn touched_file_is_not_reloaded() {
         let (_directory, mut reloader) = watching(A);
         let log = Log::default();
         let _logging = log.start();
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_missing_file_is_reported_once_and_when_it_is_back() {
+    async fn missing_file_is_reported_once_and_when_it_returns() {
         let (_directory, mut reloader) = watching(A);
         let log = Log::default();
         let _logging = log.start();
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_panic_is_a_failed_reload() {
+    async fn panic_fails_the_reload() {
         let (_directory, mut reloader) = watching(A);
         let log = Log::default();
         let _logging = log.start();

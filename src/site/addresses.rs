@@ -115,7 +115,7 @@ b.example/: {repo: https://h.example/root}
     }
 
     #[test]
-    fn git_is_led_to_the_repository() {
+    fn redirects_git_to_the_repository() {
         const REFS: &str = "/info/refs?service=git-upload-pack";
         let site = site("");
         for (path, service, expected) in [
@@ -165,7 +165,7 @@ b.example/: {repo: https://h.example/root}
     }
 
     #[test]
-    fn a_version_leads_to_its_documentation() {
+    fn redirects_versions_to_documentation() {
         let (go_dev, own) = (site(""), site("docs: https://docs.example/go/"));
         for (path, expected) in [
             ("/git@v1.2.3", "https://pkg.go.dev/a.example/git@v1.2.3"),

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_come_go_and_change() {
+    fn reports_added_removed_and_changed_modules() {
         let old = site(
             "host: a.example\n/a:\n  repo: https://h.example/a\n/b:\n  repo: https://h.example/b\n/c:\n  repo: https://h.example/c\n",
         );
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_told_apart() {
+    fn reports_changed_settings() {
         let old = site("host: a.example\n/a:\n  repo: https://h.example/a\n");
         let new = site("host: a.example\ndocs: none\n/a:\n  repo: https://h.example/a\n");
         assert!(Changes::between(&old, &new).settings);

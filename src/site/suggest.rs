@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn one_slip_is_understood_wherever_it_is() {
+    fn suggests_for_one_typo_anywhere() {
         for asked in [
             "/ogwechat",
             "/gowehcat",
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_missing_wrong_or_too_many() {
+    fn suggests_for_a_missing_wrong_or_extra_folder() {
         assert_eq!(near("/experiments"), ["/x/experiments"]);
         assert_eq!(near("/y/experiments/sub"), ["/x/experiments"]);
         assert_eq!(near("/logging"), ["/internal/platform/logging"]);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn something_else_is_not() {
+    fn suggests_nothing_for_unrelated_paths() {
         for asked in [
             "/wp-login.php",
             "/tools/delta",
@@ -234,7 +234,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_neighbours_are_those_of_the_whole_order(
+        fn neighbours_match_the_whole_order(
             mut texts in proptest::collection::vec("[ab]{0,4}", 0..100),
             text in "[ab]{0,4}",
         ) {
@@ -247,7 +247,7 @@ mod tests {
         }
 
         #[test]
-        fn slips_are_counted_as_everybody_counts_them(a in "[ab/]{0,7}", b in "[ab/]{0,7}") {
+        fn distance_agrees_with_strsim(a in "[ab/]{0,7}", b in "[ab/]{0,7}") {
             let everybody = strsim::osa_distance(&a, &b);
             let ours = slips(a.as_bytes(), b.as_bytes(), MOST_SLIPS);
             prop_assert_eq!(ours, Some(everybody).filter(|&slips| slips <= MOST_SLIPS));

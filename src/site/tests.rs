@@ -41,7 +41,7 @@ fn site(keys: &BTreeMap<String, bool>) -> Option<Site> {
 
 proptest! {
     #[test]
-    fn the_longest_match_answers(keys in keys(), host in "a\\.b|c\\.d|e\\.f", path in request_path()) {
+    fn longest_match_wins(keys in keys(), host in "a\\.b|c\\.d|e\\.f", path in request_path()) {
         prop_assume!(site(&keys).is_some());
         let site = site(&keys).unwrap();
         let host = site.host(Some(&host));
@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn a_list_has_what_is_below_its_folder(keys in keys(), folder in request_path()) {
+    fn list_has_the_modules_below_its_folder(keys in keys(), folder in request_path()) {
         prop_assume!(site(&keys).is_some());
         let site = site(&keys).unwrap();
         for host in site.hosts() {
@@ -126,7 +126,7 @@ fn links(site: &Site, path: &str, query: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn the_pages_of_a_list_have_every_module() {
+fn list_pages_have_every_module() {
     let paths: Vec<_> = (1000..1000 + 2 * PER_PAGE + 1)
         .map(|n| format!("/x/m{n}"))
         .collect();
@@ -149,7 +149,7 @@ fn the_pages_of_a_list_have_every_module() {
 }
 
 #[test]
-fn a_search_finds_all_words_in_names_and_descriptions() {
+fn search_matches_all_words_in_names_and_descriptions() {
     let text = "\
 host: a.b
 /x/http-client: {repo: https://h.example/c, description: Asks a Server}
@@ -182,7 +182,7 @@ host: a.b
 }
 
 #[test]
-fn a_pattern_matches_no_version_and_no_vcs_suffix() {
+fn pattern_matches_no_version_and_no_vcs_suffix() {
     let text = "/q:\n  repo: https://h.example/q\n/q/*:\n  repo: https://h.example/q-*\n\
                 /only/*:\n  repo: https://h.example/only-*\n";
     let config = Config::parse("vanity.yaml", text, Some(&Host::parse("a.b").unwrap())).unwrap();

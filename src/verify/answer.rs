@@ -381,7 +381,7 @@ pub(super) mod tests {
     const RIGHT: &str = "a.example/m git https://h.example/m";
 
     #[test]
-    fn every_fault_has_its_code() {
+    fn every_fault_has_a_code() {
         let right = tag(RIGHT);
         for (status, body, code) in [
             (200, right.clone(), None),
@@ -451,7 +451,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_status_tells_its_cause() {
+    fn status_codes_have_likely_causes() {
         let said = |status, body| status_of(status, body).message;
         fn status_of(status: u16, body: &str) -> Finding {
             check_page(&target(), &page(status, body))
@@ -469,7 +469,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_redirect_that_lost_the_query_is_the_cause() {
+    fn blames_a_redirect_that_drops_the_query() {
         let hops = [
             Url::go_get("a.example/m"),
             Url::parse("https://www.a.example/m").unwrap(),
@@ -506,7 +506,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_subpackage_needs_the_modules_tag_for_both_user_agents() {
+    fn subpackage_needs_the_module_tag_for_both_user_agents() {
         let right = Some(page(200, &tag(RIGHT)));
         let missing = Some(page(404, ""));
         let code = |a: &Option<Response>, b: &Option<Response>| {

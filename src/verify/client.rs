@@ -483,7 +483,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_unpacked_up_to_the_bound() {
+    fn gzip_is_decoded_up_to_a_limit() {
         let zip = |bytes: &[u8]| {
             let mut encoder =
                 flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn objects_are_told_apart() {
+    fn classifies_git_objects() {
         let names = ["a:go.mod", "a:sub", "a:x", "b:go.mod"].map(str::to_owned);
         let output = b"12 blob 9\nmodule a\n\n34 tree 3\n\0\n1\na:x missing\n56 blob 0\n\n";
         let objects = parse_batch(&names, output);

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_and_import_paths_are_asked_as_go_asks() {
+    fn look_ups_use_the_urls_that_go_requests() {
         for (name, asked) in [
             ("a.example", "https://a.example/?go-get=1"),
             ("a.example/x/y", "https://a.example/x/y?go-get=1"),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_a_tag_says_why() {
+    fn page_without_a_tag_is_explained() {
         let fault = |status, body: &str| {
             let mut response = Response {
                 status,

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_address_is_a_warning_where_another_answers() {
+    fn dead_address_is_a_warning_if_another_answers() {
         use ConnectError::{Other, Refused, TimedOut};
         let pass = (Status::Pass, None);
         assert_eq!(of(&[("1.2.3.4:443", Ok(()))]), [pass, pass]);

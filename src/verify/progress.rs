@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bar_fills() {
+    fn progress_bar_fills() {
         let line = |done, length| {
             let drawn = Instant::now();
             Bar {

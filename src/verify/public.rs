@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mirror_is_compared_with_the_repository() {
+    fn compares_the_mirror_with_the_repository() {
         let code = |status, body: &str| {
             let response = Response {
                 status,

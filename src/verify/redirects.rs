@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_those_that_go_asks_for() {
+    fn requests_the_urls_that_go_requests() {
         for (path, asked) in [
             ("a.example", "https://a.example/?go-get=1"),
             ("a.example/x/y", "https://a.example/x/y?go-get=1"),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn go_never_leaves_https_and_stops_after_ten() {
+    fn https_is_kept_and_redirects_stop_after_ten() {
         let code = |next| match next {
             Next::Stop(finding) => finding.code,
             _ => None,
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_query_is_a_warning_where_the_answer_is_right() {
+    fn dropped_query_is_a_warning_if_the_answer_is_right() {
         let start = url("https://a.example/x?go-get=1");
         let code = |to: &str| followed(&[start.clone(), url(to)]).unwrap().code;
         assert_eq!(code("https://www.a.example/x?go-get=1"), None);

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn text_has_the_fix_and_repeats_the_worst() {
+    fn text_report_has_fixes_and_a_summary() {
         let pass = Finding::pass(Step::Answer, "git https://h.example/a");
         let report = report(&[&[pass], &[bad_gateway()]], false);
         assert!(!report.is_ok());
@@ -327,7 +327,7 @@ FAIL a.example/b: 502 Bad Gateway
     }
 
     #[test]
-    fn what_all_modules_of_a_host_have_is_reported_once() {
+    fn host_wide_failure_is_reported_once() {
         let report = report(
             &[&[bad_gateway()], &[bad_gateway()], &[bad_gateway()]],
             false,
@@ -359,7 +359,7 @@ FAIL a.example/b: 502 Bad Gateway
     }
 
     #[test]
-    fn nothing_received_drives_a_terminal() {
+    fn received_text_cannot_control_a_terminal() {
         let finding = Finding::fail(Step::Answer, Code::TagMissing, "\x1b[2J\u{202e}title")
             .go("\x1b]0;x\x07\nPASS")
             .fix("curl '\x1b[31m'");

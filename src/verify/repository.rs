@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refs_are_those_that_go_reads() {
+    fn reads_the_refs_that_go_reads() {
         let output = "1\tHEAD\n2\trefs/heads/main\n3\trefs/tags/v1.0.0\n4\trefs/tags/v1.0.0^{}\n\
                       5\trefs/pull/1/head\n6\trefs/tags/sub/v1.0.0\n";
         let refs = Refs::parse(output);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn gits_words_tell_the_fault() {
+    fn git_messages_map_to_faults() {
         let code = |said: &str| {
             failed("https://h.example/a", &GitError::Failed(said.into()))
                 .code
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_is_printed() {
+    fn passwords_are_not_printed() {
         let said = "fatal: unable to access 'https://bob:hunter2@h.example/a/': no";
         let finding = failed(
             "https://bob:hunter2@h.example/a",
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_does_not_fetch_anonymously_is_skipped() {
+    fn skips_what_git_cannot_fetch_anonymously() {
         for (vcs, repo, is_skipped) in [
             (Vcs::Git, "https://h.example/a", false),
             (Vcs::Git, "git://h.example/a", false),

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_variables_name_replaces_the_systems() {
+    fn variables_replace_the_system_roots() {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         for sub in ["one", "two"] {

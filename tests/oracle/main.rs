@@ -322,7 +322,7 @@ fn subdirs_are_accepted_as_go_accepts_them() {
 
 #[test]
 #[ignore = "needs go; tests/run runs it"]
-fn no_text_breaks_the_tags_of_a_page() {
+fn no_value_breaks_the_tags_of_a_page() {
     let mut random = Random::new();
     let mut differences = Differences::default();
     let mut pages = Vec::new();

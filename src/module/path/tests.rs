@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn hosts_by_gos_rules() {
+fn hosts_follow_go_rules() {
     for good in ["tonybai.com", "go.uber.org", "x-y.example", "1.2"] {
         assert!(Host::parse(good).is_ok(), "{good}");
     }
@@ -27,7 +27,7 @@ fn hosts_by_gos_rules() {
 }
 
 #[test]
-fn module_paths_by_gos_rules() {
+fn module_paths_follow_go_rules() {
     for (text, path) in [
         ("/", ""),
         ("/a", "/a"),
@@ -85,7 +85,7 @@ fn module_paths_by_gos_rules() {
 
 /// Tries the characters that Go's own tests try in a host and in a later element.
 #[test]
-fn every_ascii_character_where_go_allows_it() {
+fn accepts_the_ascii_characters_that_go_accepts() {
     for c in (0..=127).map(char::from) {
         let in_host = matches!(c, 'a'..='z' | '0'..='9' | '-' | '.');
         assert_eq!(Host::parse(&format!("x{c}x.y")).is_ok(), in_host, "{c:?}");
@@ -106,7 +106,7 @@ fn every_ascii_character_where_go_allows_it() {
 }
 
 #[test]
-fn names_that_windows_would_not_store() {
+fn rejects_device_names_of_windows() {
     for good in [
         "/prn2", "/com", "/lpt", "/com0", "/calm1", "/xcon", "/con-x", "/x.con", "/z~", "/z09",
         "/z09~", "/z~a", "/z09~09z", "/z.a~1",
@@ -130,7 +130,7 @@ fn names_that_windows_would_not_store() {
 }
 
 #[test]
-fn major_versions_by_gos_rules() {
+fn major_versions_follow_go_rules() {
     for good in [
         "/v",
         "/z/v",
@@ -157,7 +157,7 @@ fn major_versions_by_gos_rules() {
 }
 
 #[test]
-fn keys_name_hosts_and_patterns() {
+fn keys_have_hosts_and_patterns() {
     let shown = |text| Key::parse(text).map(|key| (key.to_string(), key.pattern));
     assert_eq!(shown("/a/"), Ok(("/a".into(), false)));
     assert_eq!(shown("/"), Ok(("/".into(), false)));
@@ -174,7 +174,7 @@ fn keys_name_hosts_and_patterns() {
 }
 
 #[test]
-fn a_path_is_followed_by_what_is_below_it() {
+fn paths_sort_before_what_is_below_them() {
     let mut keys: Vec<_> = ["/x-y", "/x/b", "/x", "/x.z", "/x/*", "/x/a/b", "/"]
         .map(|text| Key::parse(text).unwrap())
         .into();

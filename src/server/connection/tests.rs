@@ -41,7 +41,7 @@ async fn end(server: JoinHandle<End>) -> (End, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_has_ten_seconds() {
+async fn head_times_out_after_ten_seconds() {
     for bytes in [&b""[..], b"G", &REQUEST[..REQUEST.len() - 1]] {
         let (mut client, server) = connect(b"x", 4096);
         client.write_all(bytes).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_head_has_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_that_drip_in_win_no_time() {
+async fn slow_bytes_do_not_extend_the_head_timeout() {
     let (mut client, server) = connect(b"x", 4096);
     let dripping = tokio::spawn(async move {
         loop {
@@ -65,7 +65,7 @@ async fn bytes_that_drip_in_win_no_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_rests_for_seventy_five_seconds_between_requests() {
+async fn idle_connection_closes_after_75_seconds() {
     let (mut client, server) = connect(b"x", 4096);
     for _ in 0..3 {
         client.write_all(REQUEST).await.unwrap();
@@ -84,7 +84,7 @@ async fn a_connection_rests_for_seventy_five_seconds_between_requests() {
 
 /// Each write ends one head and begins the next, so every poll ends in the middle of a head.
 #[tokio::test(start_paused = true)]
-async fn every_head_has_ten_seconds_of_its_own() {
+async fn head_timeout_restarts_for_each_request() {
     let (mut client, server) = connect(b"x", 4096);
     let (begin, rest) = REQUEST.split_at(7);
     client.write_all(begin).await.unwrap();
@@ -101,14 +101,14 @@ async fn every_head_has_ten_seconds_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_not_accepted_is_given_up_after_a_minute() {
+async fn unread_response_times_out_after_a_minute() {
     let (mut client, server) = connect(&[b'x'; 5000], 1000);
     client.write_all(REQUEST).await.unwrap();
     assert_eq!(end(server).await, (End::TimedOut, 60));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_has_a_minute_for_each_part() {
+async fn send_timeout_restarts_with_each_write() {
     let (mut client, server) = connect(&[b'x'; 5000], 1000);
     client.write_all(REQUEST).await.unwrap();
     let mut read = 0;
@@ -123,7 +123,7 @@ async fn a_slow_reader_has_a_minute_for_each_part() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_client_may_send_on_for_a_moment() {
+async fn rejected_request_body_is_discarded_for_a_moment() {
     for request in [
         "no HTTP\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\n",
@@ -140,7 +140,7 @@ async fn a_refused_client_may_send_on_for_a_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_client_may_not_send_for_ever() {
+async fn discarding_a_rejected_body_is_bounded() {
     let (client, server) = connect(b"x", 4096);
     let (mut answer, mut body) = tokio::io::split(client);
     let request = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000000\r\n\r\n";
@@ -162,7 +162,7 @@ async fn a_refused_client_may_not_send_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_long_a_connection_may_rest_depends_on_the_listener() {
+async fn idle_timeout_depends_on_the_listener() {
     let ten = Duration::from_secs(10);
     let (mut client, server) = connect_with(b"x", 4096, ten);
     client.write_all(REQUEST).await.unwrap();
@@ -171,7 +171,7 @@ async fn how_long_a_connection_may_rest_depends_on_the_listener() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_cannot_be_parsed_is_one_however_the_connection_ends() {
+async fn malformed_request_is_reported_once() {
     let bad = End::BadRequest(Some(StatusCode::BAD_REQUEST));
     for request in [
         &b"no HTTP\r\n\r\n"[..],
@@ -196,7 +196,7 @@ async fn a_request_that_cannot_be_parsed_is_one_however_the_connection_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_may_close_its_half_once_it_has_asked() {
+async fn half_closed_client_gets_its_response() {
     let (mut client, server) = connect(b"the body", 4096);
     client.write_all(REQUEST).await.unwrap();
     client.shutdown().await.unwrap();
@@ -207,7 +207,7 @@ async fn a_client_may_close_its_half_once_it_has_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_is_too_large_is_refused() {
+async fn oversized_head_is_rejected() {
     let head = |size: usize| {
         let start = "GET / HTTP/1.1\r\nHost: a.example\r\nX: ";
         format!("{start}{}\r\n\r\n", "x".repeat(size - start.len() - 4))

@@ -39,7 +39,7 @@ fn verify(names: &[&str], host: &str) -> Result<Trusted, Code> {
 }
 
 #[test]
-fn every_fault_has_its_code() {
+fn every_fault_has_a_code() {
     let a = "a.example";
     assert!(verify(&["leaf"], a).is_ok());
     assert!(verify(&["leaf"], "x.b.example").is_ok());
@@ -69,7 +69,7 @@ fn every_fault_has_its_code() {
 }
 
 #[test]
-fn the_issuer_that_is_missing_is_named_with_where_it_is() {
+fn names_the_missing_issuer_and_its_location() {
     let leaf = [der("leaf-of-intermediate")];
     let mut roots = Roots::default();
     roots.add(&pem("root"));
@@ -84,7 +84,7 @@ fn the_issuer_that_is_missing_is_named_with_where_it_is() {
 }
 
 #[test]
-fn a_warning_begins_two_weeks_before_the_end() {
+fn warns_two_weeks_before_expiry() {
     let trusted_until = verify(&["leaf"], "a.example").unwrap();
     let at = |days| {
         let now = trusted_until.not_after - days * DAY;

@@ -39,7 +39,7 @@ fn fail(code: Code) -> (Status, Option<Code>) {
 }
 
 #[test]
-fn versions_are_ordered_as_semver_says() {
+fn versions_follow_semver_order() {
     let ordered = [
         "v0.0.1",
         "v1.0.0-1",
@@ -101,7 +101,7 @@ fn go_get_takes_the_highest_release() {
 }
 
 #[test]
-fn every_fault_has_its_code() {
+fn every_fault_has_a_code() {
     let at_root = target();
     let of = |tags: &[&str], files: &[(&str, &str)]| check_files(&at_root, tags, files);
     assert_eq!(of(&["v1.0.0"], &[("v1.0.0:go.mod", OWN)]), [PASS]);
@@ -165,7 +165,7 @@ fn a_subdir_has_its_own_go_mod_and_tags() {
 }
 
 #[test]
-fn the_module_line_is_read_as_go_reads_it() {
+fn reads_the_module_line_as_go_does() {
     for (text, path) in [
         ("module a.example/m\n", "a.example/m"),
         ("// x\n\nmodule \"a.example/m\" // y\n", "a.example/m"),
