@@ -20,21 +20,21 @@ pub use parse::{parse, shown, unknown_variables};
 pub const ABOUT: &str =
     "govanityurls is a service that allows you to set custom import paths for your go packages";
 
-/// The file that is read where none is named.
+/// The file that is read by default.
 pub const DEFAULT_CONFIG: &str = "vanity.yaml";
 
 /// The value of -access-log that asks for nginx's format.
 const COMBINED: &str = "combined";
 
 const AFTER_HELP: &str = "\
-Each flag may be written with one dash or two, and its value after a space or a `=`.
-A flag beats its environment variable, which beats the file, which beats the default.
+Flags take one dash or two, and a value after a space or `=`.
+A flag overrides its environment variable, which overrides the file.
 PORT in the environment sets the port of the default -listen address.
-A reload reads the file alone: flags and environment hold until the next start.
-Signals: HUP reads the file again; TERM, INT and QUIT stop the server after the requests under
-way; USR1, USR2, ALRM and PWR do nothing.";
+A reload rereads only the file; flags and environment apply until the next start.
+Signals: HUP reloads the file; TERM, INT and QUIT stop the server once the requests in progress
+are answered; USR1, USR2, ALRM and PWR are ignored.";
 
-/// What was typed.
+/// The command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "govanityurls",
@@ -45,65 +45,66 @@ way; USR1, USR2, ALRM and PWR do nothing.";
     max_term_width = 100
 )]
 pub struct Cli {
-    /// What to do; nothing: serve.
+    /// The command; none means to serve.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// What every command needs.
+    /// Flags of every command.
     #[command(flatten)]
     pub common: Common,
-    /// What serving needs.
+    /// Flags of serving.
     #[command(flatten)]
     pub serve: Serve,
 }
 
-/// What the program does.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve, as without a command
+    /// Serve; the default
     Serve,
-    /// Validate the configuration, as `nginx -t` does, and show every error in it
+    /// Validate the configuration, as `nginx -t` does, and show every error
     Check(Check),
-    /// Print the rules by which nginx passes requests on
+    /// Print the nginx configuration for the site
     ///
-    /// They are the upstream, for the http level, and the locations that every module is at or
-    /// below, for the server block of its host: nothing else of the host is touched, neither
-    /// the list of modules at `/` nor a folder above modules. A module below a path that is
-    /// covered needs no new rule. A module or a pattern at the root takes the whole host.
-    /// For a host that has nothing else, -server prints the server block too.
+    /// Prints an upstream for the http level, and for the server block of each host the locations
+    /// of its modules. The rest of the host is not affected: the list at `/` and folders above
+    /// modules are not passed on. A module below a path that is already covered needs no new rule.
+    /// A module or pattern at the root takes the whole host. For a host that serves nothing else,
+    /// -server prints whole server blocks.
     Nginx(Nginx),
     /// Write the site as static files
     ///
-    /// They are a page for each module, the lists, 404.html, by which go finds packages and major
-    /// versions on any static host, and _redirects for Netlify and Cloudflare Pages; where the
-    /// file has several hosts, each in a directory of its own below DIR, which is named after
-    /// it. DIR is replaced as a whole, and only where an export has made everything in it.
+    /// Writes a page for each module, the lists, 404.html (by which go finds packages and major
+    /// versions on any static host), and _redirects for Netlify and Cloudflare Pages. If the file
+    /// has several hosts, each gets its own directory in DIR. DIR is replaced as a whole, and only
+    /// if everything in it comes from an earlier export.
     Export(Export),
-    /// Print the vanity.yaml for another server's files, pages or live addresses
+    /// Print a vanity.yaml made from another server's file, pages or live site
     ///
-    /// It is read from a sally.yaml (uber-go/sally) or a vangen.json (4d63.com/vangen), from HTML
-    /// pages with go-import tags, whatever made them, or from live hosts. What cannot be carried
-    /// over becomes a comment. Exits 1 if anything is left out, with the rest printed.
+    /// Reads a sally.yaml (uber-go/sally) or vangen.json (4d63.com/vangen), HTML pages with
+    /// go-import tags, or live hosts. What has no equivalent becomes a comment. Exits 1 if a module
+    /// is left out; the rest is still printed.
     Convert {
-        /// A file, `-` for standard input; or any number of HTML files, directories of them, and
-        /// import paths or URLs to look up as the go command does, such as example.com/name
+        /// A file, or `-` for standard input; or any number of HTML files, directories of HTML
+        /// files, and import paths or URLs to look up as the go command does, such as
+        /// example.com/name
         #[arg(value_name = "FROM", required = true)]
         from: Vec<PathBuf>,
     },
     /// Print a JSON Schema of vanity.yaml, for editors
     Schema,
-    /// Print the manual page, for man
+    /// Print the manual page
     Man,
-    /// Print the completions of a shell
+    /// Print the completions for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
     /// Print the version
     Version,
-    /// Try the live site as the go command does, and explain what fails
+    /// Check the live site as the go command sees it, and explain what fails
     ///
-    /// Each step has a line: PASS, WARN, FAIL or SKIP; under a FAIL are the go command's words
-    /// and what to type. Exits 1 if anything fails. The codes are in docs/verify.md.
+    /// Prints one line per step: PASS, WARN, FAIL or SKIP; under a FAIL, what the go command prints
+    /// and what to type. Exits 1 if anything fails. docs/verify.md explains the codes.
     #[cfg(feature = "verify")]
     Verify(Verify),
 }
@@ -111,10 +112,10 @@ pub enum Command {
 /// Flags of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The files to check, `-` for standard input [default: that of -config]
+    /// The files to check; `-` for standard input [default: the file of -config]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// How errors are printed: text, or json, one object a line on standard output
+    /// Format of errors: text, or json (one object per line on standard output)
     #[arg(
         long,
         value_name = "FORMAT",
@@ -137,22 +138,22 @@ pub enum CheckFormat {
 #[cfg(feature = "verify")]
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// What to check: /PATH or HOST/PATH [default: every module of the file]
+    /// The modules to check: /PATH or HOST/PATH [default: all modules of the file]
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
-    /// Print JSON, as docs/verify.schema.json describes it
+    /// Print JSON, described by docs/verify.schema.json
     #[arg(long)]
     pub json: bool,
-    /// How many checks run at a time
+    /// Number of checks that run concurrently
     #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: u16,
-    /// Seconds that one step may take
+    /// Time limit of a step, in seconds
     #[arg(long, value_name = "S", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=600))]
     pub timeout: u16,
-    /// Where the site is, instead of what DNS says: IP or IP:PORT
+    /// Connect to this address instead of what DNS returns: IP or IP:PORT
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub connect: Option<SocketAddr>,
-    /// Ask the public mirror and pkg.go.dev too
+    /// Also check the public mirror and pkg.go.dev
     #[arg(long)]
     pub public: bool,
 }
@@ -163,7 +164,7 @@ pub struct Export {
     /// The directory to write
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Write a file CNAME with the host, which GitHub Pages reads
+    /// Write a CNAME file with the host, for GitHub Pages
     #[arg(long)]
     pub cname: bool,
 }
@@ -171,8 +172,8 @@ pub struct Export {
 /// Flags of `nginx`.
 #[derive(Debug, Args)]
 pub struct Nginx {
-    /// Where nginx reaches the program: IP:PORT, NAME:PORT or unix:PATH; may be given more than
-    /// once: nginx takes turns, and skips one that is down
+    /// Address where nginx reaches the program: IP:PORT, NAME:PORT or unix:PATH; repeatable: nginx
+    /// balances the load and skips one that is down
     #[arg(
         long,
         value_name = "ADDR",
@@ -180,8 +181,8 @@ pub struct Nginx {
         value_delimiter = ','
     )]
     pub upstream: Vec<Upstream>,
-    /// Print one part, as a file to include: http (/etc/nginx/conf.d) or server
-    /// (/etc/nginx/snippets)
+    /// Print one part, as a file to include: http (for /etc/nginx/conf.d) or server (for
+    /// /etc/nginx/snippets)
     #[arg(
         long,
         value_name = "PART",
@@ -189,11 +190,11 @@ pub struct Nginx {
         hide_possible_values = true
     )]
     pub part: Option<Part>,
-    /// With -part: print the rules of this host alone, where the file has several
+    /// With -part: print the rules of this host only
     #[arg(long, value_name = "HOST", value_parser = host, requires = "part")]
     pub only: Option<Host>,
-    /// Cover by the first N elements of each path: one rule for /x/ instead of one for each
-    /// module below it
+    /// Use only the first N elements of each path: one rule for /x/ instead of one for each module
+    /// below it
     #[arg(
         long,
         value_name = "N",
@@ -201,12 +202,12 @@ pub struct Nginx {
         value_parser = depth
     )]
     pub depth: Option<usize>,
-    /// Print a whole server block for each host, which passes on everything, and the commands
-    /// that get its certificate
+    /// Print whole server blocks, which pass on everything, and the commands that obtain the
+    /// certificates
     #[arg(long)]
     pub server: bool,
-    /// Which requests are passed on: path, those for modules and below; or go-get, those of
-    /// the go command, whatever their path
+    /// Which requests to pass on: path (modules and everything below them) or go-get (all requests
+    /// of the go command, whatever their path)
     #[arg(
         long,
         value_name = "WHICH",
@@ -214,7 +215,7 @@ pub struct Nginx {
         hide_possible_values = true
     )]
     pub r#match: Match,
-    /// Let nginx keep responses, and serve them while the program is down; a change shows
+    /// Cache responses in nginx, and serve them while the program is down; a change is visible
     /// within 10 s
     #[arg(long)]
     pub cache: bool,
@@ -258,8 +259,8 @@ pub struct Common {
 /// Flags of serving.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Where to listen: IP:PORT, :PORT for every address, IPv4 and IPv6, or unix:PATH; may be
-    /// given more than once [default: 0.0.0.0:8080]
+    /// Listen address: IP:PORT, :PORT (every address, IPv4 and IPv6) or unix:PATH; repeatable
+    /// [default: 0.0.0.0:8080]
     #[arg(
         long,
         value_name = "ADDR",
@@ -267,7 +268,7 @@ pub struct Serve {
         value_delimiter = ','
     )]
     pub listen: Vec<ListenAddr>,
-    /// The file mode of Unix sockets, in octal
+    /// File mode of Unix sockets, in octal
     #[arg(
         long,
         value_name = "MODE",
@@ -276,10 +277,10 @@ pub struct Serve {
         value_parser = socket_mode
     )]
     pub socket_mode: u32,
-    /// Where to answer /healthz, /readyz and /metrics: an address as for -listen [default: nowhere]
+    /// Listen address of /healthz, /readyz and /metrics [default: off]
     #[arg(long, value_name = "ADDR", env = "GOVANITYURLS_ADMIN")]
     pub admin: Option<ListenAddr>,
-    /// Read the file again when it changes, as on SIGHUP
+    /// Reload the file when it changes, as on SIGHUP
     #[arg(
         long,
         env = "GOVANITYURLS_WATCH",
@@ -293,7 +294,7 @@ pub struct Serve {
         value_parser = switch
     )]
     pub watch: bool,
-    /// How many connections may be open; more wait until one ends
+    /// Maximum number of open connections; others wait
     #[arg(
         long,
         value_name = "N",
@@ -302,7 +303,7 @@ pub struct Serve {
         value_parser = max_connections
     )]
     pub max_connections: u32,
-    /// Log each request; combined: in nginx's format of that name
+    /// Log each request; combined uses nginx's format of that name
     #[arg(
         long,
         env = "GOVANITYURLS_ACCESS_LOG",
@@ -315,8 +316,8 @@ pub struct Serve {
         value_parser = access_log
     )]
     pub access_log: AccessLog,
-    /// A network of proxies whose X-Forwarded-For and X-Real-IP the access log believes, such
-    /// as 10.0.0.0/8; may be given more than once [default: this machine alone]
+    /// Network of proxies whose X-Forwarded-For and X-Real-IP name the client in the access log,
+    /// such as 10.0.0.0/8; repeatable [default: this machine]
     #[arg(
         long,
         value_name = "CIDR",
@@ -324,7 +325,7 @@ pub struct Serve {
         value_delimiter = ','
     )]
     pub trusted_proxy: Vec<Network>,
-    /// How log lines are written
+    /// Format of log lines
     #[arg(
         long,
         value_name = "FORMAT",
@@ -332,7 +333,7 @@ pub struct Serve {
         default_value = "text"
     )]
     pub log_format: LogFormat,
-    /// What is logged: error, warn, info, debug or trace; also by part, as in
+    /// Log level: error, warn, info, debug or trace; also per module, as in
     /// `info,govanityurls::server=debug`
     #[arg(
         long,
@@ -344,21 +345,21 @@ pub struct Serve {
     pub log_level: Targets,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl Serve {
-    /// Where to listen, given what PORT says in the environment.
+    /// Returns the listen addresses; `port` is the value of PORT in the environment.
     ///
     /// # Errors
     ///
-    /// PORT is not a port, and nothing else says where to listen.
+    /// PORT is not a port, and no -listen overrides it.
     pub fn listen(&self, port: Option<&str>) -> Result<Vec<ListenAddr>, String> {
         if !self.listen.is_empty() {
             return Ok(self.listen.clone());

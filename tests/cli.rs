@@ -245,7 +245,7 @@ fn a_file_without_a_host_is_named() {
 fn command_aliases_work() {
     let directory = directory(SEED);
     let version = concat!("govanityurls ", env!("CARGO_PKG_VERSION"), "\n");
-    let check = "Validate the configuration, as `nginx -t` does, and show every error in it\n\n\
+    let check = "Validate the configuration, as `nginx -t` does, and show every error\n\n\
                  Usage: govanityurls check ";
     let usage = &format!("{USAGE}\n\nUsage: govanityurls -host [HOST_NAME]\n");
     for (args, opening) in [

@@ -413,7 +413,7 @@ fn unavailable_addresses_are_errors() {
     let said = refused(directory.path(), &[&at(&"x".repeat(120))]);
     assert!(said.contains("longer than the 107 bytes"), "{said}");
     let said = refused(directory.path(), &[&at("no/such/http.sock")]);
-    assert!(said.contains("no such directory; make it"), "{said}");
+    assert!(said.contains("no such directory; create it"), "{said}");
     let said = refused(directory.path(), &[&at("vanity.yaml/http.sock")]);
     assert!(said.contains("vanity.yaml/http.sock: "), "{said}");
     // An address reserved for documentation, which no machine has.

@@ -6,9 +6,9 @@
 use std::sync::LazyLock;
 
 use govanityurls::config::Config;
+use govanityurls::internal::{GoImport, Head};
 use govanityurls::module::Host;
 use govanityurls::site::{Answer, Site};
-use govanityurls::internal::{GoImport, Head};
 use libfuzzer_sys::fuzz_target;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::parse("go.example").unwrap());

@@ -419,13 +419,13 @@ impl Staging {
             _ => Path::new("."),
         };
         if !parent.is_dir() {
-            let why = "the directory above it is not there; make that";
+            let why = "the directory above it does not exist; create it";
             return Err(refused(out, why));
         }
         let dir = parent.join(format!(".{}.export", name.to_string_lossy()));
         let lock = lock(&dir)
             .map_err(named(&dir))?
-            .ok_or_else(|| refused(out, "another export is writing it; wait for its end"))?;
+            .ok_or_else(|| refused(out, "another export is writing to it; wait until that ends"))?;
         let staging = Self {
             out: out.to_owned(),
             // Without a trailing slash, which would make a symbolic link look like a directory.

@@ -52,7 +52,7 @@ impl BindError {
                  or choose another with -listen or PORT (this is {port})"
             ),
             (_, io::ErrorKind::AddrNotAvailable) => {
-                "this machine has no such address; 0.0.0.0 stands for all it has".to_owned()
+                "this machine has no such address; use 0.0.0.0 for all of its addresses".to_owned()
             }
             (None, io::ErrorKind::AddrInUse) => {
                 "another process listens there; stop it, or choose another path".to_owned()
@@ -63,7 +63,7 @@ impl BindError {
                     .to_owned()
             }
             (None, io::ErrorKind::NotFound) => {
-                "there is no such directory; make it, or let systemd do so with \
+                "there is no such directory; create it, or let systemd create it with \
                  RuntimeDirectory="
                     .to_owned()
             }
@@ -202,7 +202,7 @@ impl Acceptor {
                     // Log it once, not on every retry: disk space may be short as well.
                     if self.failed.replace(Instant::now()).is_none() {
                         warn!(
-                            "{}: cannot accept connections: {error}; trying on",
+                            "{}: cannot accept connections: {error}; retrying",
                             self.address
                         );
                     }
@@ -321,7 +321,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
         Ok(file) if !file.file_type().is_socket() => {
             return Err(io::Error::other(
-                "there is a file of that name that is no socket; remove it, or choose another path",
+                "a file that is not a socket is there; remove it, or choose another path",
             ));
         }
         Ok(_) => {}

@@ -197,7 +197,7 @@ fn read(file: &Path, host: Option<&Host>) -> Result<Site, String> {
     let config = Config::read(file, host).map_err(|error| error.to_string())?;
     let host = config.host.clone().ok_or_else(|| {
         format!(
-            "{}: it names no host any more, and the command line none",
+            "{}: it no longer names a host, and there is no -host flag",
             file.display()
         )
     })?;

@@ -26,7 +26,7 @@ pub struct PassedSockets {
 fn no_listener(index: usize) -> io::Error {
     let descriptor = 3 + index;
     io::Error::other(format!(
-        "file descriptor {descriptor}, which systemd passed, is no TCP or Unix socket that \
+        "file descriptor {descriptor}, passed by systemd, is not a TCP or Unix socket that \
          listens; the .socket unit needs ListenStream= and Accept=no"
     ))
 }
