@@ -400,7 +400,7 @@ fn foreign_directory_is_refused() {
         ("link", "symbolic link"),
         ("link/", "symbolic link"),
         ("dangling", "symbolic link"),
-        ("none/site", "make that"),
+        ("none/site", "create it"),
         (".", "name a directory"),
         ("site/..", "name a directory"),
         ("/", "name a directory"),
@@ -511,7 +511,7 @@ fn only_one_export_writes_a_directory() {
         assert_eq!(output.status.code(), Some(1));
         let said = text(output.stderr);
         assert!(
-            said.contains("-out `site`: another export is writing it"),
+            said.contains("-out `site`: another export is writing to it"),
             "{said}"
         );
         place.export("other");

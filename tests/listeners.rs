@@ -384,7 +384,7 @@ fn file_that_is_not_a_socket_is_left_alone() {
     for path in [&path, &link] {
         let said = refused(directory.path(), &[&unix(path)]);
         assert!(
-            said.contains("no socket; remove it, or choose another"),
+            said.contains("not a socket is there; remove it, or choose another"),
             "{said}"
         );
     }
