@@ -293,6 +293,7 @@ fn check_notes_what_some_go_commands_cannot_fetch() {
         module("d", "vcs: bzr"),
         module("e", "vcs: svn"),
         module("f", "vcs: fossil"),
+        module("g", "subdir: g\n  proxy: https://proxy.example"),
     ];
     let said = check(&all.concat());
     let lines: Vec<_> = said.lines().collect();

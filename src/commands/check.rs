@@ -20,10 +20,9 @@ type Note = (fn(&Module) -> bool, &'static str);
 /// What is valid but does not work for everybody.
 const NOTES: [Note; 6] = [
     (
-        |module| module.subdir.is_some() && module.vcs != Vcs::Mod,
+        |module| module.subdir.is_some() && module.proxy.is_none() && module.vcs != Vcs::Mod,
         "`subdir`: Go before 1.25 ignores it and finds no module; \
-         for older go commands put the module at the root of its repository, \
-         or name its import path as the repository root's plus the directory",
+         for older go commands add a `proxy`, or give the module its own repository",
     ),
     (
         |module| module.subdir.is_some() && module.vcs == Vcs::Mod,

@@ -156,6 +156,25 @@ fn mod_tags_come_first() {
 }
 
 #[test]
+fn both_tags_of_a_module_with_a_proxy_are_expected() {
+    let target = Target {
+        proxy: "https://p.example".into(),
+        ..target()
+    };
+    let found = |tags: &[&str]| {
+        let tags: String = tags.iter().map(|content| tag(content)).collect();
+        let found = check_page(&target, &page(200, &tags));
+        (found.status, found.code)
+    };
+    let proxy = "a.example/m mod https://p.example";
+    let differs = (Status::Fail, Some(Code::TagDiffers));
+    assert_eq!(found(&[RIGHT, proxy]), (Status::Pass, None));
+    assert_eq!(found(&[proxy, RIGHT]), (Status::Pass, None));
+    assert_eq!(found(&[RIGHT]), differs);
+    assert_eq!(found(&[proxy]), differs);
+}
+
+#[test]
 fn subpackage_needs_the_module_tag_for_both_user_agents() {
     let right = Some(page(200, &tag(RIGHT)));
     let missing = Some(page(404, ""));
