@@ -627,7 +627,7 @@ fn live_look_ups_use_https_and_follow_redirects() {
             "{out}"
         );
         assert!(
-            said.contains("the go command never goes from https to http"),
+            said.contains("does not follow redirects from https to http"),
             "{said}"
         );
     });
