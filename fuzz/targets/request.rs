@@ -80,6 +80,14 @@ fuzz_target!(|text: &str| {
                 let printable = |b: &u8| b.is_ascii_graphic() || matches!(b, b' ' | b'\n');
                 assert!(text.iter().all(printable), "{text:?}");
             }
+            // `MODULE@VERSION`, which is not an import path.
+            (None, Answer::Redirect(url)) => {
+                assert!(!go_get && path.is_none());
+                let module = raw.split('@').next().and_then(decoded);
+                let module = module.filter(|path| naive::look_up(host.modules(), path).is_some());
+                let page = format!("https://pkg.go.dev/{}{}@", host.name(), module.unwrap());
+                assert!(url.starts_with(&page) && url.bytes().all(|b| b.is_ascii_graphic()));
+            }
             _ => panic!("{naive:?}: {answer:?}"),
         }
     }
