@@ -302,7 +302,7 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use tokio::time::timeout;
-    use tracing::subscriber::{DefaultGuard, set_default};
+    use tracing::subscriber::{DefaultGuard, set_default, set_global_default};
 
     use super::*;
 
@@ -338,6 +338,9 @@ mod tests {
 
     impl Log {
         fn start(&self) -> DefaultGuard {
+            // With a single subscriber, a thread without one that logs an event first would disable
+            // that event for all threads.
+            let _ = set_global_default(tracing_subscriber::registry());
             let log = self.clone();
             let lines = tracing_subscriber::fmt().without_time().with_target(false);
             set_default(
