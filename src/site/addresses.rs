@@ -25,7 +25,7 @@ impl VirtualHost {
         if version.is_empty() || !version.bytes().all(is_plain) {
             return None;
         }
-        let (path, subpath) = (parse(path)?, parse(subpath)?);
+        let (path, subpath) = (RequestPath::parse(path)?, parse(subpath)?);
         let module = self.look_up(&path)?.module();
         let url = self.documentation(module, path.as_str(), version, subpath.as_str());
         Some(Answer::Redirect(url.into()))
@@ -199,6 +199,7 @@ b.example/: {repo: https://h.example/root}
                 "https://docs.example/go/a.example/git/sub",
             ),
             ("b.example", "/@v1", "https://docs.example/go/b.example"),
+            ("b.example", "@v1", "none"),
         ] {
             assert_eq!(answered(&own, host, path, None), expected, "{path}");
         }
