@@ -51,7 +51,12 @@ impl Page {
     /// Renders a page that has no slots.
     pub fn of(template: &impl Template) -> Self {
         let body = render(template);
-        let mut text = begin(hash(HASH_BASIS, body.as_bytes()), body.len());
+        Self::new(hash(HASH_BASIS, body.as_bytes()), &body)
+    }
+
+    /// Makes a page whose entity tag is `of` in hexadecimal.
+    fn new(of: u64, body: &str) -> Self {
+        let mut text = begin(of, body.len());
         text.extend_from_slice(body.as_bytes());
         Self::end(text)
     }
@@ -111,13 +116,14 @@ pub struct CompiledPage {
 impl CompiledPage {
     /// Renders a page.
     pub fn new(template: &impl Template) -> Self {
-        let page = Page::of(template);
-        let bytes = page.body.iter().enumerate();
+        let body = render(template);
+        let hash = hash(HASH_BASIS, body.as_bytes());
+        let bytes = body.bytes().enumerate();
         let slots = bytes.filter(|(_, byte)| SLOTS.contains(byte));
         Self {
             slots: slots.map(|(at, _)| at).collect(),
-            hash: hash(HASH_BASIS, &page.body),
-            page,
+            hash,
+            page: Page::new(hash, &body),
         }
     }
 

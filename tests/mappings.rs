@@ -161,12 +161,7 @@ fn go_gets_a_module_from_a_proxy_of_files() {
             "tonybai.com/proxied:\n  repo: https://proxy.example\n  vcs: mod\n",
             &[],
         );
-        let (tonybai, files) = (rules(&lab), format!("root {};", proxy.display()));
-        lab.nginx_with(
-            Scheme::Https,
-            &tonybai.0,
-            &[("tonybai.com", &tonybai.1), ("proxy.example", &files)],
-        );
+        start_nginx(&mut lab, &proxy);
         for go in lab.go_commands() {
             go.get("tonybai.com/proxied/sub");
             assert_eq!(go.version_of(path), "v1.0.0");
@@ -210,12 +205,7 @@ tonybai.com/core:
 ",
             &[],
         );
-        let (tonybai, files) = (rules(&lab), format!("root {};", proxy.display()));
-        lab.nginx_with(
-            Scheme::Https,
-            &tonybai.0,
-            &[("tonybai.com", &tonybai.1), ("proxy.example", &files)],
-        );
+        start_nginx(&mut lab, &proxy);
         for go in lab.go_commands() {
             go.get("tonybai.com/core/sub");
             assert_eq!(go.version_of(path), "v1.0.0");
@@ -332,6 +322,13 @@ fn proxy_of_files(lab: &Lab, path: &str, repository: &Path, tree: &str) -> PathB
             versions.join("v1.0.0.zip").display()
         )));
     proxy
+}
+
+/// Starts nginx with the printed rules for tonybai.com, and with the proxy at proxy.example.
+fn start_nginx(lab: &mut Lab, proxy: &Path) {
+    let ((http, server), files) = (rules(lab), format!("root {};", proxy.display()));
+    let hosts = [("tonybai.com", &*server), ("proxy.example", &*files)];
+    lab.nginx_with(Scheme::Https, &http, &hosts);
 }
 
 /// Returns the rules for a file's only host: the http level, and its server block.

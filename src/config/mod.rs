@@ -161,7 +161,7 @@ fn index_in_module<'c>(config: &'c Config, module: &Module) -> Option<&'c Module
 fn is_own_address(module: &Module, host: &Host) -> bool {
     let repo = &module.repo;
     repo.host().eq_ignore_ascii_case(host.as_str())
-        && matches!(repo.scheme(), "http" | "https")
+        && repo.is_http()
         && repo
             .path()
             .strip_prefix(module.key.path.as_str())

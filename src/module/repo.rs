@@ -62,6 +62,11 @@ impl RepoUrl {
         parts(&self.0).0
     }
 
+    /// Returns whether the URL is an http or https one.
+    pub fn is_http(&self) -> bool {
+        matches!(self.scheme(), "http" | "https")
+    }
+
     /// Returns the host as written, without user and port.
     pub fn host(&self) -> &str {
         split_port(parts(&self.0).1).0

@@ -5,7 +5,7 @@ use percent_encoding::{CONTROLS, utf8_percent_encode};
 
 use super::render::PKG_GO_DEV;
 use super::{Answer, Match, VirtualHost};
-use crate::config::{Module, ModuleDocs};
+use crate::config::Module;
 use crate::module::{RequestPath, Vcs};
 
 /// What git appends to the URL of a repository in its first request (gitprotocol-http).
@@ -27,27 +27,22 @@ impl VirtualHost {
         }
         let (path, subpath) = (RequestPath::parse(path)?, parse(subpath)?);
         let module = self.look_up(&path)?.module();
-        let url = self.documentation(module, path.as_str(), version, subpath.as_str());
+        let url = self.versioned(module, path.as_str(), version, subpath.as_str());
         Some(Answer::Redirect(url.into()))
     }
 
     /// Returns the address of the documentation of `path`, in `module`, at a version, and of
     /// `subpath` below it; without documentation, the address of the page here.
-    fn documentation(&self, module: &Module, path: &str, version: &str, subpath: &str) -> String {
-        let site = match (&module.docs, &self.config.docs) {
-            (ModuleDocs::At(url), _) => return url.to_string(),
-            (ModuleDocs::OnSite, Some(site)) => site,
-            (ModuleDocs::OnSite, None) | (ModuleDocs::None, _) => {
-                return match [path, subpath].concat() {
-                    path if path.is_empty() => "/".to_owned(),
-                    path => path,
-                };
-            }
-        };
+    fn versioned(&self, module: &Module, path: &str, version: &str, subpath: &str) -> String {
         let name = self.name();
-        match site.host() {
-            PKG_GO_DEV => format!("{site}/{name}{path}@{version}{subpath}"),
-            _ => format!("{site}/{name}{path}{subpath}"),
+        match self.documentation(module) {
+            Some((site, true)) if site.host() == PKG_GO_DEV => {
+                format!("{site}/{name}{path}@{version}{subpath}")
+            }
+            Some((site, true)) => format!("{site}/{name}{path}{subpath}"),
+            Some((url, false)) => url.to_string(),
+            None if path.is_empty() && subpath.is_empty() => "/".to_owned(),
+            None => [path, subpath].concat(),
         }
     }
 }
@@ -67,7 +62,7 @@ fn clone(found: &Match<'_, '_>, service: &str) -> Option<Answer<'static>> {
     let url = repo.as_str().replace('*', found.element());
     let url = url.trim_end_matches('/');
     match service {
-        "upload-pack" if matches!(repo.scheme(), "http" | "https") => {
+        "upload-pack" if repo.is_http() => {
             let url = utf8_percent_encode(url, CONTROLS);
             let url = format!("{url}{REFS}?service=git-{service}");
             Some(Answer::Redirect(url.into()))

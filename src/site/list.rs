@@ -78,7 +78,7 @@ impl VirtualHost {
         let module = &self.modules[index as usize];
         let path = module.key.path.as_str();
         let name = &path[folder.len()..];
-        let is_web = module.repo.as_str().starts_with("http") && module.vcs != Vcs::Mod;
+        let is_web = module.repo.is_http() && module.vcs != Vcs::Mod;
         Entry {
             name: name.strip_prefix('/').unwrap_or(name),
             href: (!module.key.pattern).then_some(path),

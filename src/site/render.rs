@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{VirtualHost, first_elements};
 use crate::config::{Index, Module, ModuleDocs};
-use crate::module::Vcs;
+use crate::module::{Vcs, WebUrl};
 use crate::page::{CompiledPage, Crumb, ModulePage, Near, NotFoundPage};
 
 /// The documentation site that has badges, and addresses by version.
@@ -15,15 +15,15 @@ impl VirtualHost {
     /// installed rather than imported.
     pub(super) fn module_page(&self, module: &Module, below: bool, command: bool) -> CompiledPage {
         let prefix = self.import_path(module);
-        let site = self.config.docs.as_ref();
-        let (docs, docs_host) = match (&module.docs, site) {
-            (ModuleDocs::At(url), _) => (Some(url.to_string()), url.host()),
-            (ModuleDocs::OnSite, Some(site)) => (Some(format!("{site}/{prefix}")), site.host()),
-            _ => (None, ""),
-        };
-        let on_site = module.docs == ModuleDocs::OnSite;
+        let documentation = self.documentation(module);
+        let on_site = matches!(documentation, Some((_, true)));
+        let docs = documentation.map(|(url, on_site)| match on_site {
+            true => format!("{url}/{prefix}"),
+            false => url.to_string(),
+        });
+        let docs_host = documentation.map_or("", |(url, _)| url.host());
         let source = module.source();
-        let home = matches!(module.repo.scheme(), "http" | "https").then(|| {
+        let home = module.repo.is_http().then(|| {
             let shown = source
                 .as_deref()
                 .and_then(|source| source.split(' ').next());
@@ -49,6 +49,16 @@ impl VirtualHost {
             below,
             command,
         })
+    }
+
+    /// Returns the address of a module's documentation, and whether it is that of a site to which
+    /// the import path is appended.
+    pub(super) fn documentation<'m>(&'m self, module: &'m Module) -> Option<(&'m WebUrl, bool)> {
+        match (&module.docs, &self.config.docs) {
+            (ModuleDocs::At(url), _) => Some((url, false)),
+            (ModuleDocs::OnSite, Some(site)) => Some((site, true)),
+            (ModuleDocs::OnSite, None) | (ModuleDocs::None, _) => None,
+        }
     }
 
     /// Renders the page for an address without a module or a list, below `folder`. `path` is none
