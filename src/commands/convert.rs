@@ -1,4 +1,4 @@
-//! `govanityurls convert`: prints the `vanity.yaml` for what another server has.
+//! `govanityurls convert`: prints a `vanity.yaml` made from another server's file, pages or site.
 
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata};
@@ -12,12 +12,12 @@ use crate::config::{ConfigError, Problem, name, read_text};
 use crate::convert::{Page, convert, convert_pages};
 use crate::module::{escaped, quoted};
 
-/// So much of a page is read, in bytes: a tag that comes later is in no head.
+/// Maximum size of a page in bytes; the tags are in its head.
 const MAX_PAGE: u64 = 1 << 20;
-/// The most files and folders of a directory.
+/// Maximum number of files and folders in a directory.
 const MAX_ENTRIES: usize = 2_000_000;
 
-/// Reads what is named and prints our file.
+/// Reads the arguments and prints the vanity.yaml.
 pub fn run(from: &[PathBuf]) -> Result<(), Failure> {
     let mut found = Found::default();
     for path in from {
@@ -79,7 +79,7 @@ fn refused(path: &Path, what: &str) -> Failure {
     ConfigError::new(&name(path), Problem::Conversion(what.to_owned())).into()
 }
 
-/// Returns an argument that is not a file as the import path or URL that it must be.
+/// Parses an argument that is not a file as an import path or URL.
 fn asked(path: &Path) -> Result<String, Failure> {
     let Some(text) = path.to_str() else {
         return Err(refused(path, "there is no such file"));
@@ -125,9 +125,9 @@ fn is_html(path: &Path) -> bool {
 #[derive(Default)]
 struct Found {
     pages: Vec<Page>,
-    /// What could not be read, one line each.
+    /// Errors, one line each.
     failures: Vec<String>,
-    /// What is lost by the nature of the pages.
+    /// What pages cannot tell, one line each.
     notes: Vec<String>,
     /// The import paths and URLs to look up.
     asked: Vec<String>,
@@ -178,7 +178,7 @@ impl Found {
                     format!("it has more than {MAX_ENTRIES} files\nis it the right directory?");
                 return Err(refused(dir, &why));
             }
-            // The first is taken from the end.
+            // Folders are popped from the end.
             below.sort_unstable_by(|a, b| b.cmp(a));
             for path in below {
                 match fs::metadata(&path) {

@@ -106,7 +106,7 @@ impl Walk<'_> {
         (problem, index, false)
     }
 
-    /// Records an error, with a hint from the text at its place. Fails if no more are wanted.
+    /// Records an error, with a hint from the text at its position. Fails once there are enough errors.
     pub fn push(
         &mut self,
         mut problem: Problem,
@@ -245,7 +245,7 @@ enum Entry {
     Setting(&'static str),
 }
 
-/// A value of any kind, for the visitor to tell.
+/// Reads a value of any type with a visitor.
 struct Any<V>(V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {

@@ -41,7 +41,7 @@ impl Entry<'_> {
     }
 }
 
-/// A text that is escaped only if it has to be: of a list's time, escaping takes almost half.
+/// Text that is escaped only if needed: escaping takes almost half of the time of a list.
 struct Text<'a>(&'a str);
 
 impl fmt::Display for Text<'_> {

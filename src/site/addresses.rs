@@ -1,5 +1,4 @@
-//! Addresses next to the pages that lead elsewhere: `git clone` of an import path, and
-//! documentation by version.
+//! Addresses that redirect: `git clone` of an import path, and documentation by version.
 
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
@@ -52,8 +51,8 @@ fn parse(path: &str) -> Option<RequestPath<'_>> {
     RequestPath::parse(if path.is_empty() { "/" } else { path })
 }
 
-/// Leads git to the repository. git keeps to the new address for the rest of the clone. It prints a
-/// text that comes with an error.
+/// Redirects git to the repository; git uses the new address for the rest of the clone, and prints
+/// the text of an error.
 fn clone(found: &Match<'_, '_>, service: &str) -> Option<Answer<'static>> {
     let Module { repo, vcs, .. } = found.module();
     if *vcs != Vcs::Git || !found.subpath().is_empty() {

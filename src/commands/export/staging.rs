@@ -206,7 +206,7 @@ impl Staging {
         };
         fs::set_permissions(&new, found.permissions()).map_err(named(&new))?;
         fs::rename(target, &old).map_err(named(target))?;
-        // Check again: under its new name, nobody adds files to it.
+        // Check again: nobody can add files to the target once it is renamed.
         let swapped = self
             .check_files(&old)
             .and_then(|()| fs::rename(&new, target).map_err(named(target)));
