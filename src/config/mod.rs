@@ -301,6 +301,27 @@ mod tests {
         }
     }
 
+    /// The scan rejects these tags; if it did not, reading would still stop or go on in order.
+    #[test]
+    fn tags_do_not_confuse_the_reader() {
+        let tag = "%TAG !! !x\n---\n";
+        for (text, last) in [
+            ("{?! &e}", "unknown key `!`"),
+            ("/m: {? !x &e }\nrepo: a", "unknown key `repo`"),
+            ("/m: {repo: !!str a}\nrepo: a", "expected null"),
+            ("/m: {repo: !!str [a]}\nrepo: a", "found a list"),
+            ("/m: {repo: !!str {a: b}}\nrepo: a", "found a map"),
+            ("/m: {!!str {a: b}: c}\nrepo: a", "found a map"),
+            ("!!str {a: b}: c\nrepo: a", "found a map"),
+            ("host: !!str [a]\nrepo: a", "found a list"),
+        ] {
+            let text = format!("{tag}{text}");
+            let walk = reader::read("vanity.yaml", &text, MAX_ERRORS);
+            let found = walk.errors.last().unwrap().to_string();
+            assert!(found.contains(last), "{text}: {found}");
+        }
+    }
+
     #[test]
     fn default_host_is_the_flag_else_the_file_else_the_first_key() {
         let host = |text: &str, given: Option<&str>| {

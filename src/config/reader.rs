@@ -162,9 +162,10 @@ impl Walk<'_> {
         // A list or a map in place of a text.
         let is_shape = |found: &Rejection| matches!(found.problem, Problem::Shape { .. });
         let unread = rejection.as_ref().is_some_and(is_shape);
-        // The start of a list in place of a map has been read, and its end cannot be found.
-        let is_scalar =
-            message.contains("invalid type: ") && !message.contains("invalid type: sequence");
+        // The start of a list or a map has been read, and its end cannot be found.
+        let is_scalar = message
+            .split_once("invalid type: ")
+            .is_some_and(|(_, found)| !found.starts_with("sequence") && !found.starts_with("map"));
         let can_go_on = rejection.is_some() || is_scalar;
         REJECTED.set(rejection);
         // The parser omits the first position of the file.

@@ -1,10 +1,13 @@
 //! Scalars: parsed inside serde, where their position is known. Also carries problems through
 //! serde.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, VariantAccess as _, Visitor,
+};
 
 use super::model::{Index, ModuleDocs};
 use super::problem::Problem;
@@ -79,17 +82,6 @@ where
     }
 }
 
-/// The text of a scalar, as the file spells it: deserialize_any would read 1.10 as a number.
-struct Verbatim<V>(V);
-
-impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Verbatim<V> {
-    type Value = V::Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        deserializer.deserialize_str(self.0)
-    }
-}
-
 impl<'de, T, F> Visitor<'de> for Text<F>
 where
     F: FnOnce(&str, Option<usize>) -> Result<T, Problem>,
@@ -101,27 +93,47 @@ where
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, scalar: A) -> Result<T, A::Error> {
-        Ok(scalar.variant_seed(Verbatim(self))?.0)
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
-        parse(text, Some(text.as_ptr().addr()), self.1)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        parse(text, None, self.1)
+        let (text, rest) = scalar.variant_seed(Verbatim(self.0))?;
+        // Of a value with a tag, only the tag has been read.
+        rest.unit_variant()?;
+        if text.len() > MAX_TEXT {
+            let problem = Problem::TooLong(text.into(), MAX_TEXT);
+            return Err(reject(problem, None, false));
+        }
+        let address = match text {
+            Cow::Borrowed(text) => Some(text.as_ptr().addr()),
+            Cow::Owned(_) => None,
+        };
+        self.1(&text, address).map_err(|problem| reject(problem, None, address.is_none()))
     }
 }
 
-fn parse<T, E: Error>(
-    text: &str,
-    address: Option<usize>,
-    parse: impl FnOnce(&str, Option<usize>) -> Result<T, Problem>,
-) -> Result<T, E> {
-    if text.len() > MAX_TEXT {
-        return Err(reject(Problem::TooLong(text.into(), MAX_TEXT), None, false));
+/// The text of a scalar, as the file spells it: deserialize_any would read 1.10 as a number.
+/// Borrowed if the file has it verbatim.
+struct Verbatim(&'static str);
+
+impl<'de> DeserializeSeed<'de> for Verbatim {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
     }
-    parse(text, address).map_err(|problem| reject(problem, None, address.is_none()))
+}
+
+impl<'de> Visitor<'de> for Verbatim {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
 }
 
 /// Implements `Deserialize` with the values' parsers, which run where serde knows the position.

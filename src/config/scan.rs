@@ -3,7 +3,7 @@
 //!
 //! It follows libyaml just closely enough to tell brackets from text.
 
-use super::problem::Problem;
+use super::problem::{Problem, Syntax};
 
 /// A valid file has two levels.
 const MAX_DEPTH: usize = 64;
@@ -84,6 +84,10 @@ struct Scanner {
 
 impl Scanner {
     fn line(&mut self, line: &str) -> Result<(), (Problem, usize)> {
+        // It would give `!!str` another meaning.
+        if line.starts_with("%TAG") {
+            return Err((Syntax::Directive.into(), 0));
+        }
         let indent = line.len() - line.trim_start_matches(' ').len();
         let is_blank = line.trim().is_empty();
         if let Some((least, first)) = self.block {
@@ -218,7 +222,7 @@ impl Scanner {
                     self.values += usize::from(b"-?:,[{".contains(&last));
                     (self.plain, key) = (false, line.get(token..at).unwrap_or_default());
                 }
-                b'-' | b'?' if starts && is_space(at + 1) => {
+                b'-' | b'?' if starts && (is_space(at + 1) || in_brackets && byte == b'?') => {
                     (self.inside, self.values) = (at + 1, self.values + 4);
                     self.counted = false;
                 }
@@ -342,6 +346,8 @@ mod tests {
             ("a: !x b", 3),
             ("!x\na: b", 0),
             ("{a: !x b}", 4),
+            ("{?!x b}", 2),
+            ("%TAG !! !x\n---\na: !!str b", 0),
             ("/a:\n  description: #1", 19),
             ("a:\n<<<<<<< HEAD\n", 3),
             ("/a:\n\u{a0}\u{a0}repo: x", 4),
@@ -396,9 +402,9 @@ mod tests {
     }
 
     /// Text that changes the meaning of what follows.
-    const PIECES: [&str; 26] = [
+    const PIECES: [&str; 27] = [
         "\n", "\n  ", "\n    ", " ", ": ", "a: ", "- ", "? ", "[", "]", "{", "}", ", ", " #",
-        "&a ", "*a", "|\n", ">-\n", "|2\n", "\"", "'", "\\", "x", "a", "--- ", "\r",
+        "&a ", "*a", "|\n", ">-\n", "|2\n", "\"", "'", "\\", "x", "a", "--- ", "\r", "?",
     ];
 
     proptest! {
