@@ -67,6 +67,7 @@ mod cli;
 mod combined;
 mod commands;
 mod convert;
+mod hash;
 mod http;
 mod logging;
 mod metrics;

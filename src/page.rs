@@ -15,6 +15,7 @@ use std::io::Write as _;
 use askama::Template;
 use bytes::Bytes;
 
+use crate::hash::{HASH_BASIS, hash};
 pub use list::{Entry, LONGEST_QUERY, ListPage};
 pub use module::ModulePage;
 
@@ -82,27 +83,6 @@ fn begin(of: u64, length: usize) -> Vec<u8> {
 
 /// In bytes: 16 digits and two quotes.
 const ETAG_LENGTH: usize = 18;
-
-/// The initial state of [`hash`].
-const HASH_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// Continues a hash from `state`: FNV-1a by words of eight bytes, since by single bytes it would
-/// take most of the time of a list. The hashers of std may change with any Rust release, and
-/// replicas of different builds must agree on entity tags.
-fn hash(state: u64, bytes: &[u8]) -> u64 {
-    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (words, rest) = bytes.as_chunks();
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let step = |state: u64, word: u64| {
-        let state = (state ^ word).wrapping_mul(PRIME);
-        // A product carries no bit downwards.
-        state ^ state >> 32
-    };
-    let words = words.iter().map(|word| u64::from_le_bytes(*word));
-    let state = words.fold(state ^ bytes.len() as u64, step);
-    step(state, u64::from_le_bytes(last))
-}
 
 /// A rendered page, which may have slots.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::config::{Config, Index, Module};
+use crate::hash::PathTable;
 use crate::module::{Host, Key, RequestPath, counted_by_host, is_path_element};
 use crate::page::{Near, Page};
 use list::{Folders, page_count};
@@ -270,8 +271,8 @@ pub struct VirtualHost {
     /// Sorted by key: each module comes right before everything below it.
     modules: Vec<Module>,
     /// Indices into `modules`, by path; for a pattern, by the path before `/*`.
-    exact: HashMap<Box<str>, u32>,
-    patterns: HashMap<Box<str>, u32>,
+    exact: PathTable<u32>,
+    patterns: PathTable<u32>,
     /// The number of elements of the deepest possible match. Longer prefixes of a request are not
     /// looked up, which bounds the cost of a very long path.
     max_depth: usize,
@@ -314,8 +315,8 @@ impl VirtualHost {
     fn new(name: Host, mut modules: Vec<Module>, config: Arc<Config>, first_number: usize) -> Self {
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
         let key = |index: u32| &modules[index as usize].key;
-        let mut exact = HashMap::with_capacity(modules.len());
-        let mut patterns = HashMap::new();
+        let mut exact = PathTable::with_capacity_and_hasher(modules.len(), Default::default());
+        let mut patterns = PathTable::default();
         let mut max_depth = 0;
         let indexed = || modules.iter().zip(0u32..);
         for (module, index) in indexed() {

@@ -1,13 +1,13 @@
 //! Lists of the modules below a folder, for browsers.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::Range;
 
 use memchr::memmem::Finder;
 
 use super::query::ListQuery;
 use super::{PageKey, VirtualHost};
+use crate::hash::PathTable;
 use crate::module::{Key, Vcs};
 use crate::page::{Entry, ListPage, Page};
 
@@ -136,13 +136,13 @@ fn grouped(number: usize) -> String {
 pub(super) struct Folders {
     /// Sorted by key, so that what is below a folder is a range.
     listed: Vec<u32>,
-    by_path: HashMap<Box<str>, Range<usize>>,
+    by_path: PathTable<Range<usize>>,
 }
 
 impl Folders {
     /// Finds the folders of a sorted list of modules. A pattern is below the path before its `*`.
     pub(super) fn new<'a>(listed: Vec<u32>, key: impl Fn(u32) -> &'a Key) -> Self {
-        let mut by_path = HashMap::<Box<str>, Range<usize>>::new();
+        let mut by_path = PathTable::<Range<usize>>::default();
         for (at, &index) in listed.iter().enumerate() {
             let key = key(index);
             let path = key.path.as_str();

@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::{OptionsBuilder, Weighter};
 
+use crate::hash::BuildKeyHasher;
 use crate::page::CompiledPage;
 
 /// In bytes: room for the pages of ten thousand modules, or for two hundred of the longest lists.
@@ -29,7 +30,7 @@ pub(super) enum PageKey {
 }
 
 #[derive(Debug)]
-pub(super) struct Pages(Cache<PageKey, Arc<CompiledPage>, Weight>);
+pub(super) struct Pages(Cache<PageKey, Arc<CompiledPage>, Weight, BuildKeyHasher>);
 
 impl Pages {
     #[allow(clippy::expect_used)]
@@ -41,8 +42,7 @@ impl Pages {
             .shards(1)
             .build()
             .expect("both capacities are given");
-        let hasher = DefaultHashBuilder::default();
-        let lifecycle = DefaultLifecycle::default();
+        let (hasher, lifecycle) = (BuildKeyHasher::default(), DefaultLifecycle::default());
         Self(Cache::with_options(options, Weight, hasher, lifecycle))
     }
 
