@@ -212,12 +212,12 @@ fn prints_json_for_editors() {
     let directory = directory(&[("good.yaml", SEED), ("bad.yaml", BAD)]);
     let output = check(
         &directory,
-        &["-format", "json", "good.yaml", "bad.yaml"],
+        &["-format", "json", "good.yaml", "bad.yaml", "none.yaml"],
         "",
     );
     assert_eq!((output.status.code(), stderr(&output)), (Some(1), ""));
     let lines: Vec<_> = stdout(&output).lines().collect();
-    assert_eq!(lines.len(), 6);
+    assert_eq!(lines.len(), 7);
     assert_eq!(
         lines[1],
         r#"{"file":"bad.yaml","line":3,"column":3,"message":"unknown key `rep`","hint":"did you mean `repo`?"}"#

@@ -89,19 +89,21 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
         files => files,
     };
     let mut all_errors = Vec::new();
+    let mut is_valid = true;
     for file in files {
-        match (Config::check(file, common.host.as_ref()), flags.format) {
+        let checked = Config::check(file, common.host.as_ref());
+        is_valid &= checked.is_ok();
+        match (checked, flags.format) {
             (Ok(config), CheckFormat::Text) => print_coloured(&accepted(file, &config))?,
             (Ok(_), CheckFormat::Json) => {}
             (Err(errors), CheckFormat::Text) => all_errors.push(listed(&errors)),
+            // With JSON output, nothing goes to standard error.
             (Err(errors), CheckFormat::Json) => {
                 print(&errors.iter().map(json_line).collect::<String>())?;
-                // With JSON output, nothing goes to standard error.
-                all_errors.push(String::new());
             }
         }
     }
-    match all_errors.is_empty() {
+    match is_valid {
         true => Ok(()),
         false => Err(Failure::Check(all_errors.join("\n"))),
     }
