@@ -55,6 +55,8 @@ fn page() -> io::Result<String> {
     let man = Man::new(command)
         .title("govanityurls")
         .section("1")
+        // No date, so that builds are reproducible; a space, because an empty argument is lost.
+        .date(" ")
         .manual("User Commands");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
@@ -102,6 +104,12 @@ mod tests {
     #[test]
     fn man_page_has_every_command_and_flag() {
         let page = page().unwrap();
+        let title = concat!(
+            "1 \" \" \"govanityurls ",
+            env!("CARGO_PKG_VERSION"),
+            "\" \"User"
+        );
+        assert!(page.contains(title), "{title}");
         let command = Cli::command();
         for subcommand in command.get_subcommands() {
             let heading = format!(".SS \"govanityurls {}", subcommand.get_name());
@@ -111,6 +119,9 @@ mod tests {
         for flag in all.flat_map(Command::get_opts) {
             let name = flag.get_long().unwrap().replace('-', r"\-");
             assert!(page.contains(&format!(r"\fB\-{name}\fR")), "{name}");
+            if let Some(variable) = flag.get_env() {
+                assert!(page.contains(variable.to_str().unwrap()), "{name}");
+            }
         }
     }
 }
