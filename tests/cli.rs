@@ -371,6 +371,11 @@ fn an_error_about_the_environment_names_the_variable() {
     let env = [("GOVANITYURLS_HOST", "a.example")];
     let output = run(directory.path(), &["-host=x"], &env);
     assert_refused(&output, 2, &["'-host <HOST>'"]);
+    let env = [("GOVANITYURLS_HOST", "x")];
+    for args in [["-host=a.example", "check"], ["check", "-host=a.example"]] {
+        let output = run(directory.path(), &args, &env);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
 
     use std::os::unix::ffi::OsStrExt as _;
     let mut command = program();
@@ -517,6 +522,7 @@ fn usage_errors_exit_2() {
         (&["-access-log=nginx"], &["'nginx'", "combined"]),
         (&["chekc"], &["'chekc'", "exists: 'check'\n"]),
         (&["-watch", "chekc"], &["exists: 'check'\n"]),
+        (&["vanity.yaml"], &["'vanity.yaml'", "-config vanity.yaml"]),
         (
             &["-host=a.b", "-trusted-proxy", "10.0.0.0/33"],
             &["`10.0.0.0/33` is not a valid network", "`10.0.0.0/8`"],
@@ -594,8 +600,8 @@ fn low_port_without_privileges_exits_1() {
 #[test]
 fn help_and_version_go_to_standard_output() {
     let directory = tempfile::tempdir().unwrap();
-    for flag in ["-h", "-help", "--help"] {
-        let output = run(directory.path(), &[flag], &[]);
+    for args in [&["-h"] as &[_], &["-help"], &["--help"], &["help", "help"]] {
+        let output = run(directory.path(), args, &[]);
         assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
         let said = stdout(&output);
         assert!(said.starts_with(USAGE), "{said}");

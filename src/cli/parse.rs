@@ -19,14 +19,18 @@ const PREFIX: &str = "GOVANITYURLS_";
 ///
 /// What clap finds wrong, or a request for help or the version.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let args = two_dashes(args);
     // An empty variable counts as unset: that is how an environment file, or a container's
-    // environment, leaves one out.
+    // environment, leaves one out. A flag beats its variable, even where clap reads the variable
+    // first: for a flag behind a command.
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    let mut command = Cli::command().mut_args(|arg| match arg.get_env().is_some_and(is_empty) {
-        true => arg.env(None::<&'static str>),
-        false => arg,
+    let mut command = Cli::command().mut_args(|arg| {
+        match arg.get_env().is_some_and(is_empty) || is_typed(&arg, &args) {
+            true => arg.env(None::<&'static str>),
+            false => arg,
+        }
     });
-    let args = with_commands(&command, two_dashes(args));
+    let args = with_commands(&command, args);
     command
         .try_get_matches_from_mut(&args)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches))
@@ -40,15 +44,17 @@ fn with_commands(command: &clap::Command, mut args: Vec<OsString>) -> Vec<OsStri
     const HELP: &str = "--help";
     if let Some(at) = command_word(command, &args) {
         let before_help = args[..at].iter().position(|arg| arg == HELP || arg == "-h");
-        let is_help = args[at] == "help";
         if args[at] == "version" {
             args[at] = "--version".into();
-        } else if is_help || before_help.is_some() {
-            args.remove(if is_help {
-                at
-            } else {
-                before_help.unwrap_or(at)
-            });
+        } else if args[at] == "help" {
+            args.remove(at);
+            // `help help` is about the program.
+            if args.get(at).is_some_and(|arg| arg == "help") {
+                args.remove(at);
+            }
+            args.push(HELP.into());
+        } else if let Some(at) = before_help {
+            args.remove(at);
             args.push(HELP.into());
         }
     }
@@ -91,6 +97,14 @@ fn long_flag<'c>(command: &'c clap::Command, arg: &OsStr) -> Option<&'c Arg> {
         .find(|flag| flag.get_long() == Some(name))
 }
 
+fn is_typed(flag: &Arg, args: &[OsString]) -> bool {
+    let mut words = args.iter().take_while(|arg| *arg != "--");
+    words.any(|arg| {
+        let name = arg.to_str().and_then(|arg| arg.strip_prefix("--"));
+        name.is_some_and(|name| name.split('=').next() == flag.get_long())
+    })
+}
+
 fn takes_next_word(flag: &Arg) -> bool {
     flag.get_action().takes_values() && !flag.is_require_equals_set()
 }
@@ -108,8 +122,8 @@ fn explained(
     };
     match error.kind() {
         ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
-            let variable = context(&error, ContextKind::InvalidArg)
-                .and_then(|arg| variable_of(command, &arg, args));
+            let variable =
+                context(&error, ContextKind::InvalidArg).and_then(|arg| variable_of(command, &arg));
             if let Some(variable) = variable {
                 error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
             }
@@ -144,6 +158,11 @@ fn explained(
                 );
                 return command.error(ErrorKind::InvalidSubcommand, message);
             }
+            // GoogleCloudPlatform/govanityurls takes the file as its argument.
+            if word.ends_with(".yaml") || word.ends_with(".yml") {
+                let message = format!("'{word}' is not a command: write --config {word}");
+                return command.error(ErrorKind::InvalidSubcommand, message);
+            }
             if let Some(meant) = meant {
                 let meant = ContextValue::Strings(vec![meant]);
                 error.insert(ContextKind::SuggestedSubcommand, meant);
@@ -154,15 +173,11 @@ fn explained(
     error
 }
 
-/// The variable that the value of `arg` is from, unless the flag was typed: a flag beats it.
-fn variable_of(command: &clap::Command, arg: &str, args: &[OsString]) -> Option<String> {
+/// The variable that the value of `arg` is from. A flag that was typed has none.
+fn variable_of(command: &clap::Command, arg: &str) -> Option<String> {
     let flag = arg.split([' ', '[', '=']).next()?;
-    let is_typed = args.iter().any(|arg| {
-        let rest = arg.to_str().and_then(|arg| arg.strip_prefix(flag));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-    });
     let variable = long_flag(command, OsStr::new(flag))?.get_env()?;
-    (!is_typed).then(|| variable.to_string_lossy().into_owned())
+    Some(variable.to_string_lossy().into_owned())
 }
 
 /// Returns a warning for each variable whose name is like that of a flag's, but no flag has.
