@@ -562,7 +562,7 @@ fn machine_and_file_errors_exit_1() {
     assert_refused(
         &run(good, &[host, "-listen", &taken.0], &[]),
         1,
-        &[&taken.0, "in use", "-listen"],
+        &[&taken.0, "in use", "-listen", "-admin"],
     );
     // From a block reserved for documentation: no machine has it.
     assert_refused(

@@ -396,7 +396,7 @@ fn foreign_directory_is_refused() {
     symlink("none", place.path("dangling")).unwrap();
     for (out, why) in [
         ("file", "it is not a directory"),
-        ("mine", "no export has made folder in it"),
+        ("mine", "folder in it is not from an export"),
         ("link", "symbolic link"),
         ("link/", "symbolic link"),
         ("dangling", "symbolic link"),
@@ -413,7 +413,7 @@ fn foreign_directory_is_refused() {
         let file_in = place.path("site").join(file);
         fs::write(&file_in, "mine").unwrap();
         let said = place.refused("site");
-        assert!(said.contains(&format!("has made {file} in it")), "{said}");
+        assert!(said.contains(&format!("{file} in it is not")), "{said}");
         fs::remove_file(file_in).unwrap();
     }
     place.export("site");
@@ -544,7 +544,7 @@ fn export_cleans_up_after_a_killed_one() {
     fs::write(work.join("old/CNAME"), "mine").unwrap();
     let output = place.command("site").output().unwrap();
     let said = text(output.stderr);
-    assert!(said.contains("has made CNAME in it"), "{said}");
+    assert!(said.contains("CNAME in it is not from an export"), "{said}");
     fs::remove_file(place.path("site/CNAME")).unwrap();
     assert_eq!(files(&place.path("site")), before);
 
@@ -571,7 +571,7 @@ fn added_files_stay_in_place() {
     assert!(first.exists(), "it was too fast");
     let output = child.wait_with_output().unwrap();
     let said = text(output.stderr);
-    assert!(said.contains("no export has made CNAME in it"), "{said}");
+    assert!(said.contains("CNAME in it is not from an export"), "{said}");
     assert_eq!(output.status.code(), Some(1));
     assert!(place.path("site/CNAME").exists());
     assert!(place.path("site/gowechat/index.html").exists());

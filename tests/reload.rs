@@ -231,7 +231,7 @@ fn sighup_after_a_watched_edit_reloads_once() {
     write(&server, B);
     server.wait_for_line("the file has changed: reloading");
     server.signal("HUP");
-    server.wait_for_line("the file has not changed since it was reloaded a moment ago");
+    server.wait_for_line("the file has not changed since it was read a moment ago");
     // A different edit is reported as such, however soon it comes.
     write(&server, A);
     server.signal("HUP");

@@ -45,11 +45,11 @@ impl BindError {
         let why = match (address.port(), error.kind()) {
             (Some(port), io::ErrorKind::AddrInUse) => format!(
                 "the port is in use; stop what uses it (`ss -ltnp 'sport = :{port}'` names it), \
-                 or choose another with -listen or PORT"
+                 or choose another with -listen, PORT or -admin"
             ),
             (Some(port), io::ErrorKind::PermissionDenied) => format!(
                 "permission denied; a port below 1024 needs CAP_NET_BIND_SERVICE, \
-                 or choose another with -listen or PORT (this is {port})"
+                 or choose another with -listen, PORT or -admin (this is {port})"
             ),
             (_, io::ErrorKind::AddrNotAvailable) => {
                 "this machine has no such address; use 0.0.0.0 for all of its addresses".to_owned()

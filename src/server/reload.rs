@@ -68,7 +68,7 @@ impl Reloader {
             };
             Manager.reloading();
             if asked && self.has_just_read_it().await {
-                info!("SIGHUP: the file has not changed since it was reloaded a moment ago");
+                info!("SIGHUP: the file has not changed since it was read a moment ago");
             } else {
                 if asked {
                     info!("SIGHUP: reloading");

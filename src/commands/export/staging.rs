@@ -169,8 +169,8 @@ impl Staging {
             Some(foreign) => {
                 let foreign = escaped(&foreign.to_string_lossy());
                 let why = format!(
-                    "no export has made {foreign} in it, and none removes it; \
-                     move that, or name another directory"
+                    "{foreign} in it is not from an export, which would delete it; \
+                     move it elsewhere, or name another directory"
                 );
                 Err(refused(&self.out, &why))
             }
