@@ -242,9 +242,14 @@ fn converted_vangen_serves_the_same_tags() {
                 Some(home) => home.to_owned(),
                 None => format!("https://docs.example.org/{}", asked.trim_end_matches('/')),
             };
-            assert_eq!(
-                tag(&server, &asked, "refresh").unwrap(),
-                format!("0; url={docs}")
+            // As vangen's, the page stays, and links to the documentation.
+            assert_eq!(tag(&server, &asked, "refresh"), None);
+            let (host, path) = asked.split_at(asked.find('/').unwrap());
+            let page = server.request("GET", path, &[("host", host)]);
+            assert!(
+                page.body.contains(&format!("<a href=\"{docs}\">")),
+                "{asked}: {}",
+                page.body
             );
         }
     }
@@ -368,6 +373,9 @@ fn unreadable_input_is_explained() {
         "<meta name=\"go-import\" content=\"h.example/a git https://g.example/a\">",
     );
     fs::create_dir(directory.path().join("empty")).unwrap();
+    fs::create_dir(directory.path().join("-")).unwrap();
+    let (_, _, said) = run(directory.path(), &["-"]);
+    assert!(said.contains("standard input"), "{said}");
     assert_eq!(run(directory.path(), &[]).0, Some(2));
     for (from, why) in [
         (

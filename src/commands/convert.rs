@@ -21,10 +21,12 @@ const MAX_ENTRIES: usize = 2_000_000;
 pub fn run(from: &[PathBuf]) -> Result<(), Failure> {
     let mut found = Found::default();
     for path in from {
+        // `-` is standard input, even next to a directory of that name.
+        let is_path = path.as_os_str() != "-";
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => found.add_directory(path)?,
+            Ok(metadata) if is_path && metadata.is_dir() => found.add_directory(path)?,
             Ok(metadata) if metadata.is_file() && is_html(path) => found.add_file(path, ""),
-            Err(error) if is_missing(&error) && path.as_os_str() != "-" => {
+            Err(error) if is_path && is_missing(&error) => {
                 found.asked.push(asked(path)?);
             }
             _ => {

@@ -68,11 +68,8 @@ pub(super) fn site(file: Vangen) -> Result<Site, Problem> {
     if !file.index.unwrap_or_default() {
         settings.insert("index".into(), "none".into());
     }
-    let mut notes = unknown(file.other.keys(), "vangen");
-    notes.push(
-        "vangen's pages stay on screen, these lead on to the documentation; `docs: none` keeps them"
-            .to_owned(),
-    );
+    // Browsers stay on vangen's pages.
+    settings.insert("redirect".into(), false.into());
     let modules = file.repositories.into_iter().enumerate();
     let modules = modules.map(|(index, repository)| {
         let prefix = repository.prefix.as_deref().unwrap_or_default();
@@ -84,7 +81,7 @@ pub(super) fn site(file: Vangen) -> Result<Site, Problem> {
         skips: false,
         modules: modules.collect(),
         settings,
-        notes,
+        notes: unknown(file.other.keys(), "vangen"),
     })
 }
 
