@@ -522,6 +522,11 @@ fn usage_errors_exit_2() {
         (&["-access-log=nginx"], &["'nginx'", "combined"]),
         (&["chekc"], &["'chekc'", "exists: 'check'\n"]),
         (&["-watch", "chekc"], &["exists: 'check'\n"]),
+        #[cfg(feature = "verify")]
+        (
+            &["verify", "-host=a.b", "/team/*"],
+            &["`/team/*` is a pattern", "`/team/name`"],
+        ),
         (&["vanity.yaml"], &["'vanity.yaml'", "-config vanity.yaml"]),
         (
             &["-host=a.b", "-trusted-proxy", "10.0.0.0/33"],

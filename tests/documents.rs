@@ -173,6 +173,26 @@ fn no_document_links_to_a_file_that_is_missing() {
 }
 
 /// Returns every Markdown file of the repository.
+/// The manual page is in both packages.
+#[test]
+fn packages_have_the_files_that_help_names() {
+    let named = Regex::new(r"docs/([a-z.]+[a-z])").unwrap();
+    let mut command = Cli::command();
+    let help = command.find_subcommand_mut("verify").unwrap();
+    let help = help.render_long_help().to_string();
+    let (deb, tarball) = (text("Cargo.toml"), text("packaging/build"));
+    let files: Vec<_> = named
+        .captures_iter(&help)
+        .map(|found| found.extract::<1>())
+        .collect();
+    assert_eq!(files.len(), 2, "{help}");
+    for (path, [file]) in files {
+        assert!(deb.contains(&format!("[\"{path}\", ")), "{path}");
+        let (stem, end) = file.split_once('.').unwrap();
+        assert!(tarball.contains(&format!(",{stem}}}.{end}")), "{path}");
+    }
+}
+
 fn documents() -> Vec<String> {
     ["", "docs/"]
         .into_iter()

@@ -72,6 +72,13 @@ fn named(paths: &[String], default: Host, config: Config) -> Result<Vec<Target>,
     let site = Site::new(default.clone(), config);
     let mut targets = Vec::new();
     for name in paths {
+        if let Some(above) = name.strip_suffix("/*") {
+            return Err(format!(
+                "{} is a pattern; name a path below it, such as {}",
+                quoted(name),
+                quoted(&format!("{above}/name"))
+            ));
+        }
         let not_found = || format!("no module of the file answers for {}", quoted(name));
         let (host, path) = match name.strip_prefix("https://").unwrap_or(name) {
             path if path.starts_with('/') => (default.as_str(), path),

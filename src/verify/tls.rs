@@ -395,7 +395,7 @@ pub(super) fn handshake_failed(error: Option<&rustls::Error>, text: &str, host: 
             fail("the server and Go have no cipher suite in common").go("tls: handshake failure")
         }
         Some(Error::InvalidMessage(_)) => {
-            fail("port 443 does not use TLS: nginx's listen line lacks `ssl`")
+            fail("the server does not use TLS: nginx's listen line lacks `ssl`")
                 .go("http: server gave HTTP response to HTTPS client")
                 .fix("listen 443 ssl;    # in nginx")
         }
