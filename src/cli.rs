@@ -333,7 +333,7 @@ pub struct Serve {
         default_value = "text"
     )]
     pub log_format: LogFormat,
-    /// Log level: error, warn, info, debug or trace; also per module, as in
+    /// Log level: off, error, warn, info, debug or trace; also per module, as in
     /// `info,govanityurls::server=debug`
     #[arg(
         long,

@@ -80,6 +80,9 @@ fn hint(text: &str) -> String {
         None if text.parse::<u16>().is_ok() => format!("write `:{text}`"),
         None if is_number(text) => MOST.to_owned(),
         None if ip.is_ok() || text == "localhost" => format!("add a port: `{text}:8080`"),
+        Some(_) if text.ends_with(']') && format!("{text}:0").parse::<SocketAddr>().is_ok() => {
+            format!("add a port: `{text}:8080`")
+        }
         // `::1:8080` is an IPv6 address without a port; to have one, it needs brackets.
         Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok() => {
             format!("write `[{host}]:{port}`")
@@ -139,6 +142,7 @@ mod tests {
             ("2001:db8::7:80", "write `[2001:db8::7]:80`"),
             ("127.0.0.1", "`127.0.0.1:8080`"),
             ("localhost", "`localhost:8080`"),
+            ("[::1]", "add a port: `[::1]:8080`"),
         ] {
             let error = text.parse::<ListenAddr>().unwrap_err();
             assert!(error.contains(hint), "{error}");
