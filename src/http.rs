@@ -41,6 +41,8 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// Short, so that a module that was just added is not cached as missing for a day.
 const MISS_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=60");
+/// An invalid request must not decide what other clients get from a cache.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// A site, with the headers that its responses share.
@@ -82,6 +84,7 @@ struct CommonHeaders {
     redirect: HeaderMap,
     miss_page: HeaderMap,
     miss_text: HeaderMap,
+    invalid: HeaderMap,
 }
 
 impl CommonHeaders {
@@ -115,6 +118,7 @@ impl CommonHeaders {
             redirect: common(TEXT, cache_control),
             miss_page: common(HTML, MISS_CACHE_CONTROL),
             miss_text: common(TEXT, MISS_CACHE_CONTROL),
+            invalid: common(TEXT, NO_STORE),
         }
     }
 }
@@ -241,14 +245,14 @@ fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Ans
     let headers = &serving.headers;
     let Ok(host) = host(request) else {
         let body = Bytes::from_static(b"the request needs one valid Host header\n");
-        let mut response = response(StatusCode::BAD_REQUEST, &headers.miss_text, body);
+        let mut response = response(StatusCode::BAD_REQUEST, &headers.invalid, body);
         // hyper does the same after a request that it cannot parse.
         response.headers_mut().insert(CONNECTION, CLOSE);
         return answered(Kind::Other, response);
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let body = Bytes::from_static(b"only GET and HEAD are answered here\n");
-        let mut response = response(StatusCode::METHOD_NOT_ALLOWED, &headers.miss_text, body);
+        let mut response = response(StatusCode::METHOD_NOT_ALLOWED, &headers.invalid, body);
         let allowed = HeaderValue::from_static("GET, HEAD");
         response.headers_mut().insert(ALLOW, allowed);
         return answered(Kind::Other, response);

@@ -213,6 +213,7 @@ fn other_methods_are_not_allowed() {
             let response = server.request(method, target, &[]);
             assert_eq!(response.status, 405, "{method} {target}");
             assert_eq!(response.header("allow"), Some("GET, HEAD"));
+            assert_eq!(response.header("cache-control"), Some("no-store"));
             assert_common_headers(&response);
         }
     }
@@ -378,6 +379,8 @@ fn a_request_needs_one_valid_host() {
             assert_eq!(response.status, 400, "{request}");
             assert_eq!(response.header("connection"), Some("close"));
             assert_eq!(response.header("content-type"), Some(TEXT));
+            // nginx passes such hosts on, and leaves them out of its default cache key.
+            assert_eq!(response.header("cache-control"), Some("no-store"));
             assert_eq!(response.body, "the request needs one valid Host header\n");
         }
     }
