@@ -339,3 +339,20 @@ fn hosts_in_every_key_need_no_flag() {
         "vanity.yaml: ok, 1 module on go.example.org, 1 on b.example\n"
     );
 }
+
+#[test]
+fn a_forge_may_live_on_the_same_host() {
+    for repo in [
+        "https://tonybai.com/forge/a",
+        "https://tonybai.com/a.git",
+        "https://tonybai.com:3000/a",
+        "http://tonybai.com:443/a/b",
+        "ssh://git@tonybai.com/a",
+    ] {
+        let file = format!("host: tonybai.com\n/a:\n  repo: {repo}\n");
+        assert_eq!(
+            check(&file, &[]),
+            "vanity.yaml: ok, 1 module on tonybai.com\n"
+        );
+    }
+}

@@ -157,11 +157,11 @@ fn index_in_module<'c>(config: &'c Config, module: &Module) -> Option<&'c Module
 }
 
 /// Returns whether a module's repository is at or below its import path, so that the go command
-/// would query this server in a loop.
+/// would query this server in a loop. Another port is another server.
 fn is_own_address(module: &Module, host: &Host) -> bool {
     let repo = &module.repo;
     repo.host().eq_ignore_ascii_case(host.as_str())
-        && repo.is_http()
+        && repo.is_on_web_port()
         && repo
             .path()
             .strip_prefix(module.key.path.as_str())

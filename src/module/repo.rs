@@ -67,6 +67,16 @@ impl RepoUrl {
         matches!(self.scheme(), "http" | "https")
     }
 
+    /// Returns whether it is an http or https URL of the scheme's own port, which the go command
+    /// asks for an import path.
+    pub(crate) fn is_on_web_port(&self) -> bool {
+        let (scheme, authority, _) = parts(&self.0);
+        matches!(
+            (scheme, split_port(authority).1),
+            ("https", None | Some("443")) | ("http", None | Some("80"))
+        )
+    }
+
     /// Returns the host as written, without user and port.
     pub fn host(&self) -> &str {
         split_port(parts(&self.0).1).0
