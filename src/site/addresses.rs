@@ -1,6 +1,6 @@
 //! Addresses that redirect: `git clone` of an import path, and documentation by version.
 
-use percent_encoding::{CONTROLS, utf8_percent_encode};
+use percent_encoding::{CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use super::render::PKG_GO_DEV;
 use super::{Answer, Match, VirtualHost};
@@ -18,15 +18,16 @@ impl VirtualHost {
             let path = parse(path.strip_suffix(REFS)?)?;
             return clone(&self.look_up(&path)?, service);
         }
-        let (path, version) = path.split_once('@')?;
+        let (path, version) = path.split_once('@').or_else(|| path.split_once("%40"))?;
         let (version, subpath) = version.split_at(version.find('/').unwrap_or(version.len()));
+        let version = percent_decode_str(version).decode_utf8().ok()?;
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+".contains(&b);
         if version.is_empty() || !version.bytes().all(is_plain) {
             return None;
         }
         let (path, subpath) = (RequestPath::parse(path)?, parse(subpath)?);
         let module = self.look_up(&path)?.module();
-        let url = self.versioned(module, path.as_str(), version, subpath.as_str());
+        let url = self.versioned(module, path.as_str(), &version, subpath.as_str());
         Some(Answer::Redirect(url.into()))
     }
 
@@ -170,6 +171,12 @@ b.example/: {repo: https://h.example/root}
             ),
             ("/git/sub@main", "https://pkg.go.dev/a.example/git/sub@main"),
             ("/x/tool@v1", "https://pkg.go.dev/a.example/x/tool@v1"),
+            (
+                "/git%40v2.0.0%2Bincompatible",
+                "https://pkg.go.dev/a.example/git@v2.0.0+incompatible",
+            ),
+            ("/git%40v1%2Fsub", "none"),
+            ("/git@v1%2540", "none"),
             ("/own@v1/sub", "https://docs.example/own"),
             ("/none@v1/sub", "/none/sub"),
             ("/git@", "none"),
