@@ -114,9 +114,9 @@ impl ModulePath {
     ///
     /// # Errors
     ///
-    /// Rejects what `CheckPath` rejects after the first element, and what `go get` never requests
-    /// or rejects later: an element with the suffix of a version control system, `vendor`, `...`, a
-    /// last element that starts with `-` or `~`. A path has at most [`MAX_PATH`] bytes.
+    /// Rejects what `CheckPath` rejects after the first element, and what the go command never asks
+    /// for or cannot build: an element with the suffix of a version control system, `vendor`,
+    /// `...`, a last element that starts with `-` or `~`. A path has at most [`MAX_PATH`] bytes.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let path = Self::below(text).map_err(|why| Problem::Path {
             path: text.into(),

@@ -108,7 +108,7 @@ pub enum PathFault {
     )]
     Vendor,
     #[error(
-        "`go get` rejects a last element that starts with `{0}`\nstart it with a letter or a digit"
+        "`go build` rejects a last element that starts with `{0}`\nstart it with a letter or a digit"
     )]
     LastElement(char),
     #[error("`...` is a wildcard of the go command\nwrite the path without it")]
