@@ -427,8 +427,13 @@ mod tests {
 
     #[test]
     fn sends_vary_host_if_there_are_several_hosts() {
-        const ONE: &str =
-            "host: a.example\nindex: https://h.example/\n/m:\n  repo: https://h.example/a\n";
+        const ONE: &str = "\
+host: a.example
+index: https://h.example/
+/m: &m
+  repo: https://h.example/a
+/x/m: *m
+";
         let vary = |serving: &Serving, target: &str, tag: &str| {
             let request = axum::http::Request::get(target)
                 .header(HOST, "a.example")
@@ -444,6 +449,8 @@ mod tests {
         for (target, tag, status) in [
             ("/m", "", 200),
             ("/m", "*", 304),
+            ("/x", "", 200),
+            ("/x", "*", 304),
             ("/", "", 302),
             ("/none", "", 404),
             ("/none?go-get=1", "", 404),

@@ -432,7 +432,13 @@ fn settings() {
 
 #[test]
 fn a_list_at_a_path_of_its_own() {
-    let server = Server::start(&format!("index: /packages\n{SEED}"));
+    let server = Server::start(&format!(
+        "index: /packages\n{SEED}root.example:\n  repo: https://h.example/r\n"
+    ));
+    // A module at the root of another host takes the whole host.
+    let root = server.request("GET", "/packages", &[("Host", "root.example")]);
+    assert!(root.body.contains("\"root.example git "), "{}", root.body);
+    assert!(!root.body.contains("href=\"/packages\""), "{}", root.body);
     let list = server.get("/packages/");
     assert_eq!(list.status, 200);
     for text in [
@@ -719,6 +725,10 @@ fn redirects_git_and_versions() {
         let redirect = server.get(target);
         assert_eq!(redirect.status, 302, "{target}");
         assert_eq!(redirect.header("location"), Some(location));
+        assert_eq!(
+            redirect.header("cache-control"),
+            Some("public, max-age=86400")
+        );
         assert_common_headers(&redirect);
     }
     for (target, text) in [
@@ -789,6 +799,20 @@ fn hosts_and_patterns() {
         );
         assert_eq!(import(host, "/x/experiments"), None);
     }
+    // The host of an absolute target beats the header (RFC 9112, section 3.2.2).
+    for target in [
+        "http://other.example/gowechat",
+        "https://OTHER.example:8080/gowechat",
+    ] {
+        assert_eq!(
+            import("tonybai.com", target),
+            is("other.example/gowechat git https://h.example/o")
+        );
+    }
+    assert_eq!(
+        import("other.example", "http://evil.example/gowechat"),
+        default
+    );
     let tool = is("tonybai.com/team/tool git https://code.example/team/tool-go.git");
     assert_eq!(import("a", "/team/tool"), tool);
     assert_eq!(import("a", "/team/tool/below"), tool);

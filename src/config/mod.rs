@@ -135,7 +135,7 @@ fn check_all(walk: &Walk<'_>) -> Vec<(Problem, Option<usize>)> {
         if let Some(why) = key.fault_on(host) {
             let path = key.to_string();
             Some((module::Problem::Path { path, why }.into(), at_key))
-        } else if let Some(path) = index_in_module(config, module) {
+        } else if let Some(path) = index_in_module(config, module, host) {
             let problem = Problem::IndexInModule(path.to_string(), key.to_string());
             Some((problem, at_key))
         } else {
@@ -146,11 +146,16 @@ fn check_all(walk: &Walk<'_>) -> Vec<(Problem, Option<usize>)> {
     found.take(walk.most - walk.errors.len()).collect()
 }
 
-/// Returns the path of the list if a module answers there.
-fn index_in_module<'c>(config: &'c Config, module: &Module) -> Option<&'c ModulePath> {
+/// Returns the path of the list if a module answers there. A module at the root of another host
+/// than the default one takes that whole host, as it does with a list at `/`.
+fn index_in_module<'c>(config: &'c Config, module: &Module, host: &Host) -> Option<&'c ModulePath> {
     let Index::At(path) = &config.index else {
         return None;
     };
+    let is_root = module.key.path.as_str().is_empty() && !module.key.pattern;
+    if is_root && config.host.as_ref() != Some(host) {
+        return None;
+    }
     let rest = path.as_str().strip_prefix(module.key.path.as_str())?;
     let is_in = rest.starts_with('/') || (rest.is_empty() && !module.key.pattern);
     is_in.then_some(path)
