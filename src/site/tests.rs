@@ -206,3 +206,46 @@ fn pattern_matches_no_version_and_no_vcs_suffix() {
         assert_eq!(found(&format!("/q/{element}/v2")), answer("/q/*", "/v2"));
     }
 }
+
+#[test]
+fn pattern_at_the_root_matches_no_file_that_every_host_is_asked_for() {
+    let text = "a.b/*:\n  repo: https://h.example/*\na.b/x/*:\n  repo: https://h.example/x-*\n";
+    let config = Config::parse("vanity.yaml", text, None).unwrap();
+    let site = Site::new(config.host.clone().unwrap(), config);
+    for (path, is_found) in [
+        ("/robots.txt", false),
+        ("/favicon.ico", false),
+        ("/.well-known/security.txt", false),
+        ("/robots", true),
+        ("/x/robots.txt", true),
+    ] {
+        let request = RequestPath::parse(path).unwrap();
+        assert_eq!(
+            site.hosts()[0].look_up(&request).is_some(),
+            is_found,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn the_root_and_what_is_above_any_module_are_folders() {
+    let text = "host: a.b\nc.d/x/m:\n  repo: https://h.example/m\n  hidden: true\n";
+    let config = Config::parse("vanity.yaml", text, None).unwrap();
+    let site = Site::new(config.host.clone().unwrap(), config);
+    for (host, path, expected) in [
+        ("a.b", "/", true),
+        ("a.b", "/x", false),
+        ("c.d", "/", true),
+        ("c.d", "/x", true),
+        ("c.d", "/y", false),
+    ] {
+        let answer = site.answer(Some(host), path, true);
+        let Answer::NotFoundText { text, folder } = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(folder, expected, "{host}{path}");
+        // A hidden module is not given away.
+        assert!(!text.ends_with(b"below it\n"), "{text:?}");
+    }
+}
