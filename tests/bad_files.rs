@@ -45,6 +45,12 @@ fn refusal_in(directory: &Path, file: &str) -> String {
     );
     for error in stderr.split("\nvanity.yaml:") {
         assert!(error.len() < 1500, "nobody reads so much: {error}");
+        let place = error.strip_prefix("vanity.yaml:").unwrap_or(error);
+        let has_place = place.starts_with(|c: char| c.is_ascii_digit());
+        assert!(
+            !has_place || error.contains("\n  hint: "),
+            "no hint: {error}"
+        );
     }
     stderr
 }

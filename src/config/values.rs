@@ -81,7 +81,7 @@ pub(super) fn subdir(text: &str) -> Result<Box<str>, Problem> {
         ));
     }
     if dir.starts_with('-') {
-        return rejected("Go rejects a leading dash");
+        return rejected("Go rejects a leading dash\nrename the directory");
     }
     if dir.is_empty() {
         return rejected("it is empty\nleave it out where the module is at the root");
@@ -94,7 +94,10 @@ pub(super) fn subdir(text: &str) -> Result<Box<str>, Problem> {
         }
         let is_bad = |c: char| c.is_whitespace() || is_unprintable(c) || "\"'<>\\".contains(c);
         if let Some(bad) = element.chars().find(|&c| is_bad(c)) {
-            return rejected(&format!("it has {} in it", quoted_char(bad)));
+            return rejected(&format!(
+                "it has {} in it\nrename the directory",
+                quoted_char(bad)
+            ));
         }
     }
     Ok(dir.into())
@@ -135,7 +138,7 @@ pub(super) fn display(text: &str) -> Result<Box<str>, Problem> {
             return invalid(
                 field,
                 "web address",
-                format!("it has {} in it", quoted_char(bad)),
+                format!("it has {} in it\nremove it", quoted_char(bad)),
             );
         }
     }
@@ -184,7 +187,7 @@ pub(super) fn line(text: &str, what: &'static str) -> Result<Option<Box<str>>, P
         return rejected(format!("has {} in it\nremove it", quoted_char(bad)));
     }
     if text.chars().count() > LONGEST {
-        return rejected(format!("is longer than {LONGEST} characters"));
+        return rejected(format!("is longer than {LONGEST} characters\nshorten it"));
     }
     Ok((!text.is_empty()).then(|| text.into()))
 }

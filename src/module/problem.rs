@@ -1,6 +1,6 @@
 //! Why a value is rejected: one enum for the kinds of values, and one of reasons per kind.
 //!
-//! `Display` gives what is wrong and, after a line break, what to do, if that is known.
+//! `Display` gives what is wrong and, after a line break, what to do.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -53,13 +53,15 @@ pub enum HostFault {
     UpperCase(String),
     #[error("Go requires the ASCII form\nwrite {}", quoted(.0))]
     International(String),
-    #[error("Go allows only a-z, 0-9, `.` and `-`, not {}", quoted_char(*.0))]
+    #[error("Go allows only a-z, 0-9, `.` and `-`, not {}\nwrite the domain alone, such as `go.example.org`", quoted_char(*.0))]
     Character(char),
     #[error("Go requires a dot in it\nwrite the whole domain")]
     NoDot,
-    #[error("a domain has at most 253 characters")]
+    #[error(
+        "a domain has at most 253 characters\nwrite the domain alone, such as `go.example.org`"
+    )]
     TooLong,
-    #[error("Go rejects a leading dash")]
+    #[error("Go rejects a leading dash\nremove it")]
     LeadingDash,
     #[error("it has an empty label\nremove the extra dot")]
     EmptyLabel,
@@ -87,7 +89,7 @@ pub enum PathFault {
     EmptyRoot,
     #[error("it is a URL\nwrite {}", quoted(.0))]
     Url(String),
-    #[error("Go rejects a leading dot, in {}", quoted(.0))]
+    #[error("Go rejects a leading dot, in {}\nwrite the path without it", quoted(.0))]
     LeadingDot(String),
     #[error(transparent)]
     Element(#[from] ElementFault),
@@ -125,15 +127,15 @@ pub enum PathFault {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[allow(missing_docs)] // The messages describe the variants.
 pub enum ElementFault {
-    #[error("{} is not a valid element", quoted(.0))]
+    #[error("{} is not a valid element\nremove it", quoted(.0))]
     Dots(String),
-    #[error("Go rejects a trailing dot, in {}", quoted(.0))]
+    #[error("Go rejects a trailing dot, in {}\nremove the dot", quoted(.0))]
     TrailingDot(String),
-    #[error("Go allows only A-Z, a-z, 0-9 and `-._~`, not {}", quoted_char(*.0))]
+    #[error("Go allows only A-Z, a-z, 0-9 and `-._~`, not {}\nwrite the path without it", quoted_char(*.0))]
     Character(char),
-    #[error("Go rejects {}, a device name on Windows", quoted(.0))]
+    #[error("Go rejects {}, a device name on Windows\nchoose another name", quoted(.0))]
     Device(String),
-    #[error("Go rejects a tilde and digits at the end, in {}", quoted(.0))]
+    #[error("Go rejects a tilde and digits at the end, in {}\nchoose another name", quoted(.0))]
     TildeDigits(String),
 }
 
@@ -141,7 +143,7 @@ pub enum ElementFault {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[allow(missing_docs)] // The messages describe the variants.
 pub enum UrlFault {
-    #[error("it is longer than {0} bytes")]
+    #[error("it is longer than {0} bytes\nis it the right URL?")]
     TooLong(usize),
     #[error("it has a line break in it\nwrite it on one line")]
     LineBreak,
@@ -171,22 +173,22 @@ pub enum UrlFault {
     NotWeb,
     #[error("it does not start with `https://`\nwrite `none` for no documentation")]
     MeansNone,
-    #[error("it has no host")]
+    #[error("it has no host\nwrite the whole URL, such as `https://github.com/bigwhite/gowechat`")]
     NoHost,
-    #[error("its host has {} in it{}", quoted_char(*.0), if *.0 == ':' { "\nan IPv6 address needs brackets, as in `https://[::1]/a`" } else { "" })]
+    #[error("its host has {} in it{}", quoted_char(*.0), if *.0 == ':' { "\nan IPv6 address needs brackets, as in `https://[::1]/a`" } else { "\nwrite the host without it" })]
     HostCharacter(char),
-    #[error("{} is not an IPv6 address", quoted(.0))]
+    #[error("{} is not an IPv6 address\nwrite one such as `[2001:db8::7]`", quoted(.0))]
     Ipv6(String),
     #[error("{}", match .0.as_str() {
         "" => "it has a colon without a port\nremove the colon".to_owned(),
-        port => format!("{} is not a valid port", quoted(port)),
+        port => format!("{} is not a valid port\nwrite a number from 1 to 65535, or none", quoted(port)),
     })]
     Port(String),
     #[error("{} is not a percent escape\nwrite `%25` for a percent sign", quoted(.0))]
     Escape(String),
-    #[error("its user name has {} in it", quoted_char(*.0))]
+    #[error("its user name has {} in it\nwrite a plain one, such as `git`", quoted_char(*.0))]
     UserCharacter(char),
-    #[error("a `*` can be in its path only")]
+    #[error("a `*` can be in its path only\nwrite the part before the path without it")]
     Star,
     #[error("it has a query or a fragment\nwrite {}", quoted(.0))]
     Query(String),
