@@ -394,14 +394,19 @@ fn settings() {
     let page = server.get("/gowechat/mp");
     assert_eq!(page.header("cache-control"), Some("public, max-age=3600"));
     assert!(head(&page)[3].ends_with("url=https://docs.example/go/tonybai.com/gowechat/mp\">"));
+    // The badge is one of pkg.go.dev.
+    assert!(!page.body.contains("pkg.go.dev"), "{}", page.body);
     assert_eq!(
         server.get("/").header("cache-control"),
         Some("public, max-age=3600")
     );
     assert_eq!(server.get("/none").header("cache-control"), Some(MISS));
 
-    let server = Server::start(&format!("docs: none\nindex: none\n{SEED}"));
+    let server = Server::start(&format!(
+        "docs: none\nindex: none\n{SEED}  docs: https://docs.example/x\n"
+    ));
     assert_eq!(head(&server.get("/gowechat")).len(), 3);
+    assert!(head(&server.get("/x/experiments"))[3].ends_with("url=https://docs.example/x\">"));
     for target in ["/", "/x"] {
         assert_eq!(server.get(target).status, 404);
     }
@@ -475,6 +480,11 @@ fn redirect_false_keeps_browsers_on_the_page() {
         assert!(has(&server, target, &docs));
     }
     assert!(has(&server, "/moved", refresh));
+    // A version was asked for on purpose.
+    assert_eq!(
+        server.get("/gowechat@v1.0.0").header("location"),
+        Some("https://pkg.go.dev/tonybai.com/gowechat@v1.0.0")
+    );
     let server = Server::start(&format!(
         "{SEED}/stay:\n  repo: https://h.example/s\n  redirect: false\n"
     ));
