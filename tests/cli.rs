@@ -363,6 +363,7 @@ fn an_error_about_the_environment_names_the_variable() {
         ("GOVANITYURLS_LOG_FORMAT", "xml", "json"),
         ("GOVANITYURLS_MAX_CONNECTIONS", "0", "1 to 1000000"),
         ("GOVANITYURLS_SOCKET_MODE", "9", "octal"),
+        ("GOVANITYURLS_TRUSTED_PROXY", "10.0.0.1,nginx", "`nginx`"),
     ] {
         let output = run(directory.path(), &["-config=vanity.yaml"], &[(name, value)]);
         assert_refused(&output, 2, &[&format!("'{name}'"), words]);
