@@ -194,8 +194,18 @@ pub(super) fn line(text: &str, what: &'static str) -> Result<Option<Box<str>>, P
 
 /// Parses the address of a module proxy.
 pub(super) fn proxy(text: &str) -> Result<RepoUrl, Problem> {
-    let url = RepoUrl::parse(text)?;
     let rejected = |why| invalid(text, "module proxy", why);
+    let url = match RepoUrl::parse(text) {
+        Err(module::Problem::Repo {
+            why: UrlFault::PublicProxy,
+            ..
+        }) => {
+            return rejected(
+                "it is a public one, which gets modules from their repositories\nwrite the address of your own proxy",
+            );
+        }
+        url => url?,
+    };
     if url.stars() > 0 {
         return rejected("it has a `*`\nwrite the proxy's address alone: it serves every module");
     }
