@@ -755,6 +755,7 @@ fn redirects_git_and_versions() {
         let answer = server.get(target);
         assert_eq!((answer.status, &*answer.body), (404, text), "{target}");
         assert_eq!(answer.header("content-type"), Some(TEXT));
+        assert_eq!(answer.header("cache-control"), Some(MISS));
     }
     for target in [
         "/gowechat/info/refs",
