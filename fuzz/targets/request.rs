@@ -83,6 +83,7 @@ fuzz_target!(|text: &str| {
             // `MODULE@VERSION`, which is not an import path.
             (None, Answer::Redirect(url)) => {
                 assert!(!go_get && path.is_none());
+                let raw = raw.replace("%40", "@");
                 let module = raw.split('@').next().and_then(decoded);
                 let module = module.filter(|path| naive::look_up(host.modules(), path).is_some());
                 let page = format!("https://pkg.go.dev/{}{}@", host.name(), module.unwrap());

@@ -22,7 +22,9 @@ impl VirtualHost {
         let (version, subpath) = version.split_at(version.find('/').unwrap_or(version.len()));
         let version = percent_decode_str(version).decode_utf8().ok()?;
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+".contains(&b);
-        if version.is_empty() || !version.bytes().all(is_plain) {
+        // `MODULE/@v/list` asks a module proxy.
+        let is_proxys = path.len() > 1 && path.ends_with('/');
+        if version.is_empty() || !version.bytes().all(is_plain) || is_proxys {
             return None;
         }
         let (path, subpath) = (RequestPath::parse(path)?, parse(subpath)?);
@@ -182,6 +184,7 @@ b.example/: {repo: https://h.example/root}
             ("/git@", "none"),
             ("/git@v1@v2", "none"),
             ("/git@v1/../x", "none"),
+            ("/git/@v/list", "none"),
             ("/git@v1//x", "none"),
             ("/git@%0d%0a", "none"),
             ("/nothing@v1", "none"),
