@@ -75,6 +75,8 @@ mod page;
 mod server;
 mod tags;
 mod terminal;
+#[cfg(test)]
+mod testing;
 #[cfg(feature = "verify")]
 mod verify;
 

@@ -178,8 +178,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::edited;
 
-    const GOOD: [&str; 4] = [
+    const GOOD: &[&str] = &[
         "/a:\n  repo: https://h.example/a\n/x/*:\n  repo: https://h.example/*\n",
         "host: go.example\ncache_max_age: 60\nindex: none\npaths:\n  /a:\n    repo: &r \
          https://h.example/a.git\n    display: \"https://h.example/a _ _\"\n  b.example/c: {repo: \
@@ -190,33 +191,19 @@ mod tests {
     ];
 
     /// Text that is special to YAML, or that has broken a parser before.
-    const PIECES: [&str; 34] = [
+    const PIECES: &[&str] = &[
         "\n", "\n  ", "\t", " ", ": ", ":", "- ", "? ", "[", "]", "{", "}", ", ", "#", "&a ", "*a",
         "*r", "!", "!!int ", "!<x> ", "|\n", ">-\n", "\"", "'", "\\", "%", "@", "---\n", "...\n",
         "<<: ", "\0", "\u{feff}", "\u{2028}", "\u{1b}",
     ];
 
     proptest! {
-        #![proptest_config(ProptestConfig {
-            cases: 4096,
-            failure_persistence: None,
-            ..ProptestConfig::default()
-        })]
+        #![proptest_config(ProptestConfig::with_cases(4096))]
 
         /// Any input gives a config, or an error that is safe to print on a terminal; it never
         /// panics. Reading on after an error finds the same one first.
         #[test]
-        fn no_file_panics(
-            good in 0..GOOD.len(),
-            edits in prop::collection::vec((0..200usize, 0..4usize, 0..PIECES.len()), 1..6),
-        ) {
-            let mut text: Vec<char> = GOOD[good].chars().collect();
-            for (at, removed, piece) in edits {
-                let at = at % (text.len() + 1);
-                let end = (at + removed).min(text.len());
-                text.splice(at..end, PIECES[piece].chars());
-            }
-            let text: String = text.into_iter().collect();
+        fn no_file_panics(text in edited(GOOD, PIECES)) {
             let checked = Config::check_text("vanity.yaml", &text, None);
             let first = Config::parse("vanity.yaml", &text, None).err();
             match &first {
@@ -274,11 +261,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig {
-            cases: 4096,
-            failure_persistence: None,
-            ..ProptestConfig::default()
-        })]
+        #![proptest_config(ProptestConfig::with_cases(4096))]
 
         /// After an error of any kind, reading goes on where the next entry starts: the last entry
         /// is always wrong and always found, unless reading has to stop at an anchor.

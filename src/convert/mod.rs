@@ -299,39 +299,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::edited;
 
-    const GOOD: [&str; 2] = [
+    const GOOD: &[&str] = &[
         "url: go.example\ngodoc: {host: h.example}\npackages:\n  a: {repo: &r h.example/a}\n  \
          b/c:\n    repo: *r\n    vcs: hg\n    description: 'x'\n    doc_badge: y\n",
         "{\"domain\": \"go.example\", \"index\": true, \"repositories\": [{\"prefix\": \"a\", \
          \"url\": \"https://github.com/a/a\", \"subs\": [\"b\"], \"source\": {\"dir\": \"_\"}}]}",
     ];
 
-    const PIECES: [&str; 16] = [
+    const PIECES: &[&str] = &[
         "\n", "\n  ", " ", ": ", "- ", "[", "]", "{", "}", "\"", "'", "*", "#", "!!int ", "é",
         "\u{1b}",
     ];
 
     proptest! {
-        #![proptest_config(ProptestConfig {
-            cases: 4096,
-            failure_persistence: None,
-            ..ProptestConfig::default()
-        })]
+        #![proptest_config(ProptestConfig::with_cases(4096))]
 
         /// Any input gives a valid vanity.yaml, or an error that is safe to print on a terminal.
         #[test]
-        fn no_file_panics(
-            good in 0..GOOD.len(),
-            edits in prop::collection::vec((0..300usize, 0..4usize, 0..PIECES.len()), 0..4),
-        ) {
-            let mut text: Vec<char> = GOOD[good].chars().collect();
-            for (at, removed, piece) in edits {
-                let at = at % (text.len() + 1);
-                let end = (at + removed).min(text.len());
-                text.splice(at..end, PIECES[piece].chars());
-            }
-            let text: String = text.into_iter().collect();
+        fn no_file_panics(text in edited(GOOD, PIECES)) {
             match convert("a file", &text) {
                 Ok(made) => prop_assert!(Config::parse("vanity.yaml", &made, None).is_ok()),
                 Err(error) => {

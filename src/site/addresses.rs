@@ -82,8 +82,8 @@ fn text(text: String) -> Answer<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::site::Site;
+    use crate::testing;
 
     const FILE: &str = "
 host: a.example
@@ -98,8 +98,7 @@ b.example/: {repo: https://h.example/root}
 ";
 
     fn site(settings: &str) -> Site {
-        let config = Config::parse("vanity.yaml", &[settings, FILE].concat(), None).unwrap();
-        Site::new(config.host.clone().unwrap(), config)
+        testing::site(&[settings, FILE].concat())
     }
 
     fn answered(site: &Site, host: &str, path: &str, query: Option<&str>) -> String {

@@ -53,12 +53,7 @@ fn settings(site: &Site) -> impl PartialEq + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-
-    fn site(text: &str) -> Site {
-        let config = Config::parse("vanity.yaml", text, None).unwrap();
-        Site::new(config.host.clone().unwrap(), config)
-    }
+    use crate::testing::site;
 
     #[test]
     fn reports_added_removed_and_changed_modules() {

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::list::PER_PAGE;
 use super::*;
+use crate::testing;
 
 /// Keys of a small alphabet, so that many are above, below and next to each other.
 fn keys() -> impl Strategy<Value = BTreeMap<String, bool>> {
@@ -107,8 +108,7 @@ fn host_of(paths: impl IntoIterator<Item = String>) -> Site {
     for path in paths {
         let _ = writeln!(text, "{path}:\n  repo: https://h.example/r");
     }
-    let config = Config::parse("vanity.yaml", &text, None).unwrap();
-    Site::new(config.host.clone().unwrap(), config)
+    testing::site(&text)
 }
 
 /// Returns the links of a list, or none if there is no such page.
@@ -158,8 +158,7 @@ host: a.b
 /z/client: {repo: https://h.example/z, hidden: true}
 /tools/*: {repo: https://h.example/*, description: a client each}
 ";
-    let config = Config::parse("vanity.yaml", text, None).unwrap();
-    let site = Site::new(config.host.clone().unwrap(), config);
+    let site = testing::site(text);
     let found = |path, query: &str| links(&site, path, query).unwrap();
     assert_eq!(found("/", "q=client"), ["/x/http-client", "/y/client"]);
     assert_eq!(found("/", "q=CLIENT+http"), ["/x/http-client"]);
@@ -183,10 +182,10 @@ host: a.b
 
 #[test]
 fn pattern_matches_no_version_and_no_vcs_suffix() {
-    let text = "/q:\n  repo: https://h.example/q\n/q/*:\n  repo: https://h.example/q-*\n\
-                /only/*:\n  repo: https://h.example/only-*\n";
-    let config = Config::parse("vanity.yaml", text, Some(&Host::parse("a.b").unwrap())).unwrap();
-    let site = Site::new(config.host.clone().unwrap(), config);
+    let site = testing::site(
+        "host: a.b\n/q: {repo: https://h.example/q}\n/q/*: {repo: https://h.example/q-*}\n\
+         /only/*: {repo: https://h.example/only-*}\n",
+    );
     let found = |path: &str| {
         let request = RequestPath::parse(path).unwrap();
         let found = site.hosts()[0].look_up(&request)?;

@@ -210,8 +210,6 @@ fn page_without_a_tag_is_explained() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
     /// Any page gives a valid vanity.yaml, or an error.
     #[test]
     fn no_page_panics(pieces in prop::collection::vec(prop::sample::select(vec![
