@@ -8,7 +8,7 @@ mod tokenizer;
 
 use std::fmt;
 
-use tokenizer::{Token, Tokenizer, local};
+use tokenizer::{Tag, Tokenizer, local};
 
 /// One `<meta name="…" content="…">`, or one with `http-equiv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,33 +72,32 @@ impl Head {
     pub fn parse(html: &[u8]) -> Self {
         let mut tokens = Tokenizer::new(html);
         let mut metas = Vec::new();
-        loop {
+        let error = loop {
             match tokens.next() {
-                Ok(Token::Start(name, _)) if local(&name).eq_ignore_ascii_case("body") => break,
-                Ok(Token::End(name)) if local(&name).eq_ignore_ascii_case("head") => break,
-                Ok(Token::Start(name, attributes)) if local(&name).eq_ignore_ascii_case("meta") => {
+                Ok(Some(Tag::Start(name, attributes))) => {
+                    let is = |tag| local(&name).eq_ignore_ascii_case(tag);
+                    if is("body") {
+                        break None;
+                    }
                     let value = |key| {
                         let mut all = attributes.iter();
                         let found = all.find(|(name, _)| local(name).eq_ignore_ascii_case(key));
                         found.map_or(String::new(), |(_, value)| value.clone())
                     };
-                    metas.push(Meta {
-                        name: value("name"),
-                        http_equiv: value("http-equiv"),
-                        content: value("content"),
-                    });
+                    if is("meta") {
+                        metas.push(Meta {
+                            name: value("name"),
+                            http_equiv: value("http-equiv"),
+                            content: value("content"),
+                        });
+                    }
                 }
-                Ok(Token::Eof) => break,
-                Ok(_) => {}
-                Err(error) => {
-                    return Self {
-                        metas,
-                        error: Some(error),
-                    };
-                }
+                Ok(Some(Tag::End(name))) if !local(&name).eq_ignore_ascii_case("head") => {}
+                Ok(_) => break None,
+                Err(error) => break Some(error),
             }
-        }
-        Self { metas, error: None }
+        };
+        Self { metas, error }
     }
 
     /// Returns the go-import tags in page order.

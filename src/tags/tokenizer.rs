@@ -1,88 +1,76 @@
 //! A port of the raw tokenizer of Go's encoding/xml, with `Strict` off.
 
-/// A token; the rest are not needed.
-pub(super) enum Token {
+/// A tag; the other tokens are not needed.
+pub(super) enum Tag {
     Start(String, Vec<(String, String)>),
     End(String),
-    /// Text, a comment, a directive or a processing instruction.
-    Other,
-    Eof,
 }
 
 /// `rawToken` of encoding/xml and the functions that it calls, with the same names.
 pub(super) struct Tokenizer<'a> {
     html: &'a [u8],
     at: usize,
-    line: usize,
 }
 
 type Parsed<T> = Result<T, String>;
 
 impl<'a> Tokenizer<'a> {
     pub(super) fn new(html: &'a [u8]) -> Self {
-        Self {
-            html,
-            at: 0,
-            line: 1,
-        }
+        Self { html, at: 0 }
     }
 
-    /// Returns the next token, or the error in Go's words.
-    pub(super) fn next(&mut self) -> Parsed<Token> {
-        match self.getc() {
-            None => return Ok(Token::Eof),
-            Some(b'<') => {}
-            Some(b) => {
-                self.ungetc(b);
+    /// Returns the next tag, none at the end, or the error in Go's words.
+    pub(super) fn next(&mut self) -> Parsed<Option<Tag>> {
+        while let Some(b) = self.getc() {
+            if b != b'<' {
+                self.ungetc();
                 self.text(None, false)?;
-                return Ok(Token::Other);
+                continue;
             }
-        }
-        match self.mustgetc()? {
-            b'/' => {
-                let name = self.nsname("expected element name after </")?;
-                self.space();
-                if self.mustgetc()? != b'>' {
-                    let why = format!("invalid characters between </{} and >", local(&name));
-                    return Err(self.error(&why));
+            match self.mustgetc()? {
+                b'/' => {
+                    let name = self.nsname("expected element name after </")?;
+                    self.space();
+                    if self.mustgetc()? != b'>' {
+                        let why = format!("invalid characters between </{} and >", local(&name));
+                        return Err(self.error(&why));
+                    }
+                    return Ok(Some(Tag::End(name)));
                 }
-                Ok(Token::End(name))
-            }
-            b'?' => self.instruction(),
-            b'!' => self.comment_or_directive(),
-            b => {
-                self.ungetc(b);
-                self.start()
+                b'?' => self.instruction()?,
+                b'!' => self.comment_or_directive()?,
+                _ => {
+                    self.ungetc();
+                    return self.start().map(Some);
+                }
             }
         }
+        Ok(None)
     }
 
-    fn start(&mut self) -> Parsed<Token> {
+    fn start(&mut self) -> Parsed<Tag> {
         let name = self.nsname("expected element name after <")?;
         let mut attributes = Vec::new();
         loop {
             self.space();
             match self.mustgetc()? {
+                b'>' => return Ok(Tag::Start(name, attributes)),
                 b'/' => {
-                    return match self.mustgetc()? {
-                        b'>' => Ok(Token::Start(name, attributes)),
-                        _ => Err(self.error("expected /> in element")),
-                    };
+                    if self.mustgetc()? != b'>' {
+                        return Err(self.error("expected /> in element"));
+                    }
+                    return Ok(Tag::Start(name, attributes));
                 }
-                b'>' => return Ok(Token::Start(name, attributes)),
-                b => self.ungetc(b),
+                _ => self.ungetc(),
             }
             let key = self.nsname("expected attribute name in element")?;
             self.space();
-            let value = match self.mustgetc()? {
-                b'=' => {
-                    self.space();
-                    self.attrval()?
-                }
-                b => {
-                    self.ungetc(b);
-                    local(&key).to_owned()
-                }
+            let value = if self.mustgetc()? == b'=' {
+                self.space();
+                self.attrval()?
+            } else {
+                self.ungetc();
+                local(&key).to_owned()
             };
             attributes.push((key, value));
         }
@@ -93,22 +81,15 @@ impl<'a> Tokenizer<'a> {
         if b == b'"' || b == b'\'' {
             return self.text(Some(b), false);
         }
-        self.ungetc(b);
-        let mut value = String::new();
-        loop {
-            let b = self.mustgetc()?;
-            if !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'-')) {
-                self.ungetc(b);
-                return Ok(value);
-            }
-            value.push(b.into());
-        }
+        self.ungetc();
+        let value = self.read_while(|b| b.is_ascii_alphanumeric() || b"_:-".contains(&b))?;
+        Ok(String::from_utf8_lossy(value).into_owned())
     }
 
-    fn instruction(&mut self) -> Parsed<Token> {
+    fn instruction(&mut self) -> Parsed<()> {
         let target = self.name("expected target name after <?")?;
         self.space();
-        let data = self.until(b"?>")?;
+        let data = String::from_utf8_lossy(self.until(b"?>")?);
         if target == "xml" {
             let version = proc_inst("version", &data);
             if !matches!(version, "" | "1.0") {
@@ -126,21 +107,20 @@ impl<'a> Tokenizer<'a> {
                 ));
             }
         }
-        Ok(Token::Other)
+        Ok(())
     }
 
-    fn comment_or_directive(&mut self) -> Parsed<Token> {
-        let first = self.mustgetc()?;
-        match first {
+    fn comment_or_directive(&mut self) -> Parsed<()> {
+        match self.mustgetc()? {
             b'-' => {
                 if self.mustgetc()? != b'-' {
                     return Err(self.error("invalid sequence <!- not part of <!--"));
                 }
                 self.until(b"--")?;
-                match self.mustgetc()? {
-                    b'>' => Ok(Token::Other),
-                    _ => Err(self.error("invalid sequence \"--\" not allowed in comments")),
+                if self.mustgetc()? != b'>' {
+                    return Err(self.error("invalid sequence \"--\" not allowed in comments"));
                 }
+                Ok(())
             }
             b'[' => {
                 for expected in b"CDATA[" {
@@ -148,8 +128,7 @@ impl<'a> Tokenizer<'a> {
                         return Err(self.error("invalid <![ sequence"));
                     }
                 }
-                self.text(None, true)?;
-                Ok(Token::Other)
+                self.text(None, true).map(drop)
             }
             _ => self.directive(),
         }
@@ -157,63 +136,29 @@ impl<'a> Tokenizer<'a> {
 
     /// Skips a directive such as `<!DOCTYPE …>`. Quoted brackets do not nest; like Go, this
     /// ignores the character after the `!`.
-    fn directive(&mut self) -> Parsed<Token> {
+    fn directive(&mut self) -> Parsed<()> {
         let mut quote = None;
-        let mut depth = 0usize;
+        let mut depth = 0;
         loop {
-            let mut b = self.mustgetc()?;
-            if quote.is_none() && b == b'>' && depth == 0 {
-                return Ok(Token::Other);
-            }
-            // After a `<` that does not open a comment, the next byte is processed too.
-            loop {
-                match (quote, b) {
-                    (Some(open), _) if b == open => quote = None,
-                    (Some(_), _) => {}
-                    (None, b'\'' | b'"') => quote = Some(b),
-                    (None, b'>') => depth = depth.saturating_sub(1),
-                    (None, b'<') => match self.not_comment()? {
-                        Some(next) => {
-                            depth += 1;
-                            b = next;
-                            continue;
-                        }
-                        None => _ = self.until(b"-->")?,
-                    },
-                    _ => {}
+            match (quote, self.mustgetc()?) {
+                (Some(open), b) if b == open => quote = None,
+                (None, b @ (b'\'' | b'"')) => quote = Some(b),
+                (None, b'>') if depth == 0 => return Ok(()),
+                (None, b'>') => depth -= 1,
+                (None, b'<') if self.html[self.at..].starts_with(b"!--") => {
+                    self.at += 3;
+                    self.until(b"-->")?;
                 }
-                break;
-            }
-        }
-    }
-
-    /// Reads `!--`; returns the first byte that differs, if any.
-    fn not_comment(&mut self) -> Parsed<Option<u8>> {
-        for expected in b"!--" {
-            let b = self.mustgetc()?;
-            if b != *expected {
-                return Ok(Some(b));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads up to and including `end`; returns the text before it.
-    fn until(&mut self, end: &[u8]) -> Parsed<String> {
-        let start = self.at;
-        loop {
-            self.mustgetc()?;
-            let read = self.html.get(start..self.at).unwrap_or_default();
-            if let Some(data) = read.strip_suffix(end) {
-                return Ok(String::from_utf8_lossy(data).into_owned());
+                (None, b'<') => depth += 1,
+                _ => {}
             }
         }
     }
 
     fn text(&mut self, quote: Option<u8>, cdata: bool) -> Parsed<String> {
         let mut out: Vec<u8> = Vec::new();
-        // The two bytes before this one; zero if they come from an entity.
-        let (mut b0, mut b1) = (0, 0);
+        // Where the text after the last entity starts.
+        let mut start = self.at;
         loop {
             let Some(b) = self.getc() else {
                 if cdata {
@@ -221,35 +166,32 @@ impl<'a> Tokenizer<'a> {
                 }
                 break;
             };
-            if quote.is_none() && (b0, b1, b) == (b']', b']', b'>') {
+            let read = &self.html[start..self.at];
+            if quote.is_none() && read.ends_with(b"]]>") {
                 if cdata {
                     out.truncate(out.len().saturating_sub(2));
                     break;
                 }
                 return Err(self.error("unescaped ]]> not in CDATA section"));
             }
-            if b == b'<' && !cdata {
-                if quote.is_some() {
+            match b {
+                b'<' if quote.is_some() => {
                     return Err(self.error("unescaped < inside quoted string"));
                 }
-                self.ungetc(b);
-                break;
-            }
-            if quote == Some(b) {
-                break;
-            }
-            if b == b'&' && !cdata {
-                self.entity(&mut out)?;
-                (b0, b1) = (0, 0);
-                continue;
-            }
-            match b {
+                b'<' if !cdata => {
+                    self.ungetc();
+                    break;
+                }
+                b'&' if !cdata => {
+                    self.entity(&mut out)?;
+                    start = self.at;
+                }
                 b'\r' => out.push(b'\n'),
-                // The `\r` before it has already become `\n`.
-                b'\n' if b1 == b'\r' => {}
-                _ => out.push(b),
+                // The `\r` has already become `\n`.
+                b'\n' if read.ends_with(b"\r\n") => {}
+                b if quote == Some(b) => break,
+                b => out.push(b),
             }
-            (b0, b1) = (b1, b);
         }
         for chunk in out.utf8_chunks() {
             let mut chars = chunk.valid().chars();
@@ -266,58 +208,37 @@ impl<'a> Tokenizer<'a> {
 
     /// Decodes the entity after an `&`; leaves an unknown one as it is.
     fn entity(&mut self, out: &mut Vec<u8>) -> Parsed<()> {
-        let before = out.len();
-        out.push(b'&');
-        let mut b = self.mustgetc()?;
-        let mut character = None;
-        if b == b'#' {
-            out.push(b);
-            b = self.mustgetc()?;
-            let mut base = 10;
-            if b == b'x' {
-                base = 16;
-                out.push(b);
-                b = self.mustgetc()?;
+        let start = self.at - 1;
+        let character = if self.mustgetc()? == b'#' {
+            let mut base = 16;
+            if self.mustgetc()? != b'x' {
+                self.ungetc();
+                base = 10;
             }
-            let start = out.len();
-            while char::from(b).is_digit(base) {
-                out.push(b);
-                b = self.mustgetc()?;
-            }
-            if b == b';' {
-                let digits = String::from_utf8_lossy(&out[start..]).into_owned();
-                out.push(b);
-                if let Ok(code) = u64::from_str_radix(&digits, base)
-                    && code <= 0x10_ffff
-                {
-                    // Like Go, replace surrogates.
-                    let code = u32::try_from(code).ok().and_then(char::from_u32);
-                    character = Some(code.unwrap_or('\u{fffd}'));
-                }
-            } else {
-                self.ungetc(b);
-            }
+            let digits = self.read_while(|b| char::from(b).is_digit(base))?;
+            let code = u32::from_str_radix(&String::from_utf8_lossy(digits), base).ok();
+            let code = code.filter(|&code| code <= char::MAX.into());
+            // Like Go, replace surrogates.
+            code.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
         } else {
-            self.ungetc(b);
-            self.read_name(out)?;
-            b = self.mustgetc()?;
-            if b == b';' {
-                character = match &out[before + 1..] {
-                    b"lt" => Some('<'),
-                    b"gt" => Some('>'),
-                    b"amp" => Some('&'),
-                    b"apos" => Some('\''),
-                    b"quot" => Some('"'),
-                    _ => None,
-                };
-                out.push(b);
-            } else {
-                self.ungetc(b);
+            self.ungetc();
+            match self.read_while(is_name_byte)? {
+                b"lt" => Some('<'),
+                b"gt" => Some('>'),
+                b"amp" => Some('&'),
+                b"apos" => Some('\''),
+                b"quot" => Some('"'),
+                _ => None,
             }
-        }
-        if let Some(character) = character {
-            out.truncate(before);
-            out.extend(character.encode_utf8(&mut [0; 4]).bytes());
+        };
+        match (character, self.mustgetc()?) {
+            (Some(character), b';') => {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            _ => {
+                self.ungetc();
+                out.extend_from_slice(&self.html[start..self.at]);
+            }
         }
         Ok(())
     }
@@ -332,34 +253,37 @@ impl<'a> Tokenizer<'a> {
     }
 
     fn name(&mut self, missing: &str) -> Parsed<String> {
-        let mut bytes = Vec::new();
-        if !self.read_name(&mut bytes)? {
+        let name = String::from_utf8_lossy(self.read_while(is_name_byte)?);
+        if name.is_empty() {
             return Err(self.error(missing));
         }
-        let name = String::from_utf8_lossy(&bytes).into_owned();
         match is_name(&name) {
-            true => Ok(name),
+            true => Ok(name.into_owned()),
             false => Err(self.error(&format!("invalid XML name: {name}"))),
         }
     }
 
-    fn read_name(&mut self, out: &mut Vec<u8>) -> Parsed<bool> {
-        let start = out.len();
-        loop {
-            let b = self.mustgetc()?;
-            if b.is_ascii() && !(b.is_ascii_alphanumeric() || b"_:.-".contains(&b)) {
-                self.ungetc(b);
-                return Ok(out.len() > start);
-            }
-            out.push(b);
+    fn space(&mut self) {
+        while let Some(b' ' | b'\r' | b'\n' | b'\t') = self.html.get(self.at) {
+            self.at += 1;
         }
     }
 
-    fn space(&mut self) {
-        while let Some(b) = self.getc() {
-            if !matches!(b, b' ' | b'\r' | b'\n' | b'\t') {
-                self.ungetc(b);
-                return;
+    /// Reads up to the first byte that `is_part` rejects.
+    fn read_while(&mut self, is_part: impl Fn(u8) -> bool) -> Parsed<&'a [u8]> {
+        let start = self.at;
+        while is_part(self.mustgetc()?) {}
+        self.ungetc();
+        Ok(&self.html[start..self.at])
+    }
+
+    /// Reads up to and including `end`; returns the text before it.
+    fn until(&mut self, end: &[u8]) -> Parsed<&'a [u8]> {
+        let start = self.at;
+        loop {
+            self.mustgetc()?;
+            if let Some(before) = self.html[start..self.at].strip_suffix(end) {
+                return Ok(before);
             }
         }
     }
@@ -367,7 +291,6 @@ impl<'a> Tokenizer<'a> {
     fn getc(&mut self) -> Option<u8> {
         let b = *self.html.get(self.at)?;
         self.at += 1;
-        self.line += usize::from(b == b'\n');
         Some(b)
     }
 
@@ -375,15 +298,20 @@ impl<'a> Tokenizer<'a> {
         self.getc().ok_or_else(|| self.error("unexpected EOF"))
     }
 
-    /// Undoes reading `b`, the last byte.
-    fn ungetc(&mut self, b: u8) {
+    fn ungetc(&mut self) {
         self.at -= 1;
-        self.line -= usize::from(b == b'\n');
     }
 
     fn error(&self, why: &str) -> String {
-        format!("XML syntax error on line {}: {why}", self.line)
+        let read = self.html[..self.at].iter();
+        let line = 1 + read.filter(|&&b| b == b'\n').count();
+        format!("XML syntax error on line {line}: {why}")
     }
+}
+
+/// Returns whether a byte may be part of a name, valid or not.
+fn is_name_byte(b: u8) -> bool {
+    !b.is_ascii() || b.is_ascii_alphanumeric() || b"_:.-".contains(&b)
 }
 
 /// `isInCharacterRange` of encoding/xml; a `char` is never a surrogate.
