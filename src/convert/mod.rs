@@ -153,6 +153,15 @@ impl Site {
 }
 
 impl Module {
+    fn new(origin: String, key: String, notes: Vec<String>) -> Self {
+        Self {
+            origin,
+            key,
+            values: Mapping::new(),
+            notes,
+        }
+    }
+
     fn print(&self) -> Result<String, Problem> {
         let mut map = Mapping::new();
         map.insert(self.key.as_str().into(), self.values.clone().into());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Mapping;
 
-use super::{Converted, Module, Site, fault_of, key, split};
+use super::{Converted, Module, Site, fault_of, given, key, split};
 use crate::config::{ConfigError, Problem};
 use crate::module::{Host, WebUrl};
 use crate::tags::{GoImport, Head};
@@ -22,7 +22,8 @@ pub struct Page {
     /// Where it is below its directory or host: `/gowechat`. A module's own page is at the
     /// module's path; its packages have pages below it.
     path: String,
-    imports: Vec<GoImport>,
+    /// By their import path, those of a version control system first.
+    tags: BTreeMap<String, Vec<GoImport>>,
     /// The contents of the go-source tags.
     sources: Vec<String>,
     /// What is known of the one module that the page is of.
@@ -49,6 +50,18 @@ enum Docs {
     Unknown,
 }
 
+impl Docs {
+    fn of(url: &str, prefix: &str) -> Self {
+        match site_of(url, prefix) {
+            Some(site) => Self::Site(site.to_owned()),
+            None if url.starts_with('/') && !url.starts_with("//") => {
+                Self::At(format!("https://{}{url}", split(prefix).0))
+            }
+            None => Self::At(url.to_owned()),
+        }
+    }
+}
+
 impl Page {
     /// Reads a page. `path` is where it is below its directory or host.
     ///
@@ -57,29 +70,33 @@ impl Page {
     /// The page has no go-import tag; the text says why, if there is something like a tag.
     pub fn parse(origin: &str, path: &str, html: &[u8]) -> Result<Self, Option<String>> {
         let head = Head::parse(html);
-        let mut imports = head.go_imports();
+        let mut tags: BTreeMap<String, Vec<GoImport>> = BTreeMap::new();
+        for mut tag in head.go_imports() {
+            tag.prefix.truncate(tag.prefix.trim_end_matches('/').len());
+            tags.entry(tag.prefix.clone()).or_default().push(tag);
+        }
+        for of_prefix in tags.values_mut() {
+            of_prefix.sort_by_key(|tag| tag.vcs == "mod");
+            of_prefix.dedup();
+        }
         let html = String::from_utf8_lossy(html);
-        if imports.is_empty() {
+        if tags.is_empty() {
             return Err(html.contains("go-import").then(|| match head.error {
                 Some(error) => format!("the go command cannot read the page: {error}"),
                 None => "the go-import tag is not in the head, or has not three or four fields"
                     .to_owned(),
             }));
         }
-        for tag in &mut imports {
-            tag.prefix.truncate(tag.prefix.trim_end_matches('/').len());
-        }
-        let first = &imports[0].prefix;
-        let is_of_one = imports.iter().all(|tag| tag.prefix == *first);
+        let only = tags.keys().next().filter(|_| tags.len() == 1);
         let named = |name| head.metas.iter().filter(move |meta| meta.name == name);
         Ok(Self {
             origin: origin.to_owned(),
             path: path.to_owned(),
-            about: is_of_one.then(|| About::new(&head, &html, first)),
+            about: only.map(|prefix| About::new(&head, &html, prefix)),
             sources: named("go-source")
                 .map(|meta| meta.content.clone())
                 .collect(),
-            imports,
+            tags,
         })
     }
 
@@ -103,10 +120,7 @@ impl About {
         // As this program's pages say; others' headings and paragraphs may be about anything.
         let is_own = html.contains(&format!("go get {prefix}"));
         let docs = match &refresh {
-            Some(url) => match site_of(url, prefix) {
-                Some(site) => Docs::Site(site.to_owned()),
-                None => Docs::At(absolute(url, prefix)),
-            },
+            Some(url) => Docs::of(url, prefix),
             None => linked(html, prefix, is_own),
         };
         let named = head.metas.iter().find(|meta| meta.name == "description");
@@ -144,27 +158,13 @@ fn site_of<'u>(url: &'u str, prefix: &str) -> Option<&'u str> {
     })
 }
 
-/// Resolves a redirect within a host.
-fn absolute(url: &str, prefix: &str) -> String {
-    match url.starts_with('/') && !url.starts_with("//") {
-        true => format!("https://{}{url}", split(prefix).0),
-        false => url.to_owned(),
-    }
-}
-
 /// Finds the link to documentation on a page that redirects nowhere.
 fn linked(html: &str, prefix: &str, is_own: bool) -> Docs {
     if is_own {
         let link = html
             .split_once(">Documentation<")
             .and_then(|(_, rest)| links(rest).next());
-        return match link {
-            Some(url) => match site_of(&url, prefix) {
-                Some(site) => Docs::Site(site.to_owned()),
-                None => Docs::At(url),
-            },
-            None => Docs::None,
-        };
+        return link.map_or(Docs::None, |url| Docs::of(&url, prefix));
     }
     let sites = links(html).filter_map(|url| site_of(&url, prefix).map(str::to_owned));
     // Other sites, such as those of badges, have the import path in their addresses too.
@@ -206,17 +206,10 @@ pub fn convert_pages(
     notes: Vec<String>,
 ) -> Result<Converted, ConfigError> {
     let refused = |problem| ConfigError::new(name, problem);
-    let mut by_prefix: BTreeMap<&str, Vec<Tagged>> = BTreeMap::new();
+    let mut by_prefix: BTreeMap<&str, Vec<&Page>> = BTreeMap::new();
     for page in pages {
-        for tag in &page.imports {
-            let of_prefix = by_prefix.entry(&tag.prefix).or_default();
-            match of_prefix.last_mut() {
-                Some(last) if std::ptr::eq(last.page, page) => last.tags.push(tag),
-                _ => of_prefix.push(Tagged {
-                    page,
-                    tags: vec![tag],
-                }),
-            }
+        for prefix in page.tags.keys() {
+            by_prefix.entry(prefix).or_default().push(page);
         }
     }
     if by_prefix.is_empty() {
@@ -224,18 +217,12 @@ pub fn convert_pages(
         return Err(refused(Problem::Conversion(what.to_owned())));
     }
     for (prefix, of_prefix) in &mut by_prefix {
-        of_prefix.sort_by_key(|tagged| tagged.page.rank(prefix));
-        for tagged in of_prefix {
-            tagged.tags.sort_by_key(|tag| tag.vcs == "mod");
-            tagged.tags.dedup();
-        }
+        of_prefix.sort_by_key(|page| page.rank(prefix));
     }
     let hosts = by_prefix.keys().map(|prefix| split(prefix).0);
     let host = most_common(hosts.filter(|host| Host::parse(host).is_ok()));
-    let abouts = || {
-        let pages = by_prefix.values().map(|of_prefix| of_prefix[0].page);
-        pages.filter_map(|page| page.about.as_ref())
-    };
+    let first_pages = || by_prefix.values().map(|of_prefix| of_prefix[0]);
+    let abouts = || first_pages().filter_map(|page| page.about.as_ref());
     let documented = || abouts().filter(|about| about.docs != Docs::None);
     let site = most_common(abouts().filter_map(|about| match &about.docs {
         Docs::Site(site) => Some(site.as_str()),
@@ -292,29 +279,15 @@ struct Defaults<'p> {
     redirects: bool,
 }
 
-/// A page with a module's tags.
-struct Tagged<'p> {
-    page: &'p Page,
-    /// Those of a version control system first.
-    tags: Vec<&'p GoImport>,
-}
-
 /// Returns the module of the first of its pages.
-fn module(prefix: &str, key: String, pages: &[Tagged], defaults: &Defaults) -> Module {
-    let mut module = Module {
-        origin: prefix.to_owned(),
-        key,
-        values: Mapping::new(),
-        notes: Vec::new(),
-    };
-    let Tagged { page, tags } = &pages[0];
-    let tag = tags[0];
+fn module(prefix: &str, key: String, pages: &[&Page], defaults: &Defaults) -> Module {
+    let mut module = Module::new(prefix.to_owned(), key, Vec::new());
+    let page = pages[0];
+    let tags = &page.tags[prefix];
+    let tag = &tags[0];
     module.set("repo", Some(tag.repo.as_str()));
     module.set_vcs(&tag.repo, &tag.vcs);
-    module.set(
-        "subdir",
-        Some(tag.subdir.as_str()).filter(|dir| !dir.is_empty()),
-    );
+    module.set("subdir", given(Some(tag.subdir.clone())));
     let mut proxy = None;
     for other in &tags[1..] {
         match other.vcs == "mod" && tag.vcs != "mod" && proxy.is_none() {
@@ -332,12 +305,14 @@ fn module(prefix: &str, key: String, pages: &[Tagged], defaults: &Defaults) -> M
             "its only page is of several modules: where it led people to is not carried over",
         ),
     }
-    let differing = pages[1..].iter().filter(|other| other.tags != *tags);
+    let differing = pages[1..]
+        .iter()
+        .filter(|other| other.tags[prefix] != *tags);
     for other in differing.take(MAX_OTHERS) {
-        let theirs: Vec<_> = other.tags.iter().map(ToString::to_string).collect();
+        let theirs: Vec<_> = other.tags[prefix].iter().map(GoImport::to_string).collect();
         module.note(format!(
             "{} has another tag, `{}`: left out for that of {}",
-            other.page.origin,
+            other.origin,
             theirs.join("` and `"),
             page.origin
         ));

@@ -71,12 +71,7 @@ pub(super) fn site(file: Sally) -> Result<Site, Problem> {
 }
 
 fn module(origin: String, key: String, package: Package) -> Module {
-    let mut module = Module {
-        origin,
-        key,
-        values: Mapping::new(),
-        notes: unknown(package.other.keys(), "sally"),
-    };
+    let mut module = Module::new(origin, key, unknown(package.other.keys(), "sally"));
     // sally prepends https://; accept a full URL as well.
     let repo = with_scheme(package.repo);
     module.set("repo", Some(repo.as_str()));

@@ -86,12 +86,7 @@ pub(super) fn site(file: Vangen) -> Result<Site, Problem> {
 }
 
 fn module(origin: String, key: String, repository: Repository) -> Module {
-    let mut module = Module {
-        origin,
-        key,
-        values: Mapping::new(),
-        notes: unknown(repository.other.keys(), "vangen"),
-    };
+    let mut module = Module::new(origin, key, unknown(repository.other.keys(), "vangen"));
     let url = repository.url.as_str();
     // vangen needs neither `type` nor `source` for these two hosts.
     let known = ["https://github.com", "https://gitlab.com"]
