@@ -23,8 +23,8 @@ use tokio_rustls::TlsConnector;
 
 use super::accept_any;
 use super::answer::Response;
-use super::names::{self, Attempt, ConnectError, LookupError};
-use super::redirects::{self, Next, Url};
+use super::names::{self, Attempt, ConnectError};
+use super::redirects::{self, Url};
 use super::roots::Roots;
 use super::tls::{self, Trusted};
 use super::{Code, Finding, Step};
@@ -157,10 +157,9 @@ impl Client {
         loop {
             let response = self.request(&url, agent).await?;
             let location = response.header("location");
-            match redirects::next(&hops, response.status, Some(location)) {
-                Next::Read => return Ok(Fetched { hops, response }),
-                Next::Stop(finding) => return Err(finding),
-                Next::Follow(next) => url = next,
+            match redirects::next(&hops, response.status, location)? {
+                None => return Ok(Fetched { hops, response }),
+                Some(next) => url = next,
             }
             hops.push(url.clone());
         }
@@ -291,36 +290,30 @@ impl Client {
         if !self.connect.is_empty() && self.is_own(host) {
             return Ok(self.connect.clone());
         }
-        let error = match timeout(
-            self.timeout,
-            lookup_host((host.trim_matches(['[', ']']), port)),
-        )
-        .await
-        {
+        let lookup = lookup_host((host.trim_matches(['[', ']']), port));
+        let why = match timeout(self.timeout, lookup).await {
             Ok(Ok(addresses)) => {
                 let mut addresses: Vec<_> = addresses.take(MAX_ADDRESSES).collect();
                 addresses.dedup();
-                match addresses.is_empty() {
-                    true => LookupError::NotFound,
-                    false => return Ok(addresses),
+                if !addresses.is_empty() {
+                    return Ok(addresses);
                 }
+                None
             }
-            // Only the error text of getaddrinfo tells these apart.
-            Ok(Err(error)) => match error.to_string() {
-                text if text.contains("not known") || text.contains("No address") => {
-                    LookupError::NotFound
-                }
-                text => LookupError::Failed(text),
-            },
-            Err(_) => {
-                LookupError::Failed(format!("no response within {} s", self.timeout.as_secs()))
-            }
+            // Only the error text of getaddrinfo tells that there is no such name.
+            Ok(Err(error)) => Some(error.to_string())
+                .filter(|text| !text.contains("not known") && !text.contains("No address")),
+            Err(_) => Some(format!("no response within {} s", self.timeout.as_secs())),
         };
         let server = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         let server = server
             .lines()
             .find_map(|line| line.trim().strip_prefix("nameserver "));
-        Err(names::lookup_failed(host, &error, server.map(str::trim)))
+        Err(names::lookup_failed(
+            host,
+            why.as_deref(),
+            server.map(str::trim),
+        ))
     }
 
     async fn open(&self, addr: SocketAddr) -> Result<TcpStream, ConnectError> {

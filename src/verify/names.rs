@@ -4,15 +4,6 @@ use std::net::SocketAddr;
 
 use super::{Code, Finding, Step, plural};
 
-/// Why a lookup failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum LookupError {
-    /// The name has no address.
-    NotFound,
-    /// DNS did not respond, for this reason.
-    Failed(String),
-}
-
 /// Why a connection failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ConnectError {
@@ -25,19 +16,18 @@ pub(super) enum ConnectError {
 /// An address and the result of connecting to it.
 pub(super) type Attempt = (SocketAddr, Result<(), ConnectError>);
 
-/// Reports a failed lookup. `server` is the DNS server that Go queries first.
-pub(super) fn lookup_failed(host: &str, error: &LookupError, server: Option<&str>) -> Finding {
+/// Reports a failed lookup. `why` is `None` if the name has no address; `server` is the DNS server
+/// that Go queries first.
+pub(super) fn lookup_failed(host: &str, why: Option<&str>, server: Option<&str>) -> Finding {
     let code = Code::DnsNotFound;
     let at = server.map_or(String::new(), |server| format!(" on {server}:53"));
-    match error {
-        LookupError::NotFound => {
-            Finding::fail(Step::Names, code, format!("DNS has no address for {host}"))
-                .go(format!("lookup {host}{at}: no such host"))
-                .fix(format!(
-                    "{host}. IN A ADDRESS    # in your DNS zone, with the web server's address"
-                ))
-        }
-        LookupError::Failed(why) => Finding::fail(
+    match why {
+        None => Finding::fail(Step::Names, code, format!("DNS has no address for {host}"))
+            .go(format!("lookup {host}{at}: no such host"))
+            .fix(format!(
+                "{host}. IN A ADDRESS    # in your DNS zone, with the web server's address"
+            )),
+        Some(why) => Finding::fail(
             Step::Names,
             code,
             format!("the DNS lookup of {host} failed: {why}"),
@@ -179,7 +169,7 @@ mod tests {
 
     #[test]
     fn go_names_the_dns_server() {
-        let finding = lookup_failed("a.example", &LookupError::NotFound, Some("127.0.0.53"));
+        let finding = lookup_failed("a.example", None, Some("127.0.0.53"));
         assert_eq!(
             finding.go.unwrap(),
             "lookup a.example on 127.0.0.53:53: no such host"

@@ -16,64 +16,56 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Shows how many checks are done.
 pub(super) struct Progress {
-    /// `None` if progress is not shown.
-    bar: Option<Mutex<Bar>>,
+    is_shown: bool,
+    counts: Mutex<Counts>,
 }
 
-struct Bar {
+struct Counts {
     done: usize,
-    length: usize,
+    all: usize,
     drawn: Instant,
 }
 
 impl Progress {
-    pub(super) fn new(is_shown: bool, length: usize) -> Self {
-        let bar = is_shown.then(|| Bar {
-            done: 0,
-            length,
-            drawn: Instant::now(),
-        });
+    pub(super) fn new(is_shown: bool, all: usize) -> Self {
         Self {
-            bar: bar.map(Mutex::new),
+            is_shown,
+            counts: Mutex::new(Counts {
+                done: 0,
+                all,
+                drawn: Instant::now(),
+            }),
         }
     }
 
     /// Raises the number of checks to do.
     pub(super) fn add(&self, count: usize) {
-        if let Some(bar) = &self.bar {
-            lock(bar).length += count;
-        }
+        lock(&self.counts).all += count;
     }
 
     /// Counts a check as done.
     pub(super) fn done(&self) {
-        let Some(bar) = &self.bar else {
-            return;
-        };
-        let mut bar = lock(bar);
-        bar.done += 1;
-        if bar.drawn.elapsed() >= INTERVAL {
-            bar.drawn = Instant::now();
+        let mut counts = lock(&self.counts);
+        counts.done += 1;
+        if self.is_shown && counts.drawn.elapsed() >= INTERVAL {
+            counts.drawn = Instant::now();
             // Write errors are ignored: there is nowhere to report them.
-            let _ = write!(stderr(), "\r{}", bar.line());
+            let _ = write!(stderr(), "\r{}", bar(counts.done, counts.all));
         }
     }
 
     /// Removes the bar.
     pub(super) fn clear(&self) {
-        if self.bar.is_some() {
+        if self.is_shown {
             let _ = write!(stderr(), "\r\x1b[K");
         }
     }
 }
 
-impl Bar {
-    fn line(&self) -> String {
-        let filled = (self.done * WIDTH).checked_div(self.length).unwrap_or(0);
-        let filled = filled.min(WIDTH);
-        let (done, rest) = ("#".repeat(filled), "-".repeat(WIDTH - filled));
-        format!("[{done}{rest}] {} of {} checks", self.done, self.length)
-    }
+fn bar(done: usize, all: usize) -> String {
+    let filled = (done * WIDTH).checked_div(all).unwrap_or(0).min(WIDTH);
+    let (full, rest) = ("#".repeat(filled), "-".repeat(WIDTH - filled));
+    format!("[{full}{rest}] {done} of {all} checks")
 }
 
 #[cfg(test)]
@@ -82,20 +74,11 @@ mod tests {
 
     #[test]
     fn progress_bar_fills() {
-        let line = |done, length| {
-            let drawn = Instant::now();
-            Bar {
-                done,
-                length,
-                drawn,
-            }
-            .line()
-        };
         assert_eq!(
-            line(1, 4),
+            bar(1, 4),
             format!("[{}{}] 1 of 4 checks", "#".repeat(10), "-".repeat(30))
         );
-        assert!(line(9, 4).starts_with("[####"));
-        assert!(line(0, 0).ends_with("0 of 0 checks"));
+        assert!(bar(9, 4).starts_with("[####"));
+        assert!(bar(0, 0).ends_with("0 of 0 checks"));
     }
 }

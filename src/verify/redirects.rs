@@ -105,28 +105,17 @@ impl fmt::Display for Url {
     }
 }
 
-/// What the go command does with a response.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Reads its tags.
-    Read,
-    /// Follows the redirect.
-    Follow(Url),
-    /// Fails.
-    Stop(Finding),
-}
-
-/// Decides what to do with a response. `hops` are the URLs requested so far; the response is to
-/// the last one.
-pub(super) fn next(hops: &[Url], status: u16, location: Option<&str>) -> Next {
-    let (Some(first), Some(last), Some(location)) = (hops.first(), hops.last(), location) else {
-        return Next::Read;
+/// Returns the URL that the go command requests next, or `None` if it reads the response. `hops`
+/// are the URLs requested so far; the response is to the last one.
+pub(super) fn next(hops: &[Url], status: u16, location: &str) -> Result<Option<Url>, Finding> {
+    let (Some(first), Some(last)) = (hops.first(), hops.last()) else {
+        return Ok(None);
     };
     if !matches!(status, 301 | 302 | 303 | 307 | 308) || location.is_empty() {
-        return Next::Read;
+        return Ok(None);
     }
     let Some(url) = last.join(location) else {
-        return Next::Stop(Finding::fail(
+        return Err(Finding::fail(
             Step::Redirects,
             Code::HttpStatus,
             format!("{last} redirects to {location}, which Go cannot follow"),
@@ -134,7 +123,7 @@ pub(super) fn next(hops: &[Url], status: u16, location: Option<&str>) -> Next {
     };
     if first.https && !url.https {
         let host = last.host();
-        return Next::Stop(
+        return Err(
             Finding::fail(
                 Step::Redirects,
                 Code::RedirectInsecure,
@@ -149,22 +138,20 @@ pub(super) fn next(hops: &[Url], status: u16, location: Option<&str>) -> Next {
         );
     }
     if hops.len() > MAX_REDIRECTS || hops.contains(&url) {
-        return Next::Stop(
-            Finding::fail(
-                Step::Redirects,
-                Code::RedirectLoop,
-                match hops.contains(&url) {
-                    true => format!("{last} redirects back to {url}"),
-                    false => format!("more than {MAX_REDIRECTS} redirects, the last to {url}"),
-                },
-            )
-            .go(format!("stopped after {MAX_REDIRECTS} redirects"))
-            .fix(format!(
-                "curl -sIL '{first}'    # shows each redirect; remove the wrong rule"
-            )),
-        );
+        return Err(Finding::fail(
+            Step::Redirects,
+            Code::RedirectLoop,
+            match hops.contains(&url) {
+                true => format!("{last} redirects back to {url}"),
+                false => format!("more than {MAX_REDIRECTS} redirects, the last to {url}"),
+            },
+        )
+        .go(format!("stopped after {MAX_REDIRECTS} redirects"))
+        .fix(format!(
+            "curl -sIL '{first}'    # shows each redirect; remove the wrong rule"
+        )));
     }
-    Next::Follow(url)
+    Ok(Some(url))
 }
 
 /// Reports the redirects to a correct page; `None` if there were none.
@@ -248,27 +235,21 @@ mod tests {
 
     #[test]
     fn https_is_kept_and_redirects_stop_after_ten() {
-        let code = |next| match next {
-            Next::Stop(finding) => finding.code,
-            _ => None,
-        };
+        let code = |next: Result<_, Finding>| next.unwrap_err().code;
         let start = url("https://a.example/x?go-get=1");
         let hops = [start.clone()];
-        let insecure = next(&hops, 301, Some("http://a.example/x?go-get=1"));
+        let insecure = next(&hops, 301, "http://a.example/x?go-get=1");
         assert_eq!(code(insecure), Some(Code::RedirectInsecure));
-        let itself = next(&hops, 302, Some("/x?go-get=1"));
+        let itself = next(&hops, 302, "/x?go-get=1");
         assert_eq!(code(itself), Some(Code::RedirectLoop));
         let many: Vec<_> = (0..11)
             .map(|n| url(&format!("https://a.example/{n}")))
             .collect();
-        assert_eq!(code(next(&many, 302, Some("/x"))), Some(Code::RedirectLoop));
-        assert!(matches!(
-            next(&many[..10], 302, Some("/x")),
-            Next::Follow(_)
-        ));
-        assert_eq!(next(&hops, 200, Some("/y")), Next::Read);
-        assert_eq!(next(&hops, 302, None), Next::Read);
-        assert_eq!(next(&hops, 304, Some("/y")), Next::Read);
+        assert_eq!(code(next(&many, 302, "/x")), Some(Code::RedirectLoop));
+        assert!(matches!(next(&many[..10], 302, "/x"), Ok(Some(_))));
+        assert_eq!(next(&hops, 200, "/y"), Ok(None));
+        assert_eq!(next(&hops, 302, ""), Ok(None));
+        assert_eq!(next(&hops, 304, "/y"), Ok(None));
     }
 
     #[test]

@@ -233,7 +233,7 @@ impl Finding {
 }
 
 /// Returns the JSON name of a value.
-fn name(value: impl Serialize) -> String {
+pub(super) fn name(value: impl Serialize) -> String {
     let json = serde_json::to_value(value).ok();
     let name = json.as_ref().and_then(|json| json.as_str());
     name.unwrap_or_default().to_owned()

@@ -1,7 +1,5 @@
 //! Findings about a repository, from git's output.
 
-use std::collections::BTreeMap;
-
 use super::{Code, Finding, Step, Target, plural};
 use crate::module::Vcs;
 
@@ -146,20 +144,6 @@ pub(super) fn failed(repo: &str, error: &GitError) -> Finding {
 fn host_of(repo: &str) -> &str {
     let rest = repo.split_once("://").map_or(repo, |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default()
-}
-
-/// Groups modules by repository, so that each repository is fetched once.
-pub(super) fn by_repository<'a>(
-    targets: impl Iterator<Item = (usize, &'a Target)>,
-) -> Vec<(String, Vec<usize>)> {
-    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, target) in targets {
-        groups.entry(&target.repo).or_default().push(index);
-    }
-    let groups = groups.into_iter();
-    groups
-        .map(|(repo, indices)| (repo.to_owned(), indices))
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Runs the checks of all hosts, modules and repositories concurrently.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use super::client::{Client, NEW_AGENT, OLD_AGENT, lock};
 use super::git::Git;
 use super::progress::Progress;
 use super::redirects::Url;
-use super::report::{HostReport, ModuleReport};
+use super::report::{self, HostReport, ModuleReport};
 use super::repository::{self, GitError, Refs};
 use super::versions::{self, Plan};
 use super::{Code, Finding, Options, Report, Status, Step, Target, public};
@@ -110,14 +110,16 @@ impl Walk {
         for_each_concurrent(jobs, this.targets.len(), |index| this.clone().module(index)).await;
         let answered = |index: &usize| self.has_usable_page(*index);
         let answered: Vec<_> = (0..self.targets.len()).filter(answered).collect();
-        let mut to_fetch = Vec::new();
+        // Each repository is fetched once, for all its modules.
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for &index in &answered {
-            match repository::skipped(&self.targets[index]) {
+            let target = &self.targets[index];
+            match repository::skipped(target) {
                 Some(finding) => self.add(index, [finding]),
-                None => to_fetch.push((index, &self.targets[index])),
+                None => groups.entry(target.repo.clone()).or_default().push(index),
             }
         }
-        let groups = Arc::new(repository::by_repository(to_fetch.into_iter()));
+        let groups: Arc<Vec<_>> = Arc::new(groups.into_iter().collect());
         this.progress.add(groups.len());
         for_each_concurrent(jobs, groups.len(), |index| {
             let (this, groups) = (this.clone(), groups.clone());
@@ -167,8 +169,7 @@ impl Walk {
             .find(|finding| finding.status == Status::Fail)
             .map(|finding| finding.step);
         if let Some(step) = failed {
-            let step = serde_json::to_string(&step).unwrap_or_default();
-            let step = step.trim_matches('"');
+            let step = report::name(step);
             return skip(format!("not checked: {} fails at step {step}", target.host));
         }
         if self.timeouts[host].load(Ordering::Relaxed) >= MAX_TIMEOUTS {
