@@ -29,6 +29,7 @@ use search::SearchText;
 use suggest::Suggestions;
 
 pub(crate) use changes::Changes;
+pub(crate) use list::page_file;
 
 /// How many modules a not-found page suggests.
 const MOST_SUGGESTED: usize = 3;
@@ -45,6 +46,8 @@ pub struct Site {
     hosts: Vec<VirtualHost>,
     by_name: HashMap<String, usize>,
     pages: Pages,
+    /// Whether the lists are files of a static host.
+    for_files: bool,
 }
 
 /// The answer to a request.
@@ -119,6 +122,15 @@ impl Site {
             config,
             by_name,
             pages: Pages::new(),
+            for_files: false,
+        }
+    }
+
+    /// Compiles a configuration for static files: lists link to files, and have no search.
+    pub(crate) fn for_files(host: Host, config: Config) -> Self {
+        Self {
+            for_files: true,
+            ..Self::new(host, config)
         }
     }
 
@@ -252,7 +264,8 @@ impl Site {
         if query.page >= page_count(&found) {
             return Some(no_page());
         }
-        let list = || host.list(address, folder, below.len(), &found, &query);
+        let all = below.len();
+        let list = || host.list(address, folder, all, &found, &query, self.for_files);
         Some(Answer::List(if query == ListQuery::default() {
             self.pages.get(key, || list().into()).render("", "")
         } else {

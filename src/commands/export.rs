@@ -17,7 +17,7 @@ use crate::cli::{Common, Export};
 use crate::config::{Config, Index};
 use crate::module::ModulePath;
 use crate::server;
-use crate::site::{Answer, Site, VirtualHost};
+use crate::site::{Answer, Site, VirtualHost, page_file};
 pub(super) use staging::MARKER;
 use staging::Staging;
 
@@ -52,7 +52,7 @@ pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
         Index::At(path) => Some(path.clone()),
         _ => None,
     };
-    let site = Site::new(host, config);
+    let site = Site::for_files(host, config);
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -139,13 +139,12 @@ fn write_files(
     }
     let page = |path: &str, number: usize| {
         let asked = if path.is_empty() { "/" } else { path };
-        match site.answer_query(name, asked, false, Some(&format!("page={number}"))) {
-            Answer::List(page) => Some(static_list(asked, number, &page.body)),
-            Answer::Module(_, page) if number == 1 => {
-                Some(String::from_utf8_lossy(&page.body).into_owned())
-            }
-            _ => None,
-        }
+        let page = match site.answer_query(name, asked, false, Some(&format!("page={number}"))) {
+            Answer::List(page) => page,
+            Answer::Module(_, page) if number == 1 => page,
+            _ => return None,
+        };
+        Some(String::from_utf8_lossy(&page.body).into_owned())
     };
     let mut styles = Vec::new();
     for path in paths.into_iter().filter(|path| !is_taken(path)) {
@@ -240,28 +239,6 @@ impl<'s> Named<'s> {
         }
         rules
     }
-}
-
-/// Returns the name of the file of a list's page after the first.
-fn page_file(number: usize) -> String {
-    format!("page{number}.html")
-}
-
-/// Returns a page of a list with links to the files of the others, and without the search, which
-/// no file can answer. `address` is that of the list.
-fn static_list(address: &str, number: usize, page: &[u8]) -> String {
-    let mut page = String::from_utf8_lossy(page).into_owned();
-    if let Some((before, rest)) = page.split_once("<form")
-        && let Some((_, after)) = rest.split_once("</form>\n")
-    {
-        page = format!("{before}{after}");
-    }
-    let folder = address.trim_end_matches('/');
-    for number in number.saturating_sub(1)..=number + 1 {
-        let file = format!("{folder}/{}\"", page_file(number));
-        page = page.replace(&format!("{address}?page={number}\""), &file);
-    }
-    page
 }
 
 /// Returns a page with a link to its style, which joins the `styles` if it is new.

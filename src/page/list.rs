@@ -72,8 +72,8 @@ pub struct ListPage<'a> {
     pub address: &'a str,
     /// The address that search engines are to show; none for a search.
     pub canonical: Option<&'a str>,
-    /// What was searched for; empty if nothing was.
-    pub query: &'a str,
+    /// What was searched for, empty if nothing was; none for a page without a search.
+    pub query: Option<&'a str>,
     /// How many modules there are, and which page this is.
     pub summary: &'a str,
     /// The number of the page, from 1.

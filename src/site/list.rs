@@ -24,7 +24,8 @@ impl VirtualHost {
     }
 
     /// Renders a page of the list of a folder, at `address`. `all` is how many modules are below the
-    /// folder, and `found` are those of them that match the query.
+    /// folder, and `found` are those of them that match the query. A page `for_files` has links to
+    /// files, and no search.
     pub(super) fn list(
         &self,
         address: &str,
@@ -32,11 +33,18 @@ impl VirtualHost {
         all: usize,
         found: &[u32],
         query: &ListQuery,
+        for_files: bool,
     ) -> Page {
         let on_page = found.chunks(PER_PAGE).nth(query.page).unwrap_or_default();
         let entries: Vec<_> = on_page.iter().map(|&i| self.entry(folder, i)).collect();
         let pages = page_count(found);
-        let at = |page| query.address(address, page);
+        let at = |page| {
+            if for_files && page > 0 {
+                format!("{}/{}", address.trim_end_matches('/'), page_file(page + 1))
+            } else {
+                query.address(address, page)
+            }
+        };
         let previous = query.page.checked_sub(1).map(at);
         let next = (query.page + 1 < pages).then(|| at(query.page + 1));
         let canonical = || format!("https://{}{}", self.name, at(query.page));
@@ -49,7 +57,7 @@ impl VirtualHost {
             description: config.description.as_deref().filter(|_| top),
             address,
             canonical: query.text.is_empty().then(canonical).as_deref(),
-            query: &query.text,
+            query: (!for_files).then_some(&query.text),
             summary: &summary(all, found, query),
             page: query.page + 1,
             entries: &entries,
@@ -92,6 +100,11 @@ impl VirtualHost {
     pub(super) fn listed_below(&self, folder: &str) -> &[u32] {
         self.folders.below(folder)
     }
+}
+
+/// Returns the name of the file of a list's page after the first.
+pub(crate) fn page_file(number: usize) -> String {
+    format!("page{number}.html")
 }
 
 /// Returns how many pages a list of these modules has. An empty one has one page.

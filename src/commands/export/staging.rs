@@ -87,8 +87,6 @@ pub(super) struct Staging {
     _lock: File,
     /// The files written so far.
     pub(super) files: Vec<PathBuf>,
-    /// The last folder created; one is enough to remember, as most files have their own.
-    folder: PathBuf,
 }
 
 impl Staging {
@@ -117,7 +115,6 @@ impl Staging {
             out: out.to_owned(),
             // Without a trailing slash, which would make a symbolic link look like a directory.
             target: parent.join(name),
-            folder: dir.join("new"),
             dir,
             _lock: lock,
             files: Vec::new(),
@@ -179,11 +176,8 @@ impl Staging {
 
     pub(super) fn write(&mut self, path: PathBuf, body: &[u8]) -> io::Result<()> {
         let file = self.new_dir().join(&path);
-        if let Some(folder) = file.parent()
-            && folder != self.folder
-        {
+        if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).map_err(named(folder))?;
-            self.folder = folder.to_owned();
         }
         File::create_new(&file)
             .and_then(|mut file| file.write_all(body))
