@@ -41,7 +41,6 @@ const SLOTS: [u8; 3] = [SUBPATH, ELEMENT, DIRECTORY];
 /// A page that is ready to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The HTML.
     pub body: Bytes,
     /// A strong entity tag, quotes included. Equal bodies have equal tags, on every machine and
     /// after every restart.
@@ -94,7 +93,6 @@ pub struct CompiledPage {
 }
 
 impl CompiledPage {
-    /// Renders a page.
     pub fn new(template: &impl Template) -> Self {
         let body = render(template);
         let hash = hash(HASH_BASIS, body.as_bytes());
@@ -174,7 +172,6 @@ pub struct Crumb<'a> {
 
 /// A module to suggest.
 pub struct Near {
-    /// Its import path.
     pub name: String,
     /// Its path on the host.
     pub href: String,
@@ -186,7 +183,6 @@ pub struct Near {
 pub struct NotFoundPage<'a> {
     /// The folders above it that have lists.
     pub crumbs: &'a [Crumb<'a>],
-    /// The host.
     pub host: &'a str,
     /// The path, if it could be an import path.
     pub path: Option<&'a str>,
@@ -197,7 +193,6 @@ pub struct NotFoundPage<'a> {
 }
 
 impl NotFoundPage<'_> {
-    /// Renders it.
     pub fn html(&self) -> Bytes {
         render(self).into()
     }

@@ -18,6 +18,16 @@ const PUBLIC_PROXIES: [&str; 5] = [
     "goproxy.dev",
 ];
 
+/// What comes after a repository in the address of a page in it, before the branch.
+const PAGES: [[&str; 2]; 6] = [
+    ["-", "tree"],
+    ["-", "blob"],
+    ["-", "raw"],
+    ["src", "branch"],
+    ["src", "tag"],
+    ["src", "commit"],
+];
+
 /// An absolute URL that the go command can pass to a version control system.
 ///
 /// It has a known scheme and a host, no spaces, no password and, except over ssh, no user name. The
@@ -436,28 +446,13 @@ fn check_is_repository(url: &str) -> Result<(), UrlFault> {
     // How many elements the repository's name has, and how many after it name a page and a branch.
     let forge = || Forge::infer(host);
     let is_raw = is_on(&"raw.githubusercontent.com");
-    let found = |words: &[&str]| {
-        elements
-            .windows(words.len())
-            .position(|window| {
-                window
-                    .iter()
-                    .zip(words)
-                    .all(|(a, b)| b.is_empty() || a == b)
-            })
-            .filter(|&index| index >= 1)
+    let position = |page: &[&str; 2]| {
+        let found = elements.windows(2).position(|window| window == page);
+        found.filter(|&index| index >= 1)
     };
     let (end, skipped) = if is_raw {
         (2, 1)
-    } else if let Some(index) = found(&["-", "tree"])
-        .or_else(|| found(&["-", "blob"]))
-        .or_else(|| found(&["-", "raw"]))
-    {
-        (index, 3)
-    } else if let Some(index) = found(&["src", "branch"])
-        .or_else(|| found(&["src", "tag"]))
-        .or_else(|| found(&["src", "commit"]))
-    {
+    } else if let Some(index) = PAGES.iter().find_map(position) {
         (index, 3)
     } else if elements.len() > 3
         && (matches!(elements[2], "tree" | "blob") && forge() != Some(Forge::Gitlab)

@@ -22,7 +22,7 @@ pub enum Vcs {
 }
 
 impl Vcs {
-    /// Every system, with its name in go-import.
+    /// Every system in the order of the enum, with its name in go-import.
     pub const ALL: [(&'static str, Self); 6] = [
         ("git", Self::Git),
         ("hg", Self::Hg),
@@ -79,13 +79,6 @@ impl Vcs {
     /// Infers the system from a repository's URL: by its suffix, its scheme, or a host that is
     /// known for one system. The default is Git.
     pub fn infer(repo: &RepoUrl) -> Self {
-        const SUFFIXES: [(&str, Vcs); 5] = [
-            (".git", Vcs::Git),
-            (".hg", Vcs::Hg),
-            (".svn", Vcs::Svn),
-            (".bzr", Vcs::Bzr),
-            (".fossil", Vcs::Fossil),
-        ];
         const HOSTS: [(&str, Vcs); 5] = [
             ("hg.sr.ht", Vcs::Hg),
             ("hg.mozilla.org", Vcs::Hg),
@@ -94,8 +87,8 @@ impl Vcs {
             ("chiselapp.com", Vcs::Fossil),
         ];
         let url = repo.as_str().trim_end_matches('/');
-        if let Some((_, vcs)) = SUFFIXES.iter().find(|(suffix, _)| url.ends_with(suffix)) {
-            return *vcs;
+        if let Some(vcs) = Self::of_suffix(url) {
+            return vcs;
         }
         match repo.scheme() {
             "svn" | "svn+ssh" => return Self::Svn,
@@ -106,16 +99,16 @@ impl Vcs {
         HOSTS.iter().find(is_on).map_or(Self::Git, |(_, vcs)| *vcs)
     }
 
+    /// Returns the system whose suffix a text has, such as `.git`.
+    pub(super) fn of_suffix(text: &str) -> Option<Self> {
+        let (_, suffix) = text.rsplit_once('.')?;
+        let is_its = |(name, vcs): &&(&str, Self)| *name == suffix && *vcs != Self::Mod;
+        Self::ALL.iter().find(is_its).map(|(_, vcs)| *vcs)
+    }
+
     /// Returns the name in go-import.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Git => "git",
-            Self::Hg => "hg",
-            Self::Svn => "svn",
-            Self::Bzr => "bzr",
-            Self::Fossil => "fossil",
-            Self::Mod => "mod",
-        }
+        Self::ALL[self as usize].0
     }
 }
 

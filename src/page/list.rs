@@ -16,9 +16,7 @@ pub struct Entry<'a> {
     pub name: &'a str,
     /// Its page; none for a pattern.
     pub href: Option<&'a str>,
-    /// One line about it.
     pub description: Option<&'a str>,
-    /// The repository URL.
     pub repo: &'a str,
     /// The repository's web page; none for a repository that is not on the web.
     pub home: Option<Cow<'a, str>>,
@@ -64,11 +62,8 @@ impl filters::HtmlSafe for Text<'_> {}
 pub struct ListPage<'a> {
     /// The folders from the top to this one that have lists.
     pub crumbs: &'a [Crumb<'a>],
-    /// The heading.
     pub title: &'a str,
-    /// A line under it.
     pub description: Option<&'a str>,
-    /// The path of the list.
     pub address: &'a str,
     /// The address that search engines are to show; none for a search.
     pub canonical: Option<&'a str>,
@@ -78,10 +73,7 @@ pub struct ListPage<'a> {
     pub summary: &'a str,
     /// The number of the page, from 1.
     pub page: usize,
-    /// The modules on it.
     pub entries: &'a [Entry<'a>],
-    /// The address of the page before.
     pub previous: Option<&'a str>,
-    /// The address of the page after.
     pub next: Option<&'a str>,
 }

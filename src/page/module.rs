@@ -14,7 +14,6 @@ pub struct ModulePage<'a> {
     pub prefix: &'a str,
     /// The name of the version control system, or `mod`.
     pub vcs: &'a str,
-    /// The repository URL.
     pub repo: &'a str,
     /// The module's directory in the repository.
     pub subdir: Option<&'a str>,
@@ -24,7 +23,6 @@ pub struct ModulePage<'a> {
     pub source: Option<&'a str>,
     /// The documentation of the module's root.
     pub docs: Option<&'a str>,
-    /// Its host.
     pub docs_host: &'a str,
     /// Whether a subpath's documentation is at `docs` with the subpath appended.
     pub docs_by_path: bool,
@@ -34,7 +32,6 @@ pub struct ModulePage<'a> {
     pub has_badge: bool,
     /// The repository's web page; none for a repository that is not on the web.
     pub home: Option<&'a str>,
-    /// One line about the module.
     pub description: Option<&'a str>,
     /// Whether these are the values of a pattern, with a `*` where the element goes.
     pub pattern: bool,
