@@ -2,7 +2,6 @@
 
 mod naive;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
@@ -11,40 +10,38 @@ use super::list::PER_PAGE;
 use super::*;
 use crate::testing;
 
-/// Keys of a small alphabet, so that many are above, below and next to each other.
-fn keys() -> impl Strategy<Value = BTreeMap<String, bool>> {
+/// Files whose keys are of a small alphabet, so that many are above, below and next to each other.
+fn file() -> impl Strategy<Value = String> {
     let key =
         "(|a\\.b|c\\.d)(/[ab]|/a-b|/a\\.b|/v2){0,3}(|/\\*)".prop_filter_map("no key", |key| {
             let key = if key.is_empty() { "/".to_owned() } else { key };
             Key::parse(&key).ok().map(|_| key)
         });
-    // The value is whether the key is hidden.
-    prop::collection::btree_map(key, prop::bool::weighted(0.2), 1..20)
+    let hidden = prop::bool::weighted(0.2);
+    let text = prop::collection::btree_map(key, hidden, 1..20).prop_map(|keys| {
+        let mut text = "host: a.b\n".to_owned();
+        for (key, hidden) in keys {
+            let star = if key.ends_with('*') { "/*" } else { "" };
+            let _ = writeln!(
+                text,
+                "{key}:\n  repo: https://h.example/r{star}\n  hidden: {hidden}"
+            );
+        }
+        text
+    });
+    text.prop_filter("`/a` together with `a.b/a`", |text| {
+        Config::parse("vanity.yaml", text, None).is_ok()
+    })
 }
 
 fn request_path() -> impl Strategy<Value = String> {
     "(/[ab]|/a-b|/a\\.b|/v2|/A|/con|/\\+){0,5}"
 }
 
-fn site(keys: &BTreeMap<String, bool>) -> Option<Site> {
-    let mut text = String::new();
-    for (key, hidden) in keys {
-        let star = if key.ends_with('*') { "/*" } else { "" };
-        let _ = writeln!(
-            text,
-            "{key}:\n  repo: https://h.example/r{star}\n  hidden: {hidden}"
-        );
-    }
-    // `/a` together with `a.b/a` is rejected.
-    let config = Config::parse("vanity.yaml", &text, Some(&Host::parse("a.b").unwrap())).ok()?;
-    Some(Site::new(config.host.clone().unwrap(), config))
-}
-
 proptest! {
     #[test]
-    fn longest_match_wins(keys in keys(), host in "a\\.b|c\\.d|e\\.f", path in request_path()) {
-        prop_assume!(site(&keys).is_some());
-        let site = site(&keys).unwrap();
+    fn longest_match_wins(file in file(), host in "a\\.b|c\\.d|e\\.f", path in request_path()) {
+        let site = testing::site(&file);
         let host = site.host(Some(&host));
         let raw = if path.is_empty() { "/" } else { &path };
         let request = RequestPath::parse(raw).unwrap();
@@ -61,9 +58,8 @@ proptest! {
     }
 
     #[test]
-    fn list_has_the_modules_below_its_folder(keys in keys(), folder in request_path()) {
-        prop_assume!(site(&keys).is_some());
-        let site = site(&keys).unwrap();
+    fn list_has_the_modules_below_its_folder(file in file(), folder in request_path()) {
+        let site = testing::site(&file);
         for host in site.hosts() {
             let listed: Vec<_> = host.listed_below(&folder).iter().map(|&index| host.key(index)).collect();
             let naive: Vec<_> = host
@@ -76,9 +72,8 @@ proptest! {
     }
 
     #[test]
-    fn crumbs_lead_to_lists(keys in keys(), path in request_path()) {
-        prop_assume!(site(&keys).is_some());
-        let site = site(&keys).unwrap();
+    fn crumbs_lead_to_lists(file in file(), path in request_path()) {
+        let site = testing::site(&file);
         for host in site.hosts() {
             for path in host.modules().map(|module| module.key.path.as_str()).chain([&*path]) {
                 for crumb in host.crumbs(path) {
@@ -90,9 +85,8 @@ proptest! {
     }
 
     #[test]
-    fn only_listed_modules_are_suggested(keys in keys(), asked in request_path()) {
-        prop_assume!(site(&keys).is_some());
-        let site = site(&keys).unwrap();
+    fn only_listed_modules_are_suggested(file in file(), asked in request_path()) {
+        let site = testing::site(&file);
         for host in site.hosts() {
             for path in host.near(&asked, 3) {
                 let shown = |module: &Module| !module.hidden && !module.key.pattern;
