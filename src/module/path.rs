@@ -9,7 +9,7 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 
 use super::punycode::to_ascii;
-use super::{ElementFault, HostFault, PathFault, Problem, Vcs};
+use super::{ElementFault, HostFault, PathFault, Problem};
 
 /// The longest path in the file, in bytes: nginx stores the length of a location in one byte.
 pub const MAX_PATH: usize = 255;
@@ -211,7 +211,9 @@ fn is_version(element: &str) -> bool {
 /// Returns whether the go command takes an import path with this element for a repository's own
 /// address (the last entry of `vcsPaths` in cmd/go/internal/vcs), and queries no server.
 fn has_vcs_suffix(element: &str) -> bool {
-    Vcs::of_suffix(element).is_some()
+    [".git", ".hg", ".svn", ".bzr", ".fossil"]
+        .iter()
+        .any(|suffix| element.ends_with(suffix))
 }
 
 impl fmt::Display for ModulePath {

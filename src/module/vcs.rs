@@ -87,8 +87,10 @@ impl Vcs {
             ("chiselapp.com", Vcs::Fossil),
         ];
         let url = repo.as_str().trim_end_matches('/');
-        if let Some(vcs) = Self::of_suffix(url) {
-            return vcs;
+        let suffix = url.rsplit('.').next().unwrap_or_default();
+        let is_its = |(name, vcs): &&(&str, Self)| *name == suffix && *vcs != Self::Mod;
+        if let Some((_, vcs)) = Self::ALL.iter().find(is_its) {
+            return *vcs;
         }
         match repo.scheme() {
             "svn" | "svn+ssh" => return Self::Svn,
@@ -97,13 +99,6 @@ impl Vcs {
         }
         let is_on = |(host, _): &&(&str, Self)| host.eq_ignore_ascii_case(repo.host());
         HOSTS.iter().find(is_on).map_or(Self::Git, |(_, vcs)| *vcs)
-    }
-
-    /// Returns the system whose suffix a text has, such as `.git`.
-    pub(super) fn of_suffix(text: &str) -> Option<Self> {
-        let (_, suffix) = text.rsplit_once('.')?;
-        let is_its = |(name, vcs): &&(&str, Self)| *name == suffix && *vcs != Self::Mod;
-        Self::ALL.iter().find(is_its).map(|(_, vcs)| *vcs)
     }
 
     /// Returns the name in go-import.
