@@ -68,48 +68,27 @@ proptest::proptest! {
 #[test]
 fn errors_match_go() {
     for (before, error) in [
-        (
-            "<script>\nif (a < b)",
-            "XML syntax error on line 2: expected element name after <",
-        ),
-        (
-            "<a b=\"<\">",
-            "XML syntax error on line 1: unescaped < inside quoted string",
-        ),
-        (
-            "<a \">",
-            "XML syntax error on line 1: expected attribute name in element",
-        ),
-        (
-            "</>",
-            "XML syntax error on line 1: expected element name after </",
-        ),
-        (
-            "</a b>",
-            "XML syntax error on line 1: invalid characters between </a and >",
-        ),
-        (
-            "]]>",
-            "XML syntax error on line 1: unescaped ]]> not in CDATA section",
-        ),
-        (
-            "<!- >",
-            "XML syntax error on line 1: invalid sequence <!- not part of <!--",
-        ),
+        ("<script>\nif (a < b)", "2: expected element name after <"),
+        ("<a b=\"<\">", "1: unescaped < inside quoted string"),
+        ("<a \">", "1: expected attribute name in element"),
+        ("</>", "1: expected element name after </"),
+        ("</a b>", "1: invalid characters between </a and >"),
+        ("]]>", "1: unescaped ]]> not in CDATA section"),
+        ("<!- >", "1: invalid sequence <!- not part of <!--"),
         (
             "<!-- a -- b -->",
-            "XML syntax error on line 1: invalid sequence \"--\" not allowed in comments",
+            "1: invalid sequence \"--\" not allowed in comments",
         ),
-        ("<![x", "XML syntax error on line 1: invalid <![ sequence"),
-        ("<1>", "XML syntax error on line 1: invalid XML name: 1"),
-        (
-            "a\u{1}",
-            "XML syntax error on line 1: illegal character code U+0001",
-        ),
-        (
-            "<a b / c>",
-            "XML syntax error on line 1: expected /> in element",
-        ),
+        ("<![x", "1: invalid <![ sequence"),
+        ("<1>", "1: invalid XML name: 1"),
+        ("a\u{1}", "1: illegal character code U+0001"),
+        ("<a b / c>", "1: expected /> in element"),
+    ] {
+        let error = format!("XML syntax error on line {error}");
+        let found = tags(&format!("{before}{TAG}"));
+        assert_eq!(found, (String::new(), Some(error)), "{before}");
+    }
+    for (before, error) in [
         (
             "<?xml version='1.0' encoding='latin1'?>",
             "xml: opening charset \"latin1\": can't decode XML document using charset \"latin1\"",
@@ -119,12 +98,8 @@ fn errors_match_go() {
             "xml: unsupported version \"1.1\"; only version 1.0 is supported",
         ),
     ] {
-        let (found, why) = tags(&format!("{before}{TAG}"));
-        assert_eq!(
-            (found.as_str(), why.as_deref()),
-            ("", Some(error)),
-            "{before}"
-        );
+        let found = tags(&format!("{before}{TAG}"));
+        assert_eq!(found, (String::new(), Some(error.to_owned())), "{before}");
     }
     assert!(
         Head::parse(b"\xff")

@@ -44,15 +44,6 @@ const MAX_ISSUERS: usize = 64;
 /// Maximum number of addresses to try per host.
 const MAX_ADDRESSES: usize = 16;
 
-/// Why a request failed.
-#[derive(Debug, Clone)]
-pub(super) enum Error {
-    /// An error to report.
-    Found(Finding),
-    /// The server closed the connection before it responded.
-    Closed,
-}
-
 /// A response and the URLs requested to get it, including redirects.
 pub(super) struct Fetched {
     pub(super) hops: Vec<Url>,
@@ -175,38 +166,38 @@ impl Client {
                 Some(connection) => connection,
                 None => self.connect_to(url).await?,
             };
-            match self.exchange(connection, url, agent).await {
-                Ok((response, connection)) => {
+            match self.exchange(connection, url, agent).await? {
+                Some((response, connection)) => {
                     if let Some(connection) = connection {
                         lock(&self.idle).entry(key).or_default().push(connection);
                     }
                     return Ok(response);
                 }
-                Err(Error::Closed) if is_reused => {}
-                Err(Error::Closed) => {
+                None if is_reused => {}
+                None => {
                     let message =
                         format!("{url}: the server closed the connection without a response");
                     return Err(Finding::fail(Step::Answer, Code::HttpStatus, message).go("EOF"));
                 }
-                Err(Error::Found(finding)) => return Err(finding),
             }
         }
     }
 
+    /// Returns the response, and the connection if it can be reused; `None` if the server closed it
+    /// before it responded.
     async fn exchange(
         &self,
         mut connection: Connection,
         url: &Url,
         agent: &str,
-    ) -> Result<(Response, Option<Connection>), Error> {
-        let found =
-            |code, message: String| Error::Found(Finding::fail(Step::Answer, code, message));
+    ) -> Result<Option<(Response, Option<Connection>)>, Finding> {
+        let fail = |code, message: String| Finding::fail(Step::Answer, code, message);
         let request = Request::get(&url.target)
             .header(header::HOST, &url.authority)
             .header(header::USER_AGENT, agent)
             .header(header::ACCEPT_ENCODING, "gzip")
             .body(Body::empty())
-            .map_err(|_| found(Code::HttpStatus, format!("{url} is not a valid URL")))?;
+            .map_err(|_| fail(Code::HttpStatus, format!("{url} is not a valid URL")))?;
         let exchange = async {
             let response = connection.send_request(request).await?;
             let (parts, body) = response.into_parts();
@@ -218,16 +209,14 @@ impl Client {
             Ok(Ok(read)) => read,
             Ok(Err(error)) if error.is_parse() => {
                 let message = format!("{url}: the response is not valid HTTP: {error}");
-                return Err(found(Code::HttpStatus, message));
+                return Err(fail(Code::HttpStatus, message));
             }
-            Ok(Err(_)) => return Err(Error::Closed),
+            Ok(Err(_)) => return Ok(None),
             Err(_) => {
                 let message = format!("no complete response from {url} within {seconds} s");
-                return Err(Error::Found(
-                    Finding::fail(Step::Answer, Code::ConnectTimeout, message).fix(format!(
-                        "curl -m {seconds} -sv '{url}'    # shows where it stops"
-                    )),
-                ));
+                return Err(fail(Code::ConnectTimeout, message).fix(format!(
+                    "curl -m {seconds} -sv '{url}'    # shows where it stops"
+                )));
             }
         };
         let is_gzip = parts
@@ -255,7 +244,7 @@ impl Client {
         };
         // A connection with an unread body cannot be reused.
         let is_reusable = !response.truncated && connection.ready().await.is_ok();
-        Ok((response, is_reusable.then_some(connection)))
+        Ok(Some((response, is_reusable.then_some(connection))))
     }
 
     /// Opens a connection to a URL's host.
