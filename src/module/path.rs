@@ -42,13 +42,11 @@ impl Host {
         if text.is_empty() {
             return Err(Problem::EmptyHost);
         }
-        match check_host(text) {
-            Ok(()) => Ok(Self(text.into())),
-            Err(why) => Err(Problem::Host {
-                host: text.into(),
-                why,
-            }),
-        }
+        check_host(text).map_err(|why| Problem::Host {
+            host: text.into(),
+            why,
+        })?;
+        Ok(Self(text.into()))
     }
 
     /// Returns the host as text.
@@ -118,21 +116,15 @@ impl ModulePath {
     /// for or cannot build: an element with the suffix of a version control system, `vendor`,
     /// `...`, a last element that starts with `-` or `~`. A path has at most [`MAX_PATH`] bytes.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let path = Self::below(text).map_err(|why| Problem::Path {
+        let rejected = |why| Problem::Path {
             path: text.into(),
             why,
-        })?;
+        };
+        let path = Self::below(text).map_err(rejected)?;
+        let last = path.0.rsplit('/').next().unwrap_or_default();
         // The rule is that of `load.SafeArg` of the go command.
-        match path
-            .0
-            .rsplit('/')
-            .next()
-            .and_then(|last| last.chars().next())
-        {
-            Some(first @ ('-' | '~')) => Err(Problem::Path {
-                path: text.into(),
-                why: PathFault::LastElement(first),
-            }),
+        match last.chars().next() {
+            Some(first @ ('-' | '~')) => Err(rejected(PathFault::LastElement(first))),
             _ => Ok(path),
         }
     }

@@ -132,16 +132,11 @@ fn summary(all: usize, found: &[u32], query: &ListQuery) -> String {
 }
 
 /// Writes a number with a comma after each three digits from the right.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+pub(super) fn grouped(number: usize) -> String {
+    match number {
+        1000.. => format!("{},{:03}", grouped(number / 1000), number % 1000),
+        _ => number.to_string(),
     }
-    text
 }
 
 /// The listed modules, and the folders that contain them.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::list::PER_PAGE;
+use super::list::{PER_PAGE, grouped};
 use super::*;
 use crate::testing;
 
@@ -240,5 +240,17 @@ fn the_root_and_what_is_above_any_module_are_folders() {
         assert_eq!(folder, expected, "{host}{path}");
         // A hidden module is not given away.
         assert!(!text.ends_with(b"below it\n"), "{text:?}");
+    }
+}
+
+#[test]
+fn counts_have_a_comma_before_each_three_digits() {
+    for (number, shown) in [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1,000"),
+        (1_020_003, "1,020,003"),
+    ] {
+        assert_eq!(grouped(number), shown);
     }
 }
