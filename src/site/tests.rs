@@ -249,7 +249,7 @@ fn counts_have_a_comma_before_each_three_digits() {
         (0, "0"),
         (999, "999"),
         (1000, "1,000"),
-        (1_020_003, "1,020,003"),
+        (1_020_345, "1,020,345"),
     ] {
         assert_eq!(grouped(number), shown);
     }
