@@ -48,15 +48,14 @@ const CLOSE: HeaderValue = HeaderValue::from_static("close");
 /// A site, with the headers that its responses share.
 #[derive(Debug)]
 pub(crate) struct Serving {
-    site: Site,
+    pub(crate) site: Site,
     headers: CommonHeaders,
     /// One counter per module number, created on the first request by the go command.
     go_gets: Box<[OnceLock<Counter>]>,
 }
 
 impl Serving {
-    /// Prepares a site for serving.
-    pub(crate) fn new(site: Site) -> Self {
+    fn new(site: Site) -> Self {
         let max_age = format!("public, max-age={}", site.cache_max_age());
         let cache_control =
             HeaderValue::try_from(max_age).unwrap_or(HeaderValue::from_static("no-cache"));
@@ -65,11 +64,6 @@ impl Serving {
             go_gets: (0..site.module_count()).map(|_| OnceLock::new()).collect(),
             site,
         }
-    }
-
-    /// Returns the site.
-    pub(crate) fn site(&self) -> &Site {
-        &self.site
     }
 }
 
@@ -127,9 +121,10 @@ impl CommonHeaders {
 #[derive(Debug)]
 pub struct App {
     serving: ArcSwap<Serving>,
-    metrics: Metrics,
-    access_log: AccessLog,
-    trusted_proxies: Vec<Network>,
+    pub(crate) metrics: Metrics,
+    pub(crate) access_log: AccessLog,
+    /// The networks of the proxies that are trusted to name their clients.
+    pub(crate) trusted_proxies: Vec<Network>,
     closing: AtomicBool,
 }
 
@@ -145,36 +140,16 @@ impl App {
         }
     }
 
-    /// Sets the access log.
-    #[must_use]
-    pub(crate) fn logging(mut self, access_log: AccessLog) -> Self {
-        self.access_log = access_log;
-        self
-    }
-
-    /// Trusts what proxies in these networks say about their clients.
-    #[must_use]
-    pub(crate) fn trusting(mut self, proxies: Vec<Network>) -> Self {
-        self.trusted_proxies = proxies;
-        self
-    }
-
     /// Returns the current site.
-    pub(crate) fn site(&self) -> Arc<Serving> {
+    pub(crate) fn serving(&self) -> Arc<Serving> {
         self.serving.load_full()
     }
 
-    /// Replaces the site. A request that has begun is answered from the
-    /// site that it began with.
+    /// Replaces the site. A request that has begun is answered from the site that it began with.
     pub fn replace_site(&self, site: Site) {
         self.serving.store(Arc::new(Serving::new(site)));
         let site = &self.serving.load().site;
         self.metrics.go_gets.retain(|module| site.lists(module));
-    }
-
-    /// Returns the counters.
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.metrics
     }
 
     /// Closes each connection after the answer to its next request.
@@ -236,7 +211,7 @@ struct Answered<'s> {
     response: Response<Body>,
 }
 
-fn respond<'s, B>(serving: &'s Serving, request: &axum::http::Request<B>) -> Answered<'s> {
+fn respond<'s>(serving: &'s Serving, request: &Request) -> Answered<'s> {
     let answered = |kind, response| Answered {
         kind,
         module: None,
@@ -344,120 +319,4 @@ fn matches(headers: &HeaderMap, tag: &HeaderValue) -> bool {
         .flat_map(|value| value.as_bytes().split(|&b| b == b','))
         .map(<[u8]>::trim_ascii)
         .any(|given| given == b"*" || given.strip_prefix(b"W/").unwrap_or(given) == tag.as_bytes())
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::header::HOST;
-
-    use super::*;
-    use crate::config::Config;
-
-    fn serving(text: &str) -> Serving {
-        let config = Config::parse("vanity.yaml", text, None).unwrap();
-        Serving::new(Site::new(config.host.clone().unwrap(), config))
-    }
-
-    fn get(serving: &Serving, target: &str) -> Response<Body> {
-        let request = axum::http::Request::get(target).header(HOST, "a.example");
-        respond(serving, &request.body(()).unwrap()).response
-    }
-
-    #[test]
-    fn if_none_match_is_a_list() {
-        let serving = serving("host: a.example\n/m:\n  repo: https://h.example/m\n");
-        let tag = get(&serving, "/m").headers()[ETAG].clone();
-        let tag = tag.to_str().unwrap();
-        for (header, status) in [
-            (tag.to_owned(), 304),
-            (format!("W/{tag}"), 304),
-            (format!("\"x\", {tag}"), 304),
-            ("*".to_owned(), 304),
-            ("\"x\"".to_owned(), 200),
-            (tag.trim_matches('"').to_owned(), 200),
-        ] {
-            let request = axum::http::Request::get("/m")
-                .header(HOST, "a.example")
-                .header(IF_NONE_MATCH, &header)
-                .body(())
-                .unwrap();
-            assert_eq!(
-                respond(&serving, &request).response.status(),
-                status,
-                "{header}"
-            );
-        }
-    }
-
-    #[test]
-    fn go_get_is_recognized_by_its_query() {
-        let serving = serving("host: a.example\n/x/m:\n  repo: https://h.example/m\n");
-        for (target, status) in [
-            ("/x", 200),
-            ("/x?go-get=1", 404),
-            ("/x?a=b&go-get=1", 404),
-            ("/x?go-get=0", 200),
-            ("/x?go-get", 200),
-            ("/x?xgo-get=1", 200),
-        ] {
-            assert_eq!(get(&serving, target).status(), status, "{target}");
-        }
-    }
-
-    #[test]
-    fn host_header_selects_the_host() {
-        let serving = serving(
-            "a.example/m:\n  repo: https://h.example/a\nb.example/m:\n  repo: https://h.example/b\n",
-        );
-        let tag_of = |host: &str| {
-            let request = axum::http::Request::get("/m")
-                .header(HOST, host)
-                .body(())
-                .unwrap();
-            respond(&serving, &request).response.headers()[ETAG].clone()
-        };
-        assert_ne!(tag_of("a.example"), tag_of("b.example"));
-        for host in ["B.Example", "b.example:8080", "b.example."] {
-            assert_eq!(tag_of(host), tag_of("b.example"), "{host}");
-        }
-        for host in ["c.example", "", "[::1]:80"] {
-            assert_eq!(tag_of(host), tag_of("a.example"), "{host}");
-        }
-    }
-
-    #[test]
-    fn sends_vary_host_if_there_are_several_hosts() {
-        const ONE: &str = "\
-host: a.example
-index: https://h.example/
-/m: &m
-  repo: https://h.example/a
-/x/m: *m
-";
-        let vary = |serving: &Serving, target: &str, tag: &str| {
-            let request = axum::http::Request::get(target)
-                .header(HOST, "a.example")
-                .header(IF_NONE_MATCH, tag)
-                .body(())
-                .unwrap();
-            let response = respond(serving, &request).response;
-            let vary = response.headers().get(VARY).map(HeaderValue::as_bytes);
-            (response.status().as_u16(), vary.map(<[u8]>::to_owned))
-        };
-        let one = serving(ONE);
-        let several = serving(&format!("{ONE}b.example/m:\n  repo: https://h.example/b\n"));
-        for (target, tag, status) in [
-            ("/m", "", 200),
-            ("/m", "*", 304),
-            ("/x", "", 200),
-            ("/x", "*", 304),
-            ("/", "", 302),
-            ("/none", "", 404),
-            ("/none?go-get=1", "", 404),
-        ] {
-            assert_eq!(vary(&one, target, tag), (status, None), "{target}");
-            let by_host = Some(b"Host".to_vec());
-            assert_eq!(vary(&several, target, tag), (status, by_host), "{target}");
-        }
-    }
 }

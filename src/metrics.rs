@@ -180,9 +180,7 @@ impl Metrics {
         for outcome in ["success", "failure"] {
             drop(reloads.outcomes.get_or_create(&[("outcome", outcome)]));
         }
-        reloads.modules.set(signed(modules));
-        reloads.last_success.set(now());
-        reloads.last_successful.set(1);
+        reloads.read(modules);
         // Not of type `info`, which the Prometheus text format does not have.
         let build = Family::<Label, Gauge>::default();
         let version = env!("CARGO_PKG_VERSION");
@@ -353,32 +351,21 @@ impl Connections {
         OpenConnection(self.clone())
     }
 
-    /// Counts a connection that could not be accepted.
-    pub fn not_accepted(&self) {
-        self.refused("accept");
-    }
-
-    fn refused(&self, reason: &'static str) {
+    /// Counts a connection as refused, for this reason.
+    pub fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&[("reason", reason)]).inc();
-    }
-}
-
-/// A connection that is counted as open.
-#[derive(Debug)]
-pub struct OpenConnection(Connections);
-
-impl OpenConnection {
-    /// Counts the connection as refused, for this reason.
-    pub fn refused(self, reason: &'static str) {
-        self.0.refused(reason);
     }
 
     /// Counts a request that was refused with this status before it reached the router.
     pub fn rejected(&self, status: StatusCode) {
         let labels = RequestLabels::new(Kind::Other, status, Client::Other);
-        self.0.requests.get_or_create(&labels).inc();
+        self.requests.get_or_create(&labels).inc();
     }
 }
+
+/// A connection that is counted as open.
+#[derive(Debug)]
+pub struct OpenConnection(pub Connections);
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
@@ -400,7 +387,12 @@ impl Reloads {
     /// Counts a successful reload and sets the number of modules.
     pub fn succeeded(&self, modules: usize) {
         self.outcome("success");
-        self.modules.set(signed(modules));
+        self.read(modules);
+    }
+
+    /// Records that a configuration with this many modules was read.
+    fn read(&self, modules: usize) {
+        self.modules.set(i64::try_from(modules).unwrap_or(i64::MAX));
         self.last_success.set(now());
         self.last_successful.set(1);
     }
@@ -419,10 +411,6 @@ impl Reloads {
     fn outcome(&self, outcome: &'static str) {
         self.outcomes.get_or_create(&[("outcome", outcome)]).inc();
     }
-}
-
-fn signed(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Returns the Unix time, in seconds.

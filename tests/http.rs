@@ -125,6 +125,10 @@ fn lists_are_for_browsers() {
         ),
         ("/x", &["href=\"/x/experiments\""], "gowechat"),
         ("/x/", &["href=\"/x/experiments\""], "gowechat"),
+        // Not what the go command adds.
+        ("/x?go-get=0", &["href=\"/x/experiments\""], "gowechat"),
+        ("/x?go-get", &["href=\"/x/experiments\""], "gowechat"),
+        ("/x?xgo-get=1", &["href=\"/x/experiments\""], "gowechat"),
     ] {
         let list = server.get(target);
         assert_eq!(list.status, 200, "{target}");
@@ -838,4 +842,25 @@ fn hosts_and_patterns() {
         list.contains("<b>team/*</b>\n<p>any package of code.example/team</p>"),
         "{list}"
     );
+}
+
+/// nginx's default cache key has no host.
+#[test]
+fn responses_vary_by_host_if_there_are_several() {
+    let one = format!("index: https://h.example/\n{SEED}");
+    let several = format!("{one}b.example/m:\n  repo: https://h.example/b\n");
+    for (config, vary) in [(one, None), (several, Some("Host"))] {
+        let server = Server::start(&config);
+        for (target, tag, status) in [
+            ("/gowechat", "", 200),
+            ("/gowechat", "*", 304),
+            ("/", "", 302),
+            ("/none", "", 404),
+            ("/none?go-get=1", "", 404),
+        ] {
+            let response = server.request("GET", target, &[("If-None-Match", tag)]);
+            assert_eq!(response.status, status, "{target}");
+            assert_eq!(response.header("vary"), vary, "{target}");
+        }
+    }
 }

@@ -75,9 +75,10 @@ fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<()
             escaped(&file.to_string_lossy())
         ))
     })?;
-    let site = Site::new(host, config);
-    let app = App::new(site).logging(cli.serve.access_log);
-    let app = Arc::new(app.trusting(cli.serve.trusted_proxy.clone()));
+    let mut app = App::new(Site::new(host, config));
+    app.access_log = cli.serve.access_log;
+    app.trusted_proxies = cli.serve.trusted_proxy.clone();
+    let app = Arc::new(app);
 
     let Handlers { runtime, reload } = handlers;
     let result = runtime.block_on(serve(cli, &listen, passed, app, (reload, stamp)));
@@ -113,7 +114,7 @@ async fn serve(
     let mut bound = Listener::bind_all(&addresses, mode)?;
     admin.extend(bound.split_off(admin_from));
     listeners.extend(bound);
-    let status = app.site().site().summary();
+    let status = app.serving().site.summary();
     let file = cli.common.config.display();
     for listener in &admin {
         info!("admin endpoints on {}", listener.description());
@@ -177,7 +178,7 @@ async fn serve(
         max_connections,
         idle: server::IDLE_TIMEOUT,
         access_log: cli.serve.access_log,
-        metrics: app.metrics().connections.clone(),
+        metrics: app.metrics.connections.clone(),
     };
     server::run(listeners, router, limits, stop).await?;
     drop(admin_stop);

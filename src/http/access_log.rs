@@ -1,6 +1,6 @@
 //! The access log: one event or one line per request.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -67,21 +67,20 @@ pub(super) fn log_access(
 pub(super) fn log_combined(app: &App, request: &Request, response: &Response<Body>) {
     let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
     let peer = request.extensions().get::<Peer>().copied();
-    let client = client::address(peer, request.headers(), &app.trusted_proxies);
-    let line = format!(
-        "{} {} {:?}",
-        request.method(),
-        request.uri(),
-        request.version()
-    );
-    log_line(
-        &client,
-        line.as_bytes(),
-        response.status().as_u16(),
-        sent(request, response),
-        header(REFERER),
-        header(USER_AGENT),
-    );
+    let entry = combined::Entry {
+        client: &client::address(peer, request.headers(), &app.trusted_proxies),
+        request: &format!(
+            "{} {} {:?}",
+            request.method(),
+            request.uri(),
+            request.version()
+        ),
+        status: response.status().as_u16(),
+        bytes: sent(request, response),
+        referer: header(REFERER),
+        agent: header(USER_AGENT),
+    };
+    info!(target: ACCESS_LINE, "{}", entry.line());
 }
 
 /// Returns the number of body bytes that the client gets.
@@ -93,8 +92,8 @@ fn sent(request: &Request, response: &Response<Body>) -> u64 {
 }
 
 /// Logs a request that hyper rejected, with what is known of it.
-pub(crate) fn log_rejected(access_log: AccessLog, peer: Peer, status: StatusCode) {
-    let client = client::address(Some(peer), &HeaderMap::new(), &[]);
+pub(crate) fn log_rejected(access_log: AccessLog, peer: Option<Peer>, status: StatusCode) {
+    let client = client::address(peer, &HeaderMap::new(), &[]);
     let status = status.as_u16();
     match access_log {
         AccessLog::Off => {}
@@ -112,28 +111,15 @@ pub(crate) fn log_rejected(access_log: AccessLog, peer: Peer, status: StatusCode
             module = "",
             "request"
         ),
-        AccessLog::Combined => log_line(&client, b"", status, 0, None, None),
+        AccessLog::Combined => {
+            let entry = combined::Entry {
+                client: &client,
+                status,
+                ..combined::Entry::default()
+            };
+            info!(target: ACCESS_LINE, "{}", entry.line());
+        }
     }
-}
-
-fn log_line(
-    client: &str,
-    request: &[u8],
-    status: u16,
-    bytes: u64,
-    referer: Option<&[u8]>,
-    agent: Option<&[u8]>,
-) {
-    let entry = combined::Entry {
-        // nginx writes `unix:` for the client of a Unix socket.
-        client: if client == "unix" { "unix:" } else { client },
-        request,
-        status,
-        bytes,
-        referer,
-        agent,
-    };
-    info!(target: ACCESS_LINE, "{}", entry.line(SystemTime::now()));
 }
 
 /// Cuts a text from a client to what the log shows. The journal splits lines of more than 48 KiB.

@@ -2,8 +2,9 @@
 
 use std::net::Ipv6Addr;
 
+use axum::extract::Request;
+use axum::http::Version;
 use axum::http::header::HOST;
-use axum::http::{Request, Version};
 
 /// A Host header that is missing, repeated or malformed.
 #[derive(Debug)]
@@ -11,7 +12,7 @@ pub(super) struct BadHost;
 
 /// Returns the requested host: the Host header, unless the request target names one (RFC 9112,
 /// section 3.2.2). Only HTTP/1.0 may omit the header.
-pub(super) fn host<B>(request: &Request<B>) -> Result<Option<&str>, BadHost> {
+pub(super) fn host(request: &Request) -> Result<Option<&str>, BadHost> {
     let mut headers = request.headers().get_all(HOST).iter();
     let header = match (headers.next(), headers.next()) {
         (Some(host), None) => match host.to_str() {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::get;
 
 use crate::http::App;
@@ -39,18 +39,14 @@ async fn metrics(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> ([(HeaderName, &'static str); 1], String) {
-    let accepts = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let metrics = app.metrics();
-    let (content_type, text) = if accepts
-        .into_iter()
-        .any(|value| value.contains("openmetrics"))
-    {
-        (OPENMETRICS, metrics.openmetrics())
-    } else {
-        (TEXT, metrics.prometheus_text())
+    let is_openmetrics = |value: &HeaderValue| {
+        value
+            .to_str()
+            .is_ok_and(|value| value.contains("openmetrics"))
+    };
+    let (content_type, text) = match headers.get_all(ACCEPT).iter().any(is_openmetrics) {
+        true => (OPENMETRICS, app.metrics.openmetrics()),
+        false => (TEXT, app.metrics.prometheus_text()),
     };
     ([(CONTENT_TYPE, content_type)], text)
 }

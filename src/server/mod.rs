@@ -31,7 +31,7 @@ pub use signals::{Handlers, stop_signal};
 pub use systemd::{Manager, PassedSockets};
 
 use crate::http::{AccessLog, Peer, log_rejected};
-use crate::metrics::{Connections, OpenConnection};
+use crate::metrics::Connections;
 use connection::{End, Rest};
 use listener::{Acceptor, Stream};
 
@@ -160,7 +160,7 @@ struct ConnectionContext<R> {
 }
 
 async fn accept_all<R: HttpService + Sync>(mut acceptor: Acceptor, context: ConnectionContext<R>) {
-    let not_accepted = || context.limits.metrics.not_accepted();
+    let not_accepted = || context.limits.metrics.refused("accept");
     let mut order = context.order.clone();
     let is_crowded = context.is_crowded();
     loop {
@@ -239,23 +239,18 @@ impl<R: HttpService> ConnectionContext<R> {
                 Stream::Tcp(stream) => connection::serve(stream, router, peer, rest, stop).await,
                 Stream::Unix(stream) => connection::serve(stream, router, peer, rest, stop).await,
             };
-            if let End::BadRequest(Some(status)) = end {
-                open.rejected(status);
-                if let Some(peer) = peer {
-                    log_rejected(access_log, peer, status);
+            let metrics = &open.0;
+            match end {
+                End::Closed => {}
+                End::TimedOut => metrics.refused("timeout"),
+                End::BadRequest(status) => {
+                    metrics.refused("bad_request");
+                    if let Some(status) = status {
+                        metrics.rejected(status);
+                        log_rejected(access_log, peer, status);
+                    }
                 }
             }
-            open.ended(end);
         });
-    }
-}
-
-impl OpenConnection {
-    fn ended(self, end: End) {
-        match end {
-            End::Closed => {}
-            End::TimedOut => self.refused("timeout"),
-            End::BadRequest(_) => self.refused("bad_request"),
-        }
     }
 }

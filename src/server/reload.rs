@@ -84,7 +84,7 @@ impl Reloader {
     fn status(&self) -> String {
         match &self.problem {
             Some(problem) => format!("reload refused: {problem}"),
-            None => self.app.site().site().summary(),
+            None => self.app.serving().site.summary(),
         }
     }
 
@@ -94,7 +94,7 @@ impl Reloader {
             let file = self.file.clone();
             self.stamp = spawn_blocking(move || FileStamp::of(&file)).await.ok();
             let missing = self.stamp.is_some_and(|stamp| stamp.state.is_none());
-            self.app.metrics().reloads.file_missing(missing);
+            self.app.metrics.reloads.file_missing(missing);
         }
         let (file, host, app) = (self.file.clone(), self.host.clone(), self.app.clone());
         self.attempt(move || reload(&file, host.as_ref(), &app))
@@ -107,7 +107,7 @@ impl Reloader {
             .await
             .unwrap_or_else(|error| Err(panic_message(&self.file, error)));
         if let Err(why) = &result {
-            self.app.metrics().reloads.failed();
+            self.app.metrics.reloads.failed();
             error!("reload refused, the old configuration stays\n{why}");
         }
         let first_line = |why: String| why.lines().next().map(str::to_owned);
@@ -134,7 +134,7 @@ impl Reloader {
             if !settled || now == stamp.state {
                 continue;
             }
-            self.app.metrics().reloads.file_missing(now.is_none());
+            self.app.metrics.reloads.file_missing(now.is_none());
             if now.is_none() {
                 warn!(
                     "{name} is missing; the old configuration stays, and is reloaded once it is back"
@@ -180,9 +180,9 @@ fn reload(file: &Path, host: Option<&Host>, app: &App) -> Result<(), String> {
     let start = Instant::now();
     let site = read(file, host)?;
     let modules = site.module_count();
-    let changes = Changes::between(app.site().site(), &site);
+    let changes = Changes::between(&app.serving().site, &site);
     app.replace_site(site);
-    app.metrics().reloads.succeeded(modules);
+    app.metrics.reloads.succeeded(modules);
     info!(
         "reloaded {} in {:.0?}: {}; {}",
         file.display(),
@@ -323,7 +323,7 @@ mod tests {
     }
 
     fn metric(reloader: &Reloader, line: &str) -> bool {
-        let text = reloader.app.metrics().openmetrics();
+        let text = reloader.app.metrics.openmetrics();
         text.contains(&format!("\ngovanityurls_{line}\n"))
     }
 
