@@ -29,7 +29,10 @@ const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 /// Serves until a signal tells it to stop.
 pub fn run(cli: &Cli, handlers: Handlers) -> Result<(), Failure> {
     // Before any thread starts, because it changes the environment.
-    let passed = PassedSockets::take()?;
+    let passed = {
+        let _within = handlers.runtime.enter();
+        PassedSockets::take()?
+    };
     let format = cli.serve.log_format;
     let _logging = logging::start(&cli.serve.log_level, format);
     for warning in cli::unknown_variables(std::env::vars_os()) {
@@ -152,11 +155,7 @@ async fn serve(
         },
         async { _ = admin_stopped.await },
     );
-    let admin = tokio::spawn(async {
-        if let Err(error) = admin.await {
-            warn!("no admin endpoints: {error}");
-        }
-    });
+    let admin = tokio::spawn(admin);
     tokio::spawn(Manager.ping_watchdog());
     let reloader = Reloader::new(
         cli.common.config.clone(),
@@ -180,7 +179,7 @@ async fn serve(
         access_log: cli.serve.access_log,
         metrics: app.metrics.connections.clone(),
     };
-    server::run(listeners, router, limits, stop).await?;
+    server::run(listeners, router, limits, stop).await;
     drop(admin_stop);
     let _ = tokio::time::timeout(ADMIN_DRAIN, admin).await;
     info!("stopped");

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::routing::get;
+use axum::routing::{MethodRouter, any_service, get};
 
 use crate::http::App;
 
@@ -19,12 +19,12 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the router of the admin listener.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+pub fn router(app: Arc<App>) -> MethodRouter {
+    let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(app)
+        .route("/metrics", get(metrics));
+    any_service(router.with_state(app))
 }
 
 async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {

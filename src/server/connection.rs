@@ -17,12 +17,15 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
+use axum::routing::MethodRouter;
+use axum::routing::future::RouteFuture;
 use hyper::body::{Body as _, Incoming};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
+use tower::Service as _;
 
 use crate::http::Peer;
 
@@ -47,23 +50,6 @@ const DISCARDED_AT_ONCE: usize = 32 << 10;
 /// The largest accepted request head, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
 
-/// A service that answers requests, such as an axum router.
-pub trait HttpService:
-    tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
-    + Clone
-    + Send
-    + 'static
-{
-}
-
-impl<T> HttpService for T where
-    T: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + 'static
-{
-}
-
 /// Idle limits of a connection.
 pub(super) struct Rest<F> {
     /// The idle timeout.
@@ -85,17 +71,13 @@ pub(super) enum End {
 
 /// Serves one connection until it ends, or until `stop` is ready and the request in progress is
 /// answered.
-pub(super) async fn serve<I, R>(
-    stream: I,
-    router: R,
+pub(super) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: MethodRouter,
     peer: Option<Peer>,
     rest: Rest<impl Fn() -> bool>,
     stop: impl Future<Output = ()>,
-) -> End
-where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    R: HttpService,
-{
+) -> End {
     let phase = Phase::default();
     let io = TimedIo {
         io: TokioIo::new(stream),
@@ -263,18 +245,18 @@ impl Deadline {
 }
 
 /// The router, wrapped for hyper.
-struct Service<R> {
+struct Service {
     /// A `RefCell`, because hyper calls the service through a shared reference, and cloning the
     /// router for each request costs more.
-    router: RefCell<R>,
+    router: RefCell<MethodRouter>,
     peer: Option<Peer>,
     phase: Phase,
 }
 
-impl<R: HttpService> hyper::service::Service<Request<Incoming>> for Service<R> {
+impl hyper::service::Service<Request<Incoming>> for Service {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = R::Future;
+    type Future = RouteFuture<Infallible>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.phase.enter(Waiting::Send);

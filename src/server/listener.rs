@@ -76,18 +76,32 @@ impl BindError {
     }
 }
 
-/// A bound socket.
+/// A socket that listens.
 #[derive(Debug)]
 pub struct Listener {
-    socket: Socket,
+    socket: Accepting,
     address: ListenAddr,
+    /// When accepting last failed, until it recovers.
+    failed: Option<Instant>,
     /// Removed when the listener is dropped; `None` if systemd owns it.
     _file: Option<SocketFile>,
 }
 
+#[derive(Debug)]
+enum Accepting {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// An accepted connection.
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
 impl Listener {
-    /// Listens on each address. `socket_mode` is the file mode of Unix sockets. Port 0 means any
-    /// free port.
+    /// Listens on each address, in the current runtime. `socket_mode` is the file mode of Unix
+    /// sockets. Port 0 means any free port.
     ///
     /// # Errors
     ///
@@ -111,23 +125,30 @@ impl Listener {
     pub(super) fn new(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let bound = socket.local_addr()?;
-        let address = match bound.as_socket() {
+        let (socket, address) = match bound.as_socket() {
             Some(tcp) => {
                 // A response goes out in one write, so Nagle's algorithm gains nothing. Accepted
                 // sockets inherit the option, which saves a system call per connection.
                 socket.set_tcp_nodelay(true)?;
-                match tcp.ip() {
+                let address = match tcp.ip() {
                     IpAddr::V6(ip) if ip.is_unspecified() && !socket.only_v6()? => {
                         ListenAddr::Port(tcp.port())
                     }
                     _ => ListenAddr::Tcp(tcp),
-                }
+                };
+                let socket = TcpListener::from_std(socket.into())?;
+                (Accepting::Tcp(socket), address)
             }
-            None => ListenAddr::Unix(bound.as_pathname().unwrap_or(Path::new("")).to_owned()),
+            None => {
+                let path = bound.as_pathname().unwrap_or(Path::new(""));
+                let socket = UnixListener::from_std(socket.into())?;
+                (Accepting::Unix(socket), ListenAddr::Unix(path.to_owned()))
+            }
         };
         Ok(Self {
             socket,
             address,
+            failed: None,
             _file: None,
         })
     }
@@ -145,43 +166,6 @@ impl Listener {
         }
     }
 
-    /// Registers the socket with the current runtime, whose tasks can then accept from it.
-    pub(super) fn acceptor(self) -> io::Result<Acceptor> {
-        Ok(Acceptor {
-            socket: match self.address.port() {
-                Some(_) => Accepting::Tcp(TcpListener::from_std(self.socket.into())?),
-                None => Accepting::Unix(UnixListener::from_std(self.socket.into())?),
-            },
-            address: self.address,
-            failed: None,
-            _file: self._file,
-        })
-    }
-}
-
-/// A listener registered with a runtime.
-#[derive(Debug)]
-pub(super) struct Acceptor {
-    socket: Accepting,
-    address: ListenAddr,
-    /// When accepting last failed, until it recovers.
-    failed: Option<Instant>,
-    _file: Option<SocketFile>,
-}
-
-#[derive(Debug)]
-enum Accepting {
-    Tcp(TcpListener),
-    Unix(UnixListener),
-}
-
-/// An accepted connection.
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Acceptor {
     /// Returns the next connection. Retries after every error, as none of them is permanent;
     /// `on_error` is called for each one that kept a client waiting.
     pub(super) async fn accept(&mut self, on_error: impl Fn()) -> (Stream, Peer) {
@@ -370,12 +354,12 @@ mod tests {
     #[tokio::test]
     async fn connections_inherit_socket_options() {
         let address = "127.0.0.1:0".parse().unwrap();
-        let listener = Listener::bind_all(&[address], 0).unwrap().remove(0);
+        let mut listener = Listener::bind_all(&[address], 0).unwrap().remove(0);
         let ListenAddr::Tcp(address) = *listener.address() else {
             panic!("it is TCP");
         };
         let _client = std::net::TcpStream::connect(address).unwrap();
-        let (stream, _) = listener.acceptor().unwrap().accept(|| ()).await;
+        let (stream, _) = listener.accept(|| ()).await;
         let Stream::Tcp(stream) = stream else {
             panic!("it is TCP");
         };

@@ -9,13 +9,11 @@ mod reload;
 mod signals;
 mod systemd;
 
-use std::future::{Future, poll_fn};
-use std::io;
-use std::pin::pin;
+use std::future::Future;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 use std::time::Duration;
 
+use axum::routing::MethodRouter;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -23,7 +21,7 @@ use tracing::warn;
 
 pub use address::ListenAddr;
 pub use admin::router as admin_router;
-pub use connection::{HttpService, IDLE_TIMEOUT};
+pub use connection::IDLE_TIMEOUT;
 pub use descriptors::descriptors_left;
 pub use listener::{BindError, Listener};
 pub use reload::{FileStamp, Reloader};
@@ -33,7 +31,7 @@ pub use systemd::{Manager, PassedSockets};
 use crate::http::{AccessLog, Peer, log_rejected};
 use crate::metrics::Connections;
 use connection::{End, Rest};
-use listener::{Acceptor, Stream};
+use listener::Stream;
 
 /// How long requests in progress may take to finish after the stop signal.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -52,7 +50,7 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 /// Limits and settings of [`run`].
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Maximum number of open connections; others wait in the backlog.
+    /// Maximum number of open connections; others wait.
     pub max_connections: usize,
     /// The idle timeout between requests.
     pub idle: Duration,
@@ -80,36 +78,30 @@ impl Limits {
 ///
 /// All of them are tasks of the caller's runtime, which needs no second thread: a request takes
 /// microseconds, less than half of what it takes in the nginx in front.
-///
-/// # Errors
-///
-/// The operating system is out of descriptors.
 pub async fn run(
     listeners: Vec<Listener>,
-    router: impl HttpService + Sync,
+    router: MethodRouter,
     limits: Limits,
     stop: impl Future<Output = ()>,
-) -> io::Result<()> {
+) {
     let permits = limits.max_connections;
-    let room = Arc::new(Semaphore::new(permits));
-    let crowd = Arc::new(Notify::new());
     let (orders, order) = watch::channel(Order::Serve);
     let context = ConnectionContext {
-        room: room.clone(),
-        crowd: crowd.clone(),
+        room: Arc::new(Semaphore::new(permits)),
+        kept_free: (permits / KEPT_FREE).max(1),
+        crowd: Arc::new(Notify::new()),
         order,
         router,
         limits,
     };
-    let is_crowded = context.is_crowded();
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept_all(listener.acceptor()?, context.clone()));
+        accepting.spawn(accept_all(listener, context.clone()));
     }
     let make_room = async {
         loop {
-            crowd.notified().await;
-            while is_crowded(&room) {
+            context.crowd.notified().await;
+            while context.is_crowded() {
                 orders.send_replace(Order::MakeRoom);
                 tokio::time::sleep(ASK_EVERY).await;
             }
@@ -120,16 +112,18 @@ pub async fn run(
         () = make_room => {}
     }
     orders.send_replace(Order::Stop);
-    while accepting.join_next().await.is_some() {}
-    // Each connection holds a permit, so acquiring all of them waits until no connection is left.
-    let everyone = u32::try_from(permits).unwrap_or(u32::MAX);
-    if timeout(DRAIN, room.acquire_many(everyone)).await.is_err() {
+    let drained = async {
+        while accepting.join_next().await.is_some() {}
+        // Each connection holds a permit, so acquiring all of them waits until none is left.
+        let everyone = u32::try_from(permits).unwrap_or(u32::MAX);
+        context.room.acquire_many(everyone).await
+    };
+    if timeout(DRAIN, drained).await.is_err() {
         warn!(
             "{} connections cut: not done {DRAIN:?} after the stop signal",
-            permits - room.available_permits()
+            permits - context.room.available_permits()
         );
     }
-    Ok(())
 }
 
 /// What all connections are told to do.
@@ -150,28 +144,32 @@ impl Order {
 
 /// What all connections share.
 #[derive(Clone)]
-struct ConnectionContext<R> {
+struct ConnectionContext {
     room: Arc<Semaphore>,
+    /// With fewer permits than this, it is crowded.
+    kept_free: usize,
     /// Notified when it is crowded.
     crowd: Arc<Notify>,
     order: watch::Receiver<Order>,
-    router: R,
+    router: MethodRouter,
     limits: Limits,
 }
 
-async fn accept_all<R: HttpService + Sync>(mut acceptor: Acceptor, context: ConnectionContext<R>) {
+async fn accept_all(mut listener: Listener, context: ConnectionContext) {
     let not_accepted = || context.limits.metrics.refused("accept");
     let mut order = context.order.clone();
-    let is_crowded = context.is_crowded();
     loop {
-        tokio::select! {
+        let accepted = tokio::select! {
             () = Order::stop(&mut order) => break,
-            next = with_permit(&context, acceptor.accept(not_accepted)) => match next {
-                Some((stream, permit)) => context.spawn(stream, permit),
-                None => return,
-            },
-        }
-        if is_crowded(&context.room) {
+            accepted = listener.accept(not_accepted) => accepted,
+        };
+        // Acquired only now: a listener that waits for clients holds no permit that others could
+        // use. If there is none, this client waits, even after the stop signal.
+        let Ok(permit) = context.room.clone().acquire_owned().await else {
+            return;
+        };
+        context.spawn(accepted, permit);
+        if context.is_crowded() {
             context.crowd.notify_one();
         }
     }
@@ -179,7 +177,7 @@ async fn accept_all<R: HttpService + Sync>(mut acceptor: Acceptor, context: Conn
     const AT_ONCE: Duration = Duration::from_millis(2);
     let last = async {
         while let Ok(permit) = context.room.clone().try_acquire_owned()
-            && let Ok(accepted) = timeout(AT_ONCE, acceptor.accept(not_accepted)).await
+            && let Ok(accepted) = timeout(AT_ONCE, listener.accept(not_accepted)).await
         {
             context.spawn(accepted, permit);
         }
@@ -187,45 +185,18 @@ async fn accept_all<R: HttpService + Sync>(mut acceptor: Acceptor, context: Conn
     let _ = timeout(LAST_ACCEPT, last).await;
 }
 
-/// Accepts a connection once there is room for it. A listener that waits for clients holds no
-/// permit that other listeners could use: it acquires one on each poll.
-async fn with_permit<T, R>(
-    ConnectionContext { room, crowd, .. }: &ConnectionContext<R>,
-    accept: impl Future<Output = T>,
-) -> Option<(T, OwnedSemaphorePermit)> {
-    let mut accept = pin!(accept);
-    let mut acquire = pin!(room.clone().acquire_owned());
-    poll_fn(|cx| {
-        let Poll::Ready(permit) = acquire.as_mut().poll(cx) else {
-            crowd.notify_one();
-            return Poll::Pending;
-        };
-        let Ok(permit) = permit else {
-            return Poll::Ready(None);
-        };
-        acquire.set(room.clone().acquire_owned());
-        let accepted = ready!(accept.as_mut().poll(cx));
-        Poll::Ready(Some((accepted, permit)))
-    })
-    .await
-}
-
-impl<R> ConnectionContext<R> {
-    /// Returns a closure that tells whether few connections are left.
-    fn is_crowded(&self) -> impl Fn(&Semaphore) -> bool + Send + 'static {
-        let kept_free = (self.limits.max_connections / KEPT_FREE).max(1);
-        move |room| room.available_permits() < kept_free
+impl ConnectionContext {
+    fn is_crowded(&self) -> bool {
+        self.room.available_permits() < self.kept_free
     }
-}
 
-impl<R: HttpService> ConnectionContext<R> {
     fn spawn(&self, (stream, peer): (Stream, Peer), permit: OwnedSemaphorePermit) {
         let mut order = self.order.clone();
         let stop = async move {
             Order::stop(&mut order).await;
             tokio::time::sleep(LAST_REQUEST).await;
         };
-        let (idle, is_crowded) = (self.limits.idle, self.is_crowded());
+        let (idle, kept_free) = (self.limits.idle, self.kept_free);
         let router = self.router.clone();
         let access_log = self.limits.access_log;
         let peer = (access_log != AccessLog::Off).then_some(peer);
@@ -233,7 +204,7 @@ impl<R: HttpService> ConnectionContext<R> {
         tokio::spawn(async move {
             let rest = Rest {
                 most: idle,
-                is_crowded: || is_crowded(permit.semaphore()),
+                is_crowded: || permit.semaphore().available_permits() < kept_free,
             };
             let end = match stream {
                 Stream::Tcp(stream) => connection::serve(stream, router, peer, rest, stop).await,

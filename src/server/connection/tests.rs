@@ -18,7 +18,7 @@ fn connect_with(
     most: Duration,
 ) -> (DuplexStream, JoinHandle<End>) {
     let (client, server) = duplex(room);
-    let router = axum::Router::new().fallback(move || async move { body.into_response() });
+    let router = axum::routing::any(move || async move { body.into_response() });
     let stop = std::future::pending();
     let rest = Rest {
         most,
