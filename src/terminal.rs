@@ -230,19 +230,4 @@ mod tests {
         assert!(coloured("error: x").starts_with(RED));
         assert_eq!(coloured(""), "");
     }
-
-    #[test]
-    fn every_journal_line_has_a_priority() {
-        assert_eq!(
-            with_priority(Level::ERROR, "a\n  b\n\nc"),
-            "<3>a\n<3>  b\n<3>c\n"
-        );
-    }
-
-    #[test]
-    fn journal_is_detected_by_its_own_stream() {
-        assert!(!is_journal(None));
-        assert!(!is_journal(Some("0:0")));
-        assert!(!is_journal(Some("nonsense")));
-    }
 }

@@ -13,8 +13,9 @@ use clap::{Arg, Command, CommandFactory as _};
 use govanityurls::internal::{Cli, MODULE_KEYS, SETTINGS};
 use govanityurls::module::{Forge, Vcs};
 use regex::Regex;
+use serde_json::Value;
 
-use support::repository_file;
+use support::{program, repository_file};
 
 fn text(name: &str) -> String {
     fs::read_to_string(repository_file(name)).unwrap()
@@ -153,6 +154,47 @@ fn the_example_shows_every_setting_key_system_and_forge() {
     let words = words(&example.replace(". ", " ").replace(".\n", "\n"));
     for known in system_names().into_iter().chain(names(Forge::NAMES)) {
         assert!(words.contains(&known), "the example does not say `{known}`");
+    }
+}
+
+#[test]
+fn the_schema_lists_every_setting_key_system_and_forge() {
+    let schema: Value = serde_json::from_str(&text("docs/vanity.schema.json")).unwrap();
+    let keys = &schema["definitions"]["keys"]["properties"];
+    for (properties, known) in [
+        (&schema["properties"], names(SETTINGS)),
+        (keys, names(MODULE_KEYS)),
+    ] {
+        let properties = properties.as_object().unwrap();
+        assert_eq!(properties.keys().cloned().collect::<Names>(), known);
+        for (key, property) in properties {
+            assert!(property["description"].is_string(), "{key}");
+        }
+    }
+    for (key, known) in [("vcs", system_names()), ("forge", names(Forge::NAMES))] {
+        let (none, values) = keys[key]["enum"].as_array().unwrap().split_last().unwrap();
+        assert_eq!(names(values.iter().filter_map(Value::as_str)), known);
+        assert_eq!(none, &Value::Null);
+    }
+}
+
+#[test]
+fn the_man_page_has_every_command_and_flag() {
+    let output = program().arg("man").output().unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(page.contains(&format!("1 \" \" \"govanityurls {version}\" \"User")));
+    let command = Cli::command();
+    for subcommand in command.get_subcommands() {
+        let heading = format!(".SS \"govanityurls {}", subcommand.get_name());
+        assert_eq!(page.matches(&heading).count(), 1, "{heading}");
+    }
+    for (name, flag) in command.get_subcommands().chain([&command]).flat_map(flags) {
+        let name = name.replace('-', r"\-");
+        assert!(page.contains(&format!(r"\fB\-{name}\fR")), "{name}");
+        if let Some(variable) = flag.get_env() {
+            assert!(page.contains(variable.to_str().unwrap()), "{name}");
+        }
     }
 }
 

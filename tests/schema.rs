@@ -24,6 +24,31 @@ fn the_file_is_what_is_printed() {
     assert_eq!(file, schema());
 }
 
+/// Without an error message for it, an editor shows the pattern itself.
+#[test]
+fn every_pattern_has_an_error_message() {
+    use serde_json::Value;
+    fn check(value: &Value) {
+        if let Some(map) = value.as_object() {
+            let is_rule = map.get("pattern").is_some_and(Value::is_string);
+            let is_condition = map.len() == 1;
+            assert!(
+                !is_rule || is_condition || map.contains_key("patternErrorMessage"),
+                "{value}"
+            );
+            map.values().for_each(check);
+        }
+        if let Some(list) = value.as_array() {
+            list.iter().for_each(check);
+        }
+    }
+    let schema: Value = serde_json::from_str(&schema()).unwrap();
+    check(&schema);
+    for (name, definition) in schema["definitions"].as_object().unwrap() {
+        assert!(definition["description"].is_string(), "{name}");
+    }
+}
+
 /// The example gets copied to /etc/govanityurls, so its schema path is where packages install the
 /// schema, not relative to the repository.
 #[test]

@@ -288,52 +288,9 @@ fn one_dash(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parsed(args: &[&str]) -> Result<Cli, clap::Error> {
-        parse(
-            ["govanityurls"]
-                .iter()
-                .chain(args)
-                .map(|arg| OsString::from(*arg)),
-        )
-    }
-
     #[test]
     fn clap_accepts_the_definition() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn one_dash_or_two_space_or_equals() {
-        for args in [
-            &["-host", "a.example"] as &[_],
-            &["--host", "a.example"],
-            &["-host=a.example"],
-            &["--host=a.example"],
-            &["check", "-host", "a.example"],
-            &["-host=a.example", "check"],
-        ] {
-            let host = parsed(args).unwrap().common.host;
-            assert_eq!(host.unwrap().as_str(), "a.example", "{args:?}");
-        }
-    }
-
-    #[test]
-    fn help_and_version_in_every_spelling() {
-        use clap::error::ErrorKind;
-        for args in ["-h", "-help", "--help"] {
-            assert_eq!(parsed(&[args]).unwrap_err().kind(), ErrorKind::DisplayHelp);
-        }
-        for args in ["-V", "-version", "--version"] {
-            assert_eq!(
-                parsed(&[args]).unwrap_err().kind(),
-                ErrorKind::DisplayVersion
-            );
-        }
-        // Not parsed as -h and three short flags that do not exist.
-        assert_eq!(
-            parsed(&["-hots", "x"]).unwrap_err().kind(),
-            ErrorKind::UnknownArgument
-        );
     }
 
     #[test]
@@ -342,27 +299,5 @@ mod tests {
             one_dash("  --host <HOST>, '--config' a--b [--x] -- --"),
             "  -host <HOST>, '-config' a--b [-x] -- --"
         );
-    }
-
-    #[test]
-    fn listen_flag_overrides_port() {
-        let listen = |args: &[&str], port| {
-            let addrs = parsed(args).unwrap().serve.listen(port)?;
-            Ok::<_, String>(
-                addrs
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(" "),
-            )
-        };
-        assert_eq!(listen(&["-listen", ":1"], Some("2")).unwrap(), ":1");
-        assert_eq!(
-            listen(&["-listen", ":1", "-listen=unix:/x"], None).unwrap(),
-            ":1 unix:/x"
-        );
-        assert_eq!(listen(&[], Some("2")).unwrap(), "0.0.0.0:2");
-        assert_eq!(listen(&[], None).unwrap(), "0.0.0.0:8080");
-        assert!(listen(&[], Some("x")).is_err());
     }
 }
