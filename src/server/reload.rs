@@ -1,10 +1,9 @@
 //! Reloads the configuration: the new site replaces the old one in one step, or the old one
 //! stays.
 
-use std::fs::{self, File};
+use std::fs;
 use std::future::pending;
 use std::hash::{DefaultHasher, Hasher as _};
-use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tracing::{error, info, warn};
 
 use super::Manager;
-use crate::config::Config;
+use crate::config::{Config, read_text};
 use crate::http::App;
 use crate::module::{Host, counted};
 use crate::site::{Changes, Site};
@@ -91,8 +90,7 @@ impl Reloader {
     async fn reload(&mut self) {
         // Record the state before reading the file, so that a change in between is noticed.
         if self.stamp.is_some() {
-            let file = self.file.clone();
-            self.stamp = spawn_blocking(move || FileStamp::of(&file)).await.ok();
+            self.stamp = blocking(&self.file, FileStamp::of).await;
             let missing = self.stamp.is_some_and(|stamp| stamp.state.is_none());
             self.app.metrics.reloads.file_missing(missing);
         }
@@ -124,9 +122,7 @@ impl Reloader {
         let mut last = stamp.state;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            // Not in this thread, which answers requests: a network file system may hang.
-            let file = self.file.clone();
-            let Ok(now) = spawn_blocking(move || FileState::of(&file)).await else {
+            let Some(now) = blocking(&self.file, FileState::of).await else {
                 continue;
             };
             let settled = now == last;
@@ -142,8 +138,7 @@ impl Reloader {
                 stamp.state = None;
                 continue;
             }
-            let file = self.file.clone();
-            let content = spawn_blocking(move || content(&file)).await.ok().flatten();
+            let content = blocking(&self.file, content).await.flatten();
             let was_missing = stamp.state.is_none();
             if content.is_none() || content != stamp.content {
                 let what = if was_missing {
@@ -164,15 +159,16 @@ impl Reloader {
 
     /// Returns whether the file is unchanged since a reload that the watch has just caused.
     async fn has_just_read_it(&self) -> bool {
-        let Some(stamp) = self.stamp else {
-            return false;
-        };
-        let file = self.file.clone();
+        let read = self.stamp.map(|stamp| stamp.state);
         self.change_read.is_some_and(|at| at.elapsed() < SAME_EDIT)
-            && spawn_blocking(move || FileState::of(&file) == stamp.state)
-                .await
-                .unwrap_or(false)
+            && blocking(&self.file, FileState::of).await == read
     }
+}
+
+/// Looks at the file outside the thread that answers requests: a network file system may hang.
+async fn blocking<T: Send + 'static>(file: &Path, look: fn(&Path) -> T) -> Option<T> {
+    let file = file.to_owned();
+    spawn_blocking(move || look(&file)).await.ok()
 }
 
 /// Reads the file and replaces the site, or returns why not and leaves it.
@@ -236,37 +232,32 @@ impl FileStamp {
 }
 
 /// What tells one version of a file from another: device, inode, size, and the times of the last
-/// change to its content and to its inode, in nanoseconds.
+/// change to its content and to its inode, in seconds and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileState(u64, u64, u64, i128, i128);
+struct FileState([u64; 3], [i64; 4]);
 
 impl FileState {
     fn of(path: &Path) -> Option<Self> {
-        let nanos =
-            |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
         let file = fs::metadata(path).ok()?;
         Some(Self(
-            file.dev(),
-            file.ino(),
-            file.size(),
-            nanos(file.mtime(), file.mtime_nsec()),
-            nanos(file.ctime(), file.ctime_nsec()),
+            [file.dev(), file.ino(), file.size()],
+            [
+                file.mtime(),
+                file.mtime_nsec(),
+                file.ctime(),
+                file.ctime_nsec(),
+            ],
         ))
     }
 }
 
-/// Returns a hash of a file's content; `None` for a pipe, which can be read only once.
+/// Returns a hash of a file's content; `None` for a pipe, which can be read only once, and for what
+/// is not text.
 fn content(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    let mut file = File::open(path).ok()?;
     let mut hasher = DefaultHasher::new();
-    let mut bytes = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut bytes).ok()? {
-            0 => return Some(hasher.finish()),
-            length => hasher.write(&bytes[..length]),
-        }
-    }
+    hasher.write(read_text(path).ok()?.as_bytes());
+    Some(hasher.finish())
 }
 
 /// Returns what changed, in one line.
@@ -298,8 +289,8 @@ fn summary(changes: &Changes) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Mutex, PoisonError};
+    use std::fs::File;
+    use std::io::{Read as _, Seek as _};
 
     use tokio::time::timeout;
     use tracing::subscriber::{DefaultGuard, set_default, set_global_default};
@@ -333,40 +324,36 @@ mod tests {
     }
 
     /// The captured log of this thread.
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
+    struct Log {
+        file: File,
+        _logging: DefaultGuard,
+    }
 
     impl Log {
-        fn start(&self) -> DefaultGuard {
+        fn start() -> Self {
             // With a single subscriber, a thread without one that logs an event first would disable
             // that event for all threads.
             let _ = set_global_default(tracing_subscriber::registry());
-            let log = self.clone();
-            let lines = tracing_subscriber::fmt().without_time().with_target(false);
-            set_default(
-                lines
-                    .with_ansi(false)
-                    .with_writer(move || log.clone())
-                    .finish(),
-            )
+            let file = tempfile::tempfile().unwrap();
+            let lines = tracing_subscriber::fmt()
+                .without_time()
+                .with_target(false)
+                .with_ansi(false)
+                .with_writer(file.try_clone().unwrap());
+            Self {
+                file,
+                _logging: set_default(lines.finish()),
+            }
         }
 
-        fn take(&self) -> String {
-            let bytes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-            String::from_utf8(bytes).unwrap()
-        }
-    }
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+        /// Returns what was logged since the last call.
+        fn take(&mut self) -> String {
+            self.file.rewind().unwrap();
+            let mut text = String::new();
+            self.file.read_to_string(&mut text).unwrap();
+            self.file.set_len(0).unwrap();
+            self.file.rewind().unwrap();
+            text
         }
     }
 
@@ -392,8 +379,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn touched_file_is_not_reloaded() {
         let (_directory, mut reloader) = watching(A);
-        let log = Log::default();
-        let _logging = log.start();
+        let mut log = Log::start();
         let file = reloader.file.clone();
         let touch = |path: &Path| {
             let file = File::options().append(true).open(path).unwrap();
@@ -414,8 +400,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn missing_file_is_reported_once_and_when_it_returns() {
         let (_directory, mut reloader) = watching(A);
-        let log = Log::default();
-        let _logging = log.start();
+        let mut log = Log::start();
         let file = reloader.file.clone();
         let missing = format!(
             " WARN {} is missing; the old configuration stays, and is reloaded once it is back\n",
@@ -444,8 +429,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn panic_fails_the_reload() {
         let (_directory, mut reloader) = watching(A);
-        let log = Log::default();
-        let _logging = log.start();
+        let mut log = Log::start();
         let file = reloader.file.display().to_string();
         for (panic, said) in [
             (
