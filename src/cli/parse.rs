@@ -43,7 +43,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Erro
 fn with_commands(command: &clap::Command, mut args: Vec<OsString>) -> Vec<OsString> {
     const HELP: &str = "--help";
     if let Some(at) = command_word(command, &args) {
-        let before_help = args[..at].iter().position(|arg| arg == HELP || arg == "-h");
+        let is_help = |arg: &OsString| arg == HELP || arg == "-h";
         if args[at] == "version" {
             args[at] = "--version".into();
         } else if args[at] == "help" {
@@ -53,8 +53,8 @@ fn with_commands(command: &clap::Command, mut args: Vec<OsString>) -> Vec<OsStri
                 args.remove(at);
             }
             args.push(HELP.into());
-        } else if let Some(at) = before_help {
-            args.remove(at);
+        } else if let Some(help) = args[..at].iter().position(is_help) {
+            args.remove(help);
             args.push(HELP.into());
         }
     }

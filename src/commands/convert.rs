@@ -218,12 +218,7 @@ impl Found {
         if names.is_empty() {
             return Ok(());
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let results = runtime.block_on(crate::verify::look_up(&names));
-        // Do not wait for a pending DNS lookup.
-        runtime.shutdown_background();
+        let results = super::block_on(crate::verify::look_up(&names))?;
         for (name, result) in std::mem::take(&mut self.asked).iter().zip(results) {
             let path = name.split_once("://").map_or(&**name, |(_, rest)| rest);
             match result {

@@ -11,6 +11,7 @@ mod serve;
 #[cfg(feature = "verify")]
 mod verify;
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -51,6 +52,10 @@ pub enum Failure {
 }
 
 impl Failure {
+    fn usage(why: impl Display) -> Self {
+        Self::Usage(format!("govanityurls: {why}"))
+    }
+
     /// Returns the exit status: 2 for the command line, 1 for everything else.
     pub fn status(&self) -> ExitCode {
         ExitCode::from(match self {
@@ -97,18 +102,23 @@ fn print(text: &str) -> Result<(), Failure> {
     Ok(terminal::print(text)?)
 }
 
+/// Runs a future in this thread. Does not wait for DNS lookups that are pending at its end.
+#[cfg(feature = "verify")]
+fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let output = runtime.block_on(future);
+    runtime.shutdown_background();
+    Ok(output)
+}
+
 /// Returns a note if the wrong users may change `file`, for `check` and at the start. `user` is
 /// the server's user, if known.
-pub(crate) fn permission_note(file: &Path, user: Option<u32>) -> Option<String> {
+fn permission_note(file: &Path, user: Option<u32>) -> Option<String> {
     // If this fails, so does reading the file, and that reports the error.
     let file = fs::metadata(file).ok()?;
     writable_note(file.mode(), file.uid(), user).map(str::to_owned)
-}
-
-/// Returns the user that this process runs as.
-pub(crate) fn current_user() -> Option<u32> {
-    // /proc/self belongs to the effective user.
-    Some(fs::metadata("/proc/self").ok()?.uid())
 }
 
 fn writable_note(mode: u32, owner: u32, user: Option<u32>) -> Option<&'static str> {

@@ -17,16 +17,14 @@ use crate::site::WELL_KNOWN;
 
 /// Prints the rules for the file.
 pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
-    let usage = |why: String| Failure::Usage(format!("govanityurls: {why}"));
     let shape = match (flags.server, flags.r#match) {
         (false, Match::Path) => Shape::Locations,
         (false, Match::GoGet) => Shape::GoGet,
         (true, Match::Path) => Shape::Server,
         (true, Match::GoGet) => {
-            return Err(usage(
+            return Err(Failure::usage(
                 "-server gives the whole host to the program, -match go-get only the go \
-                 command's requests; choose one"
-                    .to_owned(),
+                 command's requests; choose one",
             ));
         }
     };
@@ -40,7 +38,7 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
         );
         hosts.retain(|host| host.name == Some(only));
         if hosts.is_empty() {
-            return Err(usage(known));
+            return Err(Failure::usage(known));
         }
     }
     // The rules of a single host need no name: the existing server block has it.
@@ -50,13 +48,13 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
         Shape::Server => true,
     };
     if named && hosts.iter().any(|host| host.name.is_none()) {
-        return Err(usage(format!(
+        return Err(Failure::usage(format!(
             "{} names no host; add -host HOST",
             common.config.display()
         )));
     }
     if shape == Shape::Locations && flags.part == Some(Part::Server) && hosts.len() > 1 {
-        return Err(usage(format!(
+        return Err(Failure::usage(format!(
             "there are modules on {} hosts, and each has a server block of its own; \
              add -only HOST, such as -only {}",
             hosts.len(),

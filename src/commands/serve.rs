@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::geteuid;
 use tokio::signal::unix::Signal;
 use tracing::{Level, error, info, warn};
 
@@ -49,18 +50,16 @@ pub fn run(cli: &Cli, handlers: Handlers) -> Result<(), Failure> {
 }
 
 fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<(), Failure> {
-    let usage = |why| Failure::Usage(format!("govanityurls: {why}"));
     if cli.serve.access_log == AccessLog::Combined && cli.serve.log_format == LogFormat::Json {
-        return Err(usage(
+        return Err(Failure::usage(
             "-access-log combined is not JSON: leave out -log-format json, or use -access-log \
-             alone, which writes JSON as well"
-                .to_owned(),
+             alone, which writes JSON as well",
         ));
     }
     let port = std::env::var_os("PORT").map(|port| port.to_string_lossy().into_owned());
-    let listen = cli.serve.listen(port.as_deref()).map_err(usage)?;
+    let listen = cli.serve.listen(port.as_deref()).map_err(Failure::usage)?;
     if let Some(clash) = clash(cli, &listen, &passed) {
-        return Err(usage(clash));
+        return Err(Failure::usage(clash));
     }
     let file = &cli.common.config;
     // The file may name the host. With neither -host nor -config, and no default file, print how
@@ -126,8 +125,8 @@ async fn serve(
         info!("serving {status} from {file} on {}", listener.description());
     }
     // On a terminal, people serve files of their own, which needs no warning.
-    let user = (!io::stderr().is_terminal()).then(super::current_user);
-    if let Some(note) = super::permission_note(&cli.common.config, user.flatten()) {
+    let user = (!io::stderr().is_terminal()).then(|| geteuid().as_raw());
+    if let Some(note) = super::permission_note(&cli.common.config, user) {
         warn!("{file}: {note}");
     }
     let asked = cli.serve.max_connections as usize;

@@ -8,15 +8,16 @@ use crate::cli::{Common, Verify};
 use crate::config::{Config, Module};
 use crate::module::{Host, RepoUrl, RequestPath, quoted};
 use crate::site::Site;
+use crate::terminal::colours;
 use crate::verify::{Options, Target, walk};
 
 /// Verifies the modules that the arguments name, or all of them.
 pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
     let config = Config::read(&common.config, common.host.as_ref())?;
-    let usage = |why: String| Failure::Usage(format!("govanityurls: {why}"));
     let Some(host) = config.host.clone() else {
         let file = common.config.display();
-        return Err(usage(format!("{file} names no host; add -host HOST")));
+        let why = format!("{file} names no host; add -host HOST");
+        return Err(Failure::usage(why));
     };
     let targets = match &flags.paths[..] {
         [] => config
@@ -24,7 +25,7 @@ pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
             .iter()
             .map(|module| target(&host, module, "", ""))
             .collect(),
-        paths => named(paths, host, config.clone()).map_err(usage)?,
+        paths => named(paths, host, config.clone()).map_err(Failure::usage)?,
     };
     let targets = covered(targets, &config);
     let options = Options {
@@ -34,17 +35,10 @@ pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
         public: flags.public,
         progress: stderr().is_terminal(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let report = runtime.block_on(walk(targets, &options, stopped()));
-    // Do not wait for a pending DNS lookup.
-    runtime.shutdown_background();
-    let colour =
-        stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let report = super::block_on(walk(targets, &options, stopped()))?;
     super::print(&match flags.json {
         true => report.json(),
-        false => report.text(colour),
+        false => report.text(colours(&stdout())),
     })?;
     match report.is_ok() {
         true => Ok(()),

@@ -78,7 +78,7 @@ pub(super) async fn serve(
     rest: Rest<impl Fn() -> bool>,
     stop: impl Future<Output = ()>,
 ) -> End {
-    let phase = Phase::default();
+    let phase = Arc::new(Phase::default());
     let io = TimedIo {
         io: TokioIo::new(stream),
         phase: phase.clone(),
@@ -134,7 +134,7 @@ pub(super) async fn serve(
     })
     .await;
     // A rejected request is reported as one, however the connection ended.
-    match StatusCode::from_u16(phase.0.rejected.load(Ordering::Relaxed)) {
+    match StatusCode::from_u16(phase.rejected.load(Ordering::Relaxed)) {
         Ok(status) => End::BadRequest(Some(status)),
         Err(_) => end,
     }
@@ -157,11 +157,8 @@ enum Waiting {
 
 /// The current phase, shared by `serve`, the stream and the service of one connection. All three
 /// run in one task, so relaxed memory ordering is enough.
-#[derive(Debug, Clone, Default)]
-struct Phase(Arc<Shared>);
-
 #[derive(Debug, Default)]
-struct Shared {
+struct Phase {
     waiting: AtomicU8,
     /// Whether the phase was entered, or entered again, since it was last checked.
     entered: AtomicBool,
@@ -173,7 +170,7 @@ struct Shared {
 
 impl Phase {
     fn get(&self) -> Waiting {
-        match self.0.waiting.load(Ordering::Relaxed) {
+        match self.waiting.load(Ordering::Relaxed) {
             0 => Waiting::First,
             1 => Waiting::Idle,
             2 => Waiting::Head,
@@ -183,19 +180,19 @@ impl Phase {
     }
 
     fn set(&self, waiting: Waiting) {
-        self.0.waiting.store(waiting as u8, Ordering::Relaxed);
+        self.waiting.store(waiting as u8, Ordering::Relaxed);
     }
 
     /// Enters the phase and restarts its timer.
     fn enter(&self, waiting: Waiting) {
         self.set(waiting);
-        self.0.entered.store(true, Ordering::Relaxed);
+        self.entered.store(true, Ordering::Relaxed);
     }
 
     /// Returns the phase if it was entered since the last call.
     fn newly_entered(&self) -> Option<Waiting> {
-        let entered = self.0.entered.load(Ordering::Relaxed);
-        self.0.entered.store(false, Ordering::Relaxed);
+        let entered = self.entered.load(Ordering::Relaxed);
+        self.entered.store(false, Ordering::Relaxed);
         entered.then(|| self.get())
     }
 }
@@ -250,7 +247,7 @@ struct Service {
     /// router for each request costs more.
     router: RefCell<MethodRouter>,
     peer: Option<Peer>,
-    phase: Phase,
+    phase: Arc<Phase>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
@@ -265,7 +262,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             if body.is_end_stream() {
                 return Body::empty();
             }
-            self.phase.0.unread.store(true, Ordering::Relaxed);
+            self.phase.unread.store(true, Ordering::Relaxed);
             Body::new(body)
         });
         if let Some(peer) = self.peer {
@@ -279,7 +276,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 /// and when all of it has been written.
 struct TimedIo<I> {
     io: I,
-    phase: Phase,
+    phase: Arc<Phase>,
     /// Number of bytes discarded so far.
     discarded: usize,
 }
@@ -314,10 +311,8 @@ impl<I: Read + Write + Unpin> TimedIo<I> {
                         .get("HTTP/1.1 ".len()..)
                         .and_then(|rest| rest.get(..3));
                     if let Some(Ok(status)) = status.map(StatusCode::from_bytes) {
-                        self.phase
-                            .0
-                            .rejected
-                            .store(status.as_u16(), Ordering::Relaxed);
+                        let rejected = &self.phase.rejected;
+                        rejected.store(status.as_u16(), Ordering::Relaxed);
                     }
                 }
                 Waiting::Close => {}
@@ -353,7 +348,7 @@ impl<I: Read + Write + Unpin> Write for TimedIo<I> {
         if waiting != Waiting::Close {
             ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
             // A shutdown in the middle of a head means that the head was rejected.
-            if waiting != Waiting::Head && !self.phase.0.unread.load(Ordering::Relaxed) {
+            if waiting != Waiting::Head && !self.phase.unread.load(Ordering::Relaxed) {
                 return Poll::Ready(Ok(()));
             }
             self.phase.enter(Waiting::Close);
