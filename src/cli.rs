@@ -116,12 +116,7 @@ pub struct Check {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Format of errors: text, or json (one object per line on standard output)
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        default_value = "text",
-        hide_possible_values = true
-    )]
+    #[arg(long, default_value = "text", hide_possible_values = true)]
     pub format: CheckFormat,
 }
 
@@ -183,12 +178,7 @@ pub struct Nginx {
     pub upstream: Vec<Upstream>,
     /// Print one part, as a file to include: http (for /etc/nginx/conf.d) or server (for
     /// /etc/nginx/snippets)
-    #[arg(
-        long,
-        value_name = "PART",
-        conflicts_with = "server",
-        hide_possible_values = true
-    )]
+    #[arg(long, conflicts_with = "server", hide_possible_values = true)]
     pub part: Option<Part>,
     /// With -part: print the rules of this host only
     #[arg(long, value_name = "HOST", value_parser = host, requires = "part")]

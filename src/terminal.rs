@@ -4,11 +4,9 @@ use std::borrow::Cow;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::fs::MetadataExt as _;
 
+use rustix::fs::fstat;
 use tracing::Level;
 
 const BOLD: &str = "\x1b[1m";
@@ -30,7 +28,7 @@ pub enum ErrorStream {
 impl ErrorStream {
     /// Inspects this process's standard error and environment.
     pub fn detect() -> Self {
-        if is_journal(env::var("JOURNAL_STREAM").ok().as_deref()) {
+        if is_journal() {
             Self::Journal
         } else if colours(&io::stderr()) {
             Self::Colours
@@ -61,13 +59,11 @@ fn wants_colours(is_terminal: bool, env: impl Fn(&str) -> Option<OsString>) -> b
 
 /// Returns whether standard error is the stream that systemd announces as `device:inode`. The
 /// variable alone proves nothing: a shell that a service started inherits it.
-fn is_journal(announced: Option<&str>) -> bool {
-    let own = || {
-        let stderr = io::stderr().as_fd().try_clone_to_owned().ok()?;
-        let file = File::from(stderr).metadata().ok()?;
-        Some(format!("{}:{}", file.dev(), file.ino()))
-    };
-    announced.is_some_and(|announced| own().is_some_and(|own| own == announced))
+fn is_journal() -> bool {
+    let announced = env::var("JOURNAL_STREAM");
+    announced.is_ok_and(|announced| {
+        fstat(io::stderr()).is_ok_and(|own| announced == format!("{}:{}", own.st_dev, own.st_ino))
+    })
 }
 
 /// Writes an error to standard error. Write errors are ignored: there is nowhere to report

@@ -142,6 +142,13 @@ struct Covered<'a> {
     is_folder: bool,
 }
 
+impl Covered<'_> {
+    fn covers(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(self.path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
 /// Returns the hosts that have modules, in the order of the file.
 fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
     let mut hosts: Vec<(Option<&Host>, Vec<&Module>)> = Vec::new();
@@ -164,13 +171,7 @@ fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
                 path: end.map_or(path, |(end, _)| &path[..end]),
                 is_folder: end.is_some(),
             };
-            let is_covered = paths.last().is_some_and(|last| {
-                covered
-                    .path
-                    .strip_prefix(last.path)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            });
-            if !is_covered {
+            if !paths.last().is_some_and(|last| last.covers(covered.path)) {
                 paths.push(covered);
             }
         }
@@ -193,11 +194,9 @@ fn list<'c>(config: &'c Config, paths: &[Covered<'_>]) -> Option<&'c str> {
         return None;
     };
     let list = list.as_str();
-    let mut rests = paths.iter().map(|covered| {
-        let rest = list.strip_prefix(covered.path)?;
-        (rest.starts_with('/') || rest.is_empty() && !covered.is_folder).then_some(())
-    });
-    rests.all(|rest| rest.is_none()).then_some(list)
+    let is_folder = |covered: &Covered<'_>| covered.is_folder && covered.path == list;
+    let mut covering = paths.iter().filter(|covered| covered.covers(list));
+    covering.all(is_folder).then_some(list)
 }
 
 /// Returns the locations of what browsers, crawlers and certificate authorities request from

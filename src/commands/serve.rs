@@ -14,6 +14,7 @@ use crate::cli::{self, ABOUT, Cli, DEFAULT_CONFIG, LogFormat};
 use crate::config::Config;
 use crate::http::{self, AccessLog, App};
 use crate::logging;
+use crate::metrics::Connections;
 use crate::module::escaped;
 use crate::server::{
     self, FileStamp, Handlers, ListenAddr, Listener, Manager, PassedSockets, Reloader,
@@ -149,8 +150,10 @@ async fn serve(
         admin,
         server::admin_router(app.clone()),
         server::Limits {
+            max_connections: max_admin,
             idle: ADMIN_IDLE,
-            ..server::Limits::new(max_admin)
+            access_log: AccessLog::Off,
+            metrics: Connections::default(),
         },
         async { _ = admin_stopped.await },
     );
@@ -188,32 +191,24 @@ async fn serve(
 /// Returns a message if this process cannot listen on two of its own addresses: the kernel would
 /// only report that one of them is in use.
 fn clash(cli: &Cli, listen: &[ListenAddr], passed: &PassedSockets) -> Option<String> {
-    let systemds = |listener: &Listener| ("the socket from systemd", listener.address().clone());
-    let mut all: Vec<_> = [&passed.serve, &passed.admin]
-        .into_iter()
-        .flatten()
-        .map(systemds)
+    let systemds = passed.serve.iter().chain(&passed.admin);
+    let listen = listen.iter().filter(|_| passed.serve.is_empty());
+    let admin = cli.serve.admin.iter().filter(|_| passed.admin.is_empty());
+    let all: Vec<_> = systemds
+        .map(|listener| ("the socket from systemd", listener.address()))
+        .chain(listen.map(|address| ("-listen", address)))
+        .chain(admin.map(|address| ("-admin", address)))
         .collect();
-    if passed.serve.is_empty() {
-        all.extend(listen.iter().map(|address| ("-listen", address.clone())));
-    }
-    if passed.admin.is_empty() {
-        all.extend(
-            cli.serve
-                .admin
-                .iter()
-                .map(|address| ("-admin", address.clone())),
-        );
-    }
-    let mut pairs = (1..all.len()).flat_map(|n| all[..n].iter().map(move |one| (one, n)));
-    let ((flag, address), n) = pairs.find(|((_, address), n)| address.overlaps(&all[*n].1))?;
-    let (other_flag, other) = &all[n];
-    Some(match flag == other_flag && address == other {
-        true => format!("{flag} names {address} twice: leave one out"),
-        false => format!(
-            "{flag} {address} and {other_flag} {other} are both addresses of this server, and \
-             only one of them can have the port: choose another for one of them"
-        ),
+    all.iter().enumerate().find_map(|(n, (other_flag, other))| {
+        let mut before = all[..n].iter();
+        let (flag, address) = before.find(|(_, address)| address.overlaps(other))?;
+        Some(match flag == other_flag && address == other {
+            true => format!("{flag} names {address} twice: leave one out"),
+            false => format!(
+                "{flag} {address} and {other_flag} {other} are both addresses of this server, \
+                 and only one of them can have the port: choose another for one of them"
+            ),
+        })
     })
 }
 

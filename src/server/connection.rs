@@ -50,14 +50,6 @@ const DISCARDED_AT_ONCE: usize = 32 << 10;
 /// The largest accepted request head, in bytes.
 const LARGEST_HEAD: usize = 16 << 10;
 
-/// Idle limits of a connection.
-pub(super) struct Rest<F> {
-    /// The idle timeout.
-    pub most: Duration,
-    /// Whether few connections are left. Checked each time the connection's task wakes.
-    pub is_crowded: F,
-}
-
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -70,12 +62,14 @@ pub(super) enum End {
 }
 
 /// Serves one connection until it ends, or until `stop` is ready and the request in progress is
-/// answered.
+/// answered. `idle` is the idle timeout; `is_crowded` returns whether few connections are left,
+/// and is called each time the connection's task wakes.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: MethodRouter,
     peer: Option<Peer>,
-    rest: Rest<impl Fn() -> bool>,
+    idle: Duration,
+    is_crowded: impl Fn() -> bool,
     stop: impl Future<Output = ()>,
 ) -> End {
     let phase = Arc::new(Phase::default());
@@ -98,7 +92,7 @@ pub(super) async fn serve(
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut stop = pin!(stop);
     let mut stopping = false;
-    let mut deadline = Deadline::new(rest.most);
+    let mut deadline = Deadline::new(idle);
     let mut timer = pin!(sleep_until(deadline.at));
     let end = poll_fn(|cx| {
         // Poll the connection first: a request that has arrived is answered even while stopping.
@@ -118,7 +112,7 @@ pub(super) async fn serve(
         }
         deadline.observe(&phase);
         let is_resting = || matches!(phase.get(), Waiting::First | Waiting::Idle);
-        if (rest.is_crowded)() && is_resting() && deadline.since.elapsed() >= CROWDED_IDLE_TIMEOUT {
+        if is_crowded() && is_resting() && deadline.since.elapsed() >= CROWDED_IDLE_TIMEOUT {
             return Poll::Ready(End::Closed);
         }
         loop {

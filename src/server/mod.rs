@@ -30,7 +30,7 @@ pub use systemd::{Manager, PassedSockets};
 
 use crate::http::{AccessLog, Peer, log_rejected};
 use crate::metrics::Connections;
-use connection::{End, Rest};
+use connection::End;
 use listener::Stream;
 
 /// How long requests in progress may take to finish after the stop signal.
@@ -59,18 +59,6 @@ pub struct Limits {
     pub access_log: AccessLog,
     /// Where connections are counted.
     pub metrics: Connections,
-}
-
-impl Limits {
-    /// Returns limits for this many connections, with no access log and no shared metrics.
-    pub fn new(max_connections: usize) -> Self {
-        Self {
-            max_connections,
-            idle: IDLE_TIMEOUT,
-            access_log: AccessLog::Off,
-            metrics: Connections::default(),
-        }
-    }
 }
 
 /// Serves the connections of all listeners until `stop` is ready. Then stops accepting, lets
@@ -202,13 +190,14 @@ impl ConnectionContext {
         let peer = (access_log != AccessLog::Off).then_some(peer);
         let open = self.limits.metrics.opened();
         tokio::spawn(async move {
-            let rest = Rest {
-                most: idle,
-                is_crowded: || permit.semaphore().available_permits() < kept_free,
-            };
+            let is_crowded = || permit.semaphore().available_permits() < kept_free;
             let end = match stream {
-                Stream::Tcp(stream) => connection::serve(stream, router, peer, rest, stop).await,
-                Stream::Unix(stream) => connection::serve(stream, router, peer, rest, stop).await,
+                Stream::Tcp(stream) => {
+                    connection::serve(stream, router, peer, idle, is_crowded, stop).await
+                }
+                Stream::Unix(stream) => {
+                    connection::serve(stream, router, peer, idle, is_crowded, stop).await
+                }
             };
             let metrics = &open.0;
             match end {

@@ -270,12 +270,7 @@ fn summary(changes: &Changes) -> String {
     .into_iter()
     .filter(|(_, modules)| !modules.is_empty())
     .map(|(what, modules)| {
-        let named = modules
-            .iter()
-            .take(NAMED)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join(", ");
+        let named = modules[..modules.len().min(NAMED)].join(", ");
         let more = if modules.len() > NAMED { ", …" } else { "" };
         format!("{} {what} ({named}{more})", modules.len())
     })

@@ -15,16 +15,12 @@ fn connect(body: &'static [u8], room: usize) -> (DuplexStream, JoinHandle<End>) 
 fn connect_with(
     body: &'static [u8],
     room: usize,
-    most: Duration,
+    idle: Duration,
 ) -> (DuplexStream, JoinHandle<End>) {
     let (client, server) = duplex(room);
     let router = axum::routing::any(move || async move { body.into_response() });
     let stop = std::future::pending();
-    let rest = Rest {
-        most,
-        is_crowded: || false,
-    };
-    let served = serve(server, router, None, rest, stop);
+    let served = serve(server, router, None, idle, || false, stop);
     (client, tokio::spawn(served))
 }
 
