@@ -17,7 +17,7 @@ use crate::logging;
 use crate::metrics::Connections;
 use crate::module::escaped;
 use crate::server::{
-    self, FileStamp, Handlers, ListenAddr, Listener, Manager, PassedSockets, Reloader,
+    self, FileStamp, Handlers, ListenAddr, Listener, PassedSockets, Reloader, systemd,
 };
 use crate::site::Site;
 
@@ -131,13 +131,9 @@ async fn serve(
         warn!("{file}: {note}");
     }
     let asked = cli.serve.max_connections as usize;
-    let (max_connections, max_admin) = match server::descriptors_left() {
-        Some(left) => {
-            let admin = (left / 4).clamp(1, ADMIN_CONNECTIONS);
-            (asked.min(left.saturating_sub(admin).max(1)), admin)
-        }
-        None => (asked, ADMIN_CONNECTIONS),
-    };
+    let left = server::descriptors_left();
+    let max_admin = (left / 4).clamp(1, ADMIN_CONNECTIONS);
+    let max_connections = asked.min(left.saturating_sub(max_admin).max(1));
     if max_connections < asked {
         warn!(
             "the limit on connections is {max_connections} instead of {asked}: there are too few \
@@ -146,7 +142,7 @@ async fn serve(
     }
     // The admin listener outlives the others, to report that they are stopping.
     let (admin_stop, admin_stopped) = tokio::sync::oneshot::channel::<()>();
-    let admin = server::run(
+    let admin = tokio::spawn(server::run(
         admin,
         server::admin_router(app.clone()),
         server::Limits {
@@ -156,9 +152,8 @@ async fn serve(
             metrics: Connections::default(),
         },
         async { _ = admin_stopped.await },
-    );
-    let admin = tokio::spawn(admin);
-    tokio::spawn(Manager.ping_watchdog());
+    ));
+    tokio::spawn(systemd::ping_watchdog());
     let reloader = Reloader::new(
         cli.common.config.clone(),
         cli.common.host.clone(),
@@ -166,12 +161,12 @@ async fn serve(
         stamp,
     );
     let reloads = tokio::spawn(reloader.run(reload));
-    Manager.ready(&status);
+    systemd::ready(&status);
     let stop = async {
         stop.await;
         // A reload must not send READY=1 after STOPPING=1.
         reloads.abort();
-        Manager.stopping();
+        systemd::stopping();
         app.close_connections();
     };
     let router = http::router(app.clone());

@@ -8,8 +8,9 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 const RESERVE: usize = 8;
 
 /// Raises the soft limit to the hard one; the soft limit only protects programs that use
-/// `select`. Returns how many descriptors are left for connections; `None` if there is no limit.
-pub fn descriptors_left() -> Option<usize> {
+/// `select`. Returns how many descriptors are left for connections; `usize::MAX` if there is no
+/// limit.
+pub fn descriptors_left() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     let soft = limit.current;
     limit.current = limit.maximum;
@@ -19,7 +20,9 @@ pub fn descriptors_left() -> Option<usize> {
         Ok(()) => limit.maximum,
         Err(_) => soft,
     };
-    let most = usize::try_from(most?).ok()?;
+    let Some(most) = most.and_then(|most| usize::try_from(most).ok()) else {
+        return usize::MAX;
+    };
     let open = fs::read_dir("/proc/self/fd").map_or(32, Iterator::count);
-    Some(most.saturating_sub(open + RESERVE))
+    most.saturating_sub(open + RESERVE)
 }

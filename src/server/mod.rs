@@ -7,7 +7,7 @@ mod descriptors;
 mod listener;
 mod reload;
 mod signals;
-mod systemd;
+pub mod systemd;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub use descriptors::descriptors_left;
 pub use listener::{BindError, Listener};
 pub use reload::{FileStamp, Reloader};
 pub use signals::{Handlers, stop_signal};
-pub use systemd::{Manager, PassedSockets};
+pub use systemd::PassedSockets;
 
 use crate::http::{AccessLog, Peer, log_rejected};
 use crate::metrics::Connections;

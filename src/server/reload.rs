@@ -13,7 +13,7 @@ use tokio::signal::unix::Signal;
 use tokio::task::{JoinError, spawn_blocking};
 use tracing::{error, info, warn};
 
-use super::Manager;
+use super::systemd;
 use crate::config::{Config, read_text};
 use crate::http::App;
 use crate::module::{Host, counted};
@@ -65,7 +65,7 @@ impl Reloader {
                 _ = hang_up.recv() => true,
                 () = self.changed() => false,
             };
-            Manager.reloading();
+            systemd::reloading();
             if asked && self.has_just_read_it().await {
                 info!("SIGHUP: the file has not changed since it was read a moment ago");
             } else {
@@ -75,7 +75,7 @@ impl Reloader {
                 self.reload().await;
                 self.change_read = (!asked).then(Instant::now);
             }
-            Manager.ready(&self.status());
+            systemd::ready(&self.status());
         }
     }
 

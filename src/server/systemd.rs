@@ -66,41 +66,35 @@ impl PassedSockets {
     }
 }
 
-/// A handle to notify the service manager.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Manager;
+/// Reports that the process serves; `status` describes the site.
+pub fn ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
 
-impl Manager {
-    /// Reports that the process serves; `status` describes the site.
-    pub fn ready(self, status: &str) {
-        tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+/// Reports that the configuration is being reloaded; [`ready`] follows.
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        // Type=notify-reload requires the time, to tell this reload from the one before.
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(_) => tell(&[NotifyState::Reloading]),
     }
+}
 
-    /// Reports that the configuration is being reloaded; [`ready`](Self::ready) follows.
-    pub fn reloading(self) {
-        match NotifyState::monotonic_usec_now() {
-            // Type=notify-reload requires the time, to tell this reload from the one before.
-            Ok(now) => tell(&[NotifyState::Reloading, now]),
-            Err(_) => tell(&[NotifyState::Reloading]),
-        }
-    }
+/// Reports that the process is stopping.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+}
 
-    /// Reports that the process is stopping.
-    pub fn stopping(self) {
-        tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
-    }
-
-    /// Pings the watchdog (`WatchdogSec=`) at half its interval, as long as the runtime runs
-    /// tasks. Returns at once if there is no watchdog.
-    pub async fn ping_watchdog(self) {
-        let Some(within) = sd_notify::watchdog_enabled() else {
-            return;
-        };
-        let mut ticks = tokio::time::interval((within / 2).max(Duration::from_millis(1)));
-        loop {
-            ticks.tick().await;
-            tell(&[NotifyState::Watchdog]);
-        }
+/// Pings the watchdog (`WatchdogSec=`) at half its interval, as long as the runtime runs tasks.
+/// Returns at once if there is no watchdog.
+pub async fn ping_watchdog() {
+    let Some(within) = sd_notify::watchdog_enabled() else {
+        return;
+    };
+    let mut ticks = tokio::time::interval((within / 2).max(Duration::from_millis(1)));
+    loop {
+        ticks.tick().await;
+        tell(&[NotifyState::Watchdog]);
     }
 }
 
