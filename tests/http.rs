@@ -854,6 +854,8 @@ fn responses_vary_by_host_if_there_are_several() {
         for (target, tag, status) in [
             ("/gowechat", "", 200),
             ("/gowechat", "*", 304),
+            ("/x", "", 200),
+            ("/x", "*", 304),
             ("/", "", 302),
             ("/none", "", 404),
             ("/none?go-get=1", "", 404),
