@@ -1,6 +1,7 @@
 //! The command line: clap's definition of every flag and command.
 
 mod parse;
+mod upstream;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,12 +10,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tracing_subscriber::filter::Targets;
 
-use crate::commands::Upstream;
 use crate::http::{AccessLog, Network};
-use crate::logging;
+use crate::logging::{self, LogFormat};
 use crate::module::{Host, quoted};
 use crate::server::ListenAddr;
 pub use parse::{parse, shown, unknown_variables};
+pub use upstream::Upstream;
 
 /// The opening of the usage text, as the Go tool words it.
 pub const ABOUT: &str =
@@ -333,15 +334,6 @@ pub struct Serve {
         value_parser = logging::parse_filter
     )]
     pub log_level: Targets,
-}
-
-/// The format of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 impl Serve {

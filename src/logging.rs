@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
@@ -16,7 +17,6 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::cli::LogFormat;
 use crate::http::{ACCESS_LINE, ACCESS_LOG};
 use crate::module::{is_invisible, nearest, quoted};
 use crate::terminal::{ErrorStream, with_priority};
@@ -95,6 +95,15 @@ fn parse_level(text: &str) -> Result<LevelFilter, String> {
         None => format!("the levels are {}", LEVELS.join(", ")),
     };
     Err(format!("{} is not a level; {hint}", quoted(text)))
+}
+
+/// The format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
 /// Starts logging. Dropping the result writes what is still queued.

@@ -18,8 +18,6 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub use nginx::Upstream;
-
 use crate::cli::{Cli, Command};
 use crate::config::ConfigError;
 use crate::server::{BindError, Handlers};

@@ -10,10 +10,10 @@ use tokio::signal::unix::Signal;
 use tracing::{Level, error, info, warn};
 
 use super::Failure;
-use crate::cli::{self, ABOUT, Cli, DEFAULT_CONFIG, LogFormat};
+use crate::cli::{self, ABOUT, Cli, DEFAULT_CONFIG};
 use crate::config::Config;
 use crate::http::{self, AccessLog, App};
-use crate::logging;
+use crate::logging::{self, LogFormat};
 use crate::metrics::Connections;
 use crate::module::escaped;
 use crate::server::{
