@@ -146,6 +146,8 @@ impl Scanner {
         let is_space = |at: usize| bytes.get(at).is_none_or(u8::is_ascii_whitespace);
         // The start of the last token, the last key, and the last byte other than white space.
         let (mut token, mut key, mut last) = (at, "", b'-');
+        // The token that the outermost bracket belongs to: `{a: b}` may be a key.
+        let mut outermost = at;
         // Whether the last value had been counted before it came.
         let mut taken = false;
         while at < bytes.len() {
@@ -184,6 +186,9 @@ impl Scanner {
                     return Ok(());
                 }
                 b'[' | b'{' if in_brackets || starts => {
+                    if !in_brackets {
+                        outermost = token;
+                    }
                     self.value();
                     (self.depth, self.values, self.plain) =
                         (self.depth + 1, self.values + 1, false);
@@ -197,6 +202,9 @@ impl Scanner {
                     self.end_entry();
                     (self.depth, self.plain) = (self.depth - 1, false);
                     (self.sequences, self.colons) = (self.sequences >> 1, self.colons >> 1);
+                    if self.depth == 0 {
+                        token = outermost;
+                    }
                 }
                 b',' if in_brackets => {
                     self.end_entry();
@@ -321,6 +329,7 @@ mod tests {
             format!("a: 'x''y' # '\nb: {many}"),
             format!("--- {many}"),
             format!("a: {}", "{a: ".repeat(MAX_DEPTH + 1)),
+            format!("{{a: b}}:\n|\n \"\nz: {many}"),
         ] {
             assert!(
                 matches!(check(&text), Err((Problem::TooDeep(_), _))),
