@@ -66,3 +66,15 @@ fn escape(line: &mut String, text: &[u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_as_nginx_does() {
+        let mut line = String::new();
+        escape(&mut line, b"a\"\\\x1b\n\x7f\xff~ b");
+        assert_eq!(line, "a\\x22\\x5C\\x1B\\x0A\\x7F\\xFF~ b");
+    }
+}
