@@ -97,6 +97,7 @@ fn long_flag<'c>(command: &'c clap::Command, arg: &OsStr) -> Option<&'c Arg> {
         .find(|flag| flag.get_long() == Some(name))
 }
 
+/// Returns whether the flag itself was given, so that its variable does not count.
 fn is_typed(flag: &Arg, args: &[OsString]) -> bool {
     let mut words = args.iter().take_while(|arg| *arg != "--");
     words.any(|arg| {
@@ -173,7 +174,7 @@ fn explained(
     error
 }
 
-/// The variable that the value of `arg` is from. A flag that was typed has none.
+/// Returns the variable that the value of `arg` is from; none for a flag that was typed.
 fn variable_of(command: &clap::Command, arg: &str) -> Option<String> {
     let flag = arg.split([' ', '[', '=']).next()?;
     let variable = long_flag(command, OsStr::new(flag))?.get_env()?;

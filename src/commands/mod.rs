@@ -100,7 +100,7 @@ fn print(text: &str) -> Result<(), Failure> {
     Ok(terminal::print(text)?)
 }
 
-/// Runs a future in this thread. Does not wait for DNS lookups that are pending at its end.
+/// Runs a future in this thread. Does not wait for DNS lookups that are unfinished when it ends.
 #[cfg(feature = "verify")]
 fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     let runtime = tokio::runtime::Builder::new_current_thread()

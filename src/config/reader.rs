@@ -106,7 +106,8 @@ impl Walk<'_> {
         (problem, index, false)
     }
 
-    /// Records an error, with a hint from the text at its position. Fails once there are enough errors.
+    /// Records an error, with a hint from the text at its position. Fails once there are enough
+    /// errors.
     pub fn push(
         &mut self,
         mut problem: Problem,

@@ -1,7 +1,7 @@
 //! Converts files and pages of other vanity servers to a `vanity.yaml` for the same import paths.
 //!
-//! Each tool's format has a module here, and `pages` reads the pages of any. The output is parsed with [`Config`] before it is printed,
-//! so no rule is duplicated and everything printed is valid.
+//! Each tool's format has a module here, and `pages` reads the pages of any. The output is parsed
+//! with [`Config`] before it is printed, so no rule is duplicated and everything printed is valid.
 
 mod pages;
 mod sally;

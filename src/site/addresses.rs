@@ -23,8 +23,8 @@ impl VirtualHost {
         let version = percent_decode_str(version).decode_utf8().ok()?;
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+".contains(&b);
         // `MODULE/@v/list` asks a module proxy.
-        let is_proxys = path.len() > 1 && path.ends_with('/');
-        if version.is_empty() || !version.bytes().all(is_plain) || is_proxys {
+        let asks_proxy = path.len() > 1 && path.ends_with('/');
+        if version.is_empty() || !version.bytes().all(is_plain) || asks_proxy {
             return None;
         }
         let (path, subpath) = (RequestPath::parse(path)?, parse(subpath)?);

@@ -23,9 +23,9 @@ impl VirtualHost {
         Some((PageKey::List { first, length }, below))
     }
 
-    /// Renders a page of the list of a folder, at `address`. `all` is how many modules are below the
-    /// folder, and `found` are those of them that match the query. A page `for_files` has links to
-    /// files, and no search.
+    /// Renders a page of the list of a folder, at `address`. `all` is how many modules are below
+    /// the folder, and `found` are those of them that match the query. A page `for_files` has links
+    /// to files, and no search.
     pub(super) fn list(
         &self,
         address: &str,

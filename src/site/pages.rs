@@ -24,8 +24,8 @@ pub(super) enum PageKey {
         below: bool,
         command: bool,
     },
-    /// The first page of the list of a folder: the number of the first module below it, and the length of the
-    /// folder's path.
+    /// The first page of the list of a folder: the number of the first module below it, and the
+    /// length of the folder's path.
     List { first: usize, length: u32 },
 }
 

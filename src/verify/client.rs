@@ -289,7 +289,7 @@ impl Client {
                 }
                 None
             }
-            // Only the error text of getaddrinfo tells that there is no such name.
+            // Only the text of getaddrinfo's error says that there is no such name.
             Ok(Err(error)) => Some(error.to_string())
                 .filter(|text| !text.contains("not known") && !text.contains("No address")),
             Err(_) => Some(format!("no response within {} s", self.timeout.as_secs())),
