@@ -1,0 +1,10 @@
+//! The commands, and what the documents say of them.
+
+mod binary;
+mod check;
+mod cli;
+mod convert;
+mod documents;
+mod export;
+mod nginx;
+mod terminal;
