@@ -174,8 +174,8 @@ impl Site {
         counted_by_host(&counts)
     }
 
-    /// Returns the host named by a Host header. Any other name gets the default host, so the
-    /// header's text never reaches a page.
+    /// Returns the host named by a Host header, with or without `www.`. Any other name gets the
+    /// default host, so the header's text never reaches a page.
     ///
     /// X-Forwarded-Host is ignored: caches do not key on it.
     pub fn host(&self, header: Option<&str>) -> &VirtualHost {
@@ -184,8 +184,10 @@ impl Site {
                 // IPv6 literals never match.
                 let name = header.split(':').next().unwrap_or_default();
                 let name = name.strip_suffix('.').unwrap_or(name);
-                let index = self.by_name.get(&name.to_ascii_lowercase());
-                index.copied().unwrap_or(0)
+                let name = name.to_ascii_lowercase();
+                let index = self.by_name.get(&name);
+                let without_www = || self.by_name.get(name.strip_prefix("www.")?);
+                index.or_else(without_www).copied().unwrap_or(0)
             }
             _ => 0,
         };

@@ -17,6 +17,8 @@ pub struct Entry<'a> {
     /// Its page; none for a pattern.
     pub href: Option<&'a str>,
     pub description: Option<&'a str>,
+    /// The name of the version control system, or `mod`.
+    pub vcs: &'a str,
     pub repo: &'a str,
     /// The repository's web page; none for a repository that is not on the web.
     pub home: Option<Cow<'a, str>>,
@@ -29,13 +31,6 @@ impl Entry<'_> {
         let without = |scheme| home.strip_prefix(scheme);
         let without = without("https://").or_else(|| without("http://"));
         without.filter(|_| self.home.is_some()).unwrap_or(home)
-    }
-
-    /// Returns where the repositories of a pattern are.
-    fn place(&self) -> &str {
-        let repo = self.shown_repo();
-        let before = &repo[..repo.find('*').unwrap_or(repo.len())];
-        before.rsplit_once('/').map_or(before, |(place, _)| place)
     }
 }
 

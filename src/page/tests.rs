@@ -90,6 +90,7 @@ fn pages() -> [(&'static str, Bytes); 7] {
         name,
         href,
         description,
+        vcs: "git",
         repo: "https://h.example/r.git",
         home: home("https://h.example/r"),
     };

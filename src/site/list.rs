@@ -91,6 +91,7 @@ impl VirtualHost {
             name: name.strip_prefix('/').unwrap_or(name),
             href: (!module.key.pattern).then_some(path),
             description: module.description.as_deref(),
+            vcs: module.vcs.as_str(),
             repo: module.repo.as_str(),
             home: is_web.then(|| module.repo.web_text()),
         }

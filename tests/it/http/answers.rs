@@ -798,12 +798,22 @@ fn hosts_and_patterns() {
         "tonybai.com",
         "TonyBai.com:80",
         "evil.example",
+        "www.tonybai.com",
+        "www.evil.example",
+        "www.",
+        "www.www.other.example",
         "10.0.0.1",
         "[::1]:80",
     ] {
         assert_eq!(import(host, "/gowechat"), default, "{host}");
     }
-    for host in ["other.example", "OTHER.example:8080", "other.example."] {
+    for host in [
+        "other.example",
+        "OTHER.example:8080",
+        "other.example.",
+        "www.other.example",
+        "WWW.Other.example:80",
+    ] {
         assert_eq!(
             import(host, "/gowechat"),
             is("other.example/gowechat git https://h.example/o")
@@ -835,7 +845,7 @@ fn hosts_and_patterns() {
     assert_eq!(import("a", "/team/con"), None);
     let list = server.get("/").body;
     assert!(
-        list.contains("<b>team/*</b>\n<p>any package of code.example/team</p>"),
+        list.contains("<b>team/*</b>\n<small>git https://code.example/team/*-go.git</small>"),
         "{list}"
     );
 }
