@@ -12,8 +12,9 @@ use tracing_subscriber::filter::Targets;
 
 use crate::http::{AccessLog, Network};
 use crate::logging::{self, LogFormat};
-use crate::module::{Host, quoted};
+use crate::module::Host;
 use crate::server::ListenAddr;
+use crate::text::quoted;
 pub use parse::{parse, shown, unknown_variables};
 pub use upstream::Upstream;
 

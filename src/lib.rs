@@ -77,6 +77,7 @@ mod tags;
 mod terminal;
 #[cfg(test)]
 mod testing;
+mod text;
 #[cfg(feature = "verify")]
 mod verify;
 

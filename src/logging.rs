@@ -18,8 +18,8 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::http::{ACCESS_LINE, ACCESS_LOG};
-use crate::module::{is_invisible, nearest, quoted};
 use crate::terminal::{ErrorStream, with_priority};
+use crate::text::{is_invisible, nearest, quoted};
 
 /// Maximum number of queued lines; further ones are dropped and counted.
 const MOST_WAITING: usize = 4096;

@@ -20,8 +20,9 @@ use bytes::Bytes;
 
 use crate::config::{Config, Index, Module};
 use crate::hash::PathTable;
-use crate::module::{Host, Key, RequestPath, counted_by_host, is_path_element};
+use crate::module::{Host, Key, RequestPath, is_path_element};
 use crate::page::{Near, Page};
+use crate::text::counted_by_host;
 use list::{Folders, page_count};
 use pages::{PageKey, Pages};
 use query::ListQuery;

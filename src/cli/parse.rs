@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, CommandFactory as _, FromArgMatches as _};
 
 use super::{COMBINED, Cli, switch};
-use crate::module::{escaped, nearest};
+use crate::text::{escaped, nearest};
 
 /// What the name of a flag's variable starts with.
 const PREFIX: &str = "GOVANITYURLS_";

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::module::quoted;
 use crate::server::ListenAddr;
+use crate::text::quoted;
 
 /// An address of the program, in nginx's syntax.
 #[derive(Debug, Clone, PartialEq, Eq)]

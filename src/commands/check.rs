@@ -1,6 +1,6 @@
 //! `govanityurls check`: validates configurations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -9,10 +9,9 @@ use serde::Serialize;
 use super::{Failure, print};
 use crate::cli::{Check, CheckFormat, Common};
 use crate::config::{self, Config, ConfigError, Module};
-use crate::module::{
-    Forge, Host, Vcs, counted, counted_by_host, escaped, mixed_scripts, quoted, to_ascii,
-};
+use crate::module::{Forge, Host, Vcs, mixed_scripts, to_ascii};
 use crate::terminal::print_coloured;
+use crate::text::{counted, counted_by_host, escaped, quoted};
 
 /// The modules that a note applies to, and its text.
 type Note = (fn(&Module) -> bool, &'static str);
@@ -149,14 +148,13 @@ fn accepted(path: &Path, config: &Config) -> String {
     }
     let modules = match &config.host {
         Some(host) => {
-            let mut counts = BTreeMap::from([(host, 0)]);
-            for module in &config.modules {
-                *counts
-                    .entry(module.key.host.as_ref().unwrap_or(host))
-                    .or_default() += 1;
+            let mut counts = vec![(host, 0)];
+            for (name, modules) in config.by_host() {
+                match name {
+                    Some(name) if name != host => counts.push((name, modules.len())),
+                    _ => counts[0].1 = modules.len(),
+                }
             }
-            let mut counts: Vec<_> = counts.into_iter().collect();
-            counts.sort_by_key(|(name, _)| *name != host);
             counted_by_host(&counts)
         }
         None => format!(

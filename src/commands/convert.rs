@@ -10,7 +10,7 @@ use super::export::MARKER;
 use super::{Failure, print};
 use crate::config::{ConfigError, Problem, name, read_text};
 use crate::convert::{Page, convert, convert_pages};
-use crate::module::{escaped, quoted};
+use crate::text::{escaped, quoted};
 
 /// Maximum size of a page in bytes; the tags are in its head.
 const MAX_PAGE: u64 = 1 << 20;

@@ -42,12 +42,9 @@ const END: &str = "</head>";
 /// Writes the files, and replaces those of the last export.
 pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
     let config = Config::read(&common.config, common.host.as_ref())?;
-    let host = config.host.clone().ok_or_else(|| {
-        Failure::Usage(format!(
-            "govanityurls: {} names no host; add -host HOST",
-            common.config.display()
-        ))
-    })?;
+    let host = config
+        .require_host(&common.config)
+        .map_err(Failure::usage)?;
     let list = match &config.index {
         Index::At(path) => Some(path.clone()),
         _ => None,

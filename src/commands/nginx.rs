@@ -43,10 +43,9 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
         Shape::Server => true,
     };
     if named && hosts.iter().any(|host| host.name.is_none()) {
-        return Err(Failure::usage(format!(
-            "{} names no host; add -host HOST",
-            common.config.display()
-        )));
+        config
+            .require_host(&common.config)
+            .map_err(Failure::usage)?;
     }
     if shape == Shape::Locations && flags.part == Some(Part::Server) && hosts.len() > 1 {
         return Err(Failure::usage(format!(
@@ -146,15 +145,7 @@ impl Covered<'_> {
 
 /// Returns the hosts that have modules, in the order of the file.
 fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
-    let mut hosts: Vec<(Option<&Host>, Vec<&Module>)> = Vec::new();
-    for module in &config.modules {
-        let name = module.key.host.as_ref().or(config.host.as_ref());
-        match hosts.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, modules)) => modules.push(module),
-            None => hosts.push((name, vec![module])),
-        }
-    }
-    let rules = hosts.into_iter().map(|(name, mut modules)| {
+    let rules = config.by_host().into_iter().map(|(name, mut modules)| {
         // Sort each path directly before everything below it.
         modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
         let mut paths: Vec<Covered<'_>> = Vec::new();

@@ -15,7 +15,6 @@ use crate::config::Config;
 use crate::http::{self, AccessLog, App};
 use crate::logging::{self, LogFormat};
 use crate::metrics::Connections;
-use crate::module::escaped;
 use crate::server::{
     self, FileStamp, Handlers, ListenAddr, Listener, PassedSockets, Reloader, systemd,
 };
@@ -72,12 +71,7 @@ fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<()
     // between is noticed.
     let stamp = cli.serve.watch.then(|| FileStamp::of(file));
     let config = Config::read(file, cli.common.host.as_ref())?;
-    let host = config.host.clone().ok_or_else(|| {
-        Failure::Usage(format!(
-            "{} names no host: add -host HOST, or host: in the file",
-            escaped(&file.to_string_lossy())
-        ))
-    })?;
+    let host = config.require_host(file).map_err(Failure::Usage)?;
     let mut app = App::new(Site::new(host, config));
     app.access_log = cli.serve.access_log;
     app.trusted_proxies = cli.serve.trusted_proxy.clone();

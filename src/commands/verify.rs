@@ -6,19 +6,18 @@ use std::time::Duration;
 use super::Failure;
 use crate::cli::{Common, Verify};
 use crate::config::{Config, Module};
-use crate::module::{Host, RepoUrl, RequestPath, quoted};
+use crate::module::{Host, RepoUrl, RequestPath};
 use crate::site::Site;
 use crate::terminal::colours;
+use crate::text::quoted;
 use crate::verify::{Options, Target, walk};
 
 /// Verifies the modules that the arguments name, or all of them.
 pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
     let config = Config::read(&common.config, common.host.as_ref())?;
-    let Some(host) = config.host.clone() else {
-        let file = common.config.display();
-        let why = format!("{file} names no host; add -host HOST");
-        return Err(Failure::usage(why));
-    };
+    let host = config
+        .require_host(&common.config)
+        .map_err(Failure::usage)?;
     let targets = match &flags.paths[..] {
         [] => config
             .modules
@@ -135,10 +134,7 @@ fn covered(mut targets: Vec<Target>, config: &Config) -> Vec<Target> {
         .modules
         .iter()
         .filter(|module| module.key.pattern)
-        .filter_map(|module| {
-            let host = module.key.host.as_ref().or(config.host.as_ref())?;
-            Some(format!("{host}{}", module.key.path))
-        })
+        .filter_map(|module| Some(format!("{}{}", module.key.host.as_ref()?, module.key.path)))
         .collect();
     for target in &mut targets {
         target.owns_subpackages = !patterns.contains(&target.path);

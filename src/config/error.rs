@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::problem::Problem;
 use super::scan::MAX_TEXT;
-use crate::module::{self, credentials, escaped};
+use crate::module;
+use crate::text::{credentials, escaped};
 
 /// A position in the file. Both numbers start at 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,8 @@
 use super::model::{MODULE_KEYS, SETTINGS};
 use super::problem::{Problem, Syntax};
 use super::scan::MAX_TEXT;
-use crate::module::{Key, RepoUrl, nearest, quoted};
+use crate::module::{Key, RepoUrl};
+use crate::text::{nearest, quoted};
 
 /// Translates a serde_yaml error at byte `index` of `text`; returns the problem and the byte offset
 /// to point at.

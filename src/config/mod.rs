@@ -26,6 +26,7 @@ pub use problem::{Problem, Syntax};
 
 use self::reader::Walk;
 use crate::module::{self, Host, ModulePath};
+use crate::text::escaped;
 
 /// The most errors that a check shows per file.
 pub(crate) const MAX_ERRORS: usize = 20;
@@ -72,6 +73,30 @@ impl Config {
     ) -> Result<Self, Vec<ConfigError>> {
         parse(name, text, host, MAX_ERRORS)
     }
+
+    /// Returns the default host, or a message that `file` names none.
+    pub(crate) fn require_host(&self, file: &Path) -> Result<Host, String> {
+        self.host.clone().ok_or_else(|| {
+            let file = escaped(&file.to_string_lossy());
+            format!("{file} names no host: add -host HOST, or host: in the file")
+        })
+    }
+
+    /// Returns the hosts that have modules, in the order of the file, and the modules of each. A
+    /// host is none only if neither the file nor the caller names one.
+    pub(crate) fn by_host(&self) -> Vec<(Option<&Host>, Vec<&Module>)> {
+        let mut hosts: Vec<(Option<&Host>, Vec<&Module>)> = Vec::new();
+        let mut index_of = HashMap::new();
+        for module in &self.modules {
+            let host = module.key.host.as_ref();
+            let index = *index_of.entry(host).or_insert_with(|| {
+                hosts.push((host, Vec::new()));
+                hosts.len() - 1
+            });
+            hosts[index].1.push(module);
+        }
+        hosts
+    }
 }
 
 fn parse(
@@ -94,6 +119,9 @@ fn parse(
         _ = walk.push(Problem::NoModules, Some(text.len()), false);
     }
     walk.errors.sort_by_key(ConfigError::place);
+    for module in &mut walk.config.modules {
+        module.key.host = module.key.host.take().or_else(|| walk.config.host.clone());
+    }
     match walk.errors.is_empty() {
         true => Ok(walk.config),
         false => Err(walk.errors),

@@ -67,7 +67,7 @@ pub enum Index {
 /// One entry of the file: a module or a pattern, and its repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
-    /// The path.
+    /// The path. Its host is known if the configuration's is.
     pub key: Key,
     /// The repository, or the module proxy's URL if `vcs` is [`Vcs::Mod`].
     pub repo: RepoUrl,

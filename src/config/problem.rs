@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use crate::module::{self, escaped, quoted, quoted_char};
+use crate::module;
+use crate::text::{escaped, quoted, quoted_char};
 
 /// What is wrong with a configuration.
 ///

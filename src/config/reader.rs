@@ -18,7 +18,8 @@ use super::raw::RawModule;
 use super::scalar::{
     Boolean, Description, DocsSite, REJECTED, Rejection, Seconds, Text, Title, reject,
 };
-use crate::module::{Key, quoted};
+use crate::module::Key;
+use crate::text::quoted;
 
 /// A file that was read, before the checks that need all of it.
 pub(super) struct Walk<'t> {

@@ -2,9 +2,8 @@
 
 use super::model::{Index, ModuleDocs};
 use super::problem::Problem;
-use crate::module::{
-    self, ModulePath, RepoUrl, UrlFault, Vcs, WebUrl, is_invisible, masked, quoted, quoted_char,
-};
+use crate::module::{self, ModulePath, RepoUrl, UrlFault, Vcs, WebUrl};
+use crate::text::{is_invisible, masked, quoted, quoted_char};
 
 fn invalid<T>(text: &str, what: &'static str, why: impl Into<String>) -> Result<T, Problem> {
     Err(Problem::Invalid {

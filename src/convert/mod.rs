@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
 use crate::config::{Config, ConfigError, Problem, Syntax, explain};
-use crate::module::{Forge, Host, Key, RepoUrl, Vcs, escaped, go_source, masked};
+use crate::module::{Forge, Host, Key, RepoUrl, Vcs, go_source};
+use crate::text::{escaped, masked};
 
 pub use pages::{Page, convert_pages};
 

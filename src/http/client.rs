@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::http::HeaderMap;
 
-use crate::module::quoted;
+use crate::text::quoted;
 
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

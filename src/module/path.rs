@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
 use super::punycode::to_ascii;
 use super::{ElementFault, HostFault, PathFault, Problem};
+use crate::text::is_digits;
 
 /// The longest path in the file, in bytes: nginx stores the length of a location in one byte.
 pub const MAX_PATH: usize = 255;
@@ -28,7 +30,7 @@ const KNOWN_TO_GO: [&str; 6] = [
 
 /// The host of an import path: lower case, with a dot, as Go requires of the first element.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Host(Box<str>);
+pub struct Host(Arc<str>);
 
 impl Host {
     /// Parses a host name such as `go.example.org`.
@@ -416,10 +418,6 @@ fn check_element(element: &str) -> Result<(), ElementFault> {
         Some((_, tail)) if is_digits(tail) => Err(ElementFault::TildeDigits(element.into())),
         _ => Ok(()),
     }
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_windows_device(name: &str) -> bool {

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use super::{Forge, Problem, UrlFault, credentials, is_invisible, nearest};
+use super::{Forge, Problem, UrlFault};
+use crate::text::{credentials, is_invisible, nearest};
 
 /// The longest URL, in bytes; browsers and servers disagree about longer ones.
 const MAX_URL: usize = 2048;

@@ -4,7 +4,8 @@
 //! it derives versioned links from them. It adds the module's subdirectory itself, so no template
 //! includes it.
 
-use super::{Problem, RepoUrl, Vcs, nearest};
+use super::{Problem, RepoUrl, Vcs};
+use crate::text::nearest;
 
 /// The software that hosts a repository's web pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Forge, Problem, RepoUrl, nearest};
+use super::{Forge, Problem, RepoUrl};
+use crate::text::nearest;
 
 /// The second field of go-import: how the go command fetches the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

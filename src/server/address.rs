@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::module::quoted;
+use crate::text::quoted;
 
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]

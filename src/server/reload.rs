@@ -16,8 +16,9 @@ use tracing::{error, info, warn};
 use super::systemd;
 use crate::config::{Config, read_text};
 use crate::http::App;
-use crate::module::{Host, counted};
+use crate::module::Host;
 use crate::site::{Changes, Site};
+use crate::text::counted;
 
 /// How often a watched file is checked. The check is a `stat`, which sees every way of replacing
 /// a file, including those that inotify does not report: on a network file system, under a bind
@@ -191,12 +192,7 @@ fn reload(file: &Path, host: Option<&Host>, app: &App) -> Result<(), String> {
 
 fn read(file: &Path, host: Option<&Host>) -> Result<Site, String> {
     let config = Config::read(file, host).map_err(|error| error.to_string())?;
-    let host = config.host.clone().ok_or_else(|| {
-        format!(
-            "{}: it no longer names a host, and there is no -host flag",
-            file.display()
-        )
-    })?;
+    let host = config.require_host(file)?;
     Ok(Site::new(host, config))
 }
 

@@ -188,15 +188,15 @@ fn pattern_matches_no_version_and_no_vcs_suffix() {
     let answer = |key: &str, subpath: &str| Some((key.to_owned(), subpath.to_owned()));
     for element in ["v2", "v1", "v0.1", "v02", "x.git", "x.bzr", "x...y"] {
         let below = format!("/{element}");
-        assert_eq!(found(&format!("/q{below}")), answer("/q", &below));
+        assert_eq!(found(&format!("/q{below}")), answer("a.b/q", &below));
         assert_eq!(
             found(&format!("/q{below}/x")),
-            answer("/q", &format!("{below}/x"))
+            answer("a.b/q", &format!("{below}/x"))
         );
         assert_eq!(found(&format!("/only{below}")), None);
     }
     for element in ["v", "v2x", "x.gits"] {
-        assert_eq!(found(&format!("/q/{element}/v2")), answer("/q/*", "/v2"));
+        assert_eq!(found(&format!("/q/{element}/v2")), answer("a.b/q/*", "/v2"));
     }
 }
 

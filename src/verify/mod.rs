@@ -28,8 +28,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::module::{Vcs, escaped, masked};
+use crate::module::Vcs;
 use crate::tags::GoImport;
+use crate::text::{escaped, masked};
 
 pub use lookup::look_up;
 pub use report::Report;

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::module::{escaped, quoted};
+use crate::text::{escaped, quoted};
 
 /// The file that marks a directory as ours: a line about it, then the path of each file.
 pub(in crate::commands) const MARKER: &str = ".govanityurls-export";
