@@ -48,7 +48,7 @@ impl Lab {
                 other => ours.join(other.trim_start_matches('/').replace('/', "-")),
             };
             fs::create_dir_all(&from).unwrap();
-            run(Command::new("mount").arg("--bind").arg(from).arg(directory));
+            self.mount(&from, directory);
         }
 
         let mut names = "127.0.0.1 localhost\n".to_owned();
@@ -76,9 +76,21 @@ impl Lab {
         wait_until("nginx listens", || TcpStream::connect("127.0.0.1:443").ok());
     }
 
-    /// Starts pebble, an ACME test server, and makes certbot use it and every client of the lab
-    /// trust it.
+    /// Starts pebble, and makes certbot use it.
     pub fn acme(&mut self) {
+        self.pebble();
+        let logs = self.dir.join("certbot");
+        let options = format!(
+            "server = https://localhost:14000/dir\nno-verify-ssl = true\n\
+             register-unsafely-without-email = true\nagree-tos = true\nnon-interactive = true\n\
+             work-dir = {0}\nlogs-dir = {0}\n",
+            logs.display()
+        );
+        fs::write("/etc/letsencrypt/cli.ini", options).unwrap();
+    }
+
+    /// Starts pebble, an ACME test server; every client of the lab trusts its certificates.
+    pub fn pebble(&mut self) {
         self.certificate("localhost");
         fs::write(self.dir.join("pebble.json"), PEBBLE).unwrap();
         let mut pebble = Command::new("pebble");
@@ -97,14 +109,6 @@ impl Lab {
         });
         let trusted = fs::read_to_string(self.ca()).unwrap() + &root;
         fs::write(self.ca(), trusted).unwrap();
-        let logs = self.dir.join("certbot");
-        let options = format!(
-            "server = https://localhost:14000/dir\nno-verify-ssl = true\n\
-             register-unsafely-without-email = true\nagree-tos = true\nnon-interactive = true\n\
-             work-dir = {0}\nlogs-dir = {0}\n",
-            logs.display()
-        );
-        fs::write("/etc/letsencrypt/cli.ini", options).unwrap();
     }
 
     /// Runs a shell command in the directory of the configuration in use; it must succeed.

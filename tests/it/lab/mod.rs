@@ -15,22 +15,24 @@ mod mappings;
 pub mod modules;
 mod namespace;
 mod oracle;
+mod proxies;
 mod replicas;
+mod static_hosts;
 mod syscalls;
 #[cfg(feature = "verify")]
 mod verify;
 
 use std::fmt::Write as _;
-use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::{env, fs};
 
 pub use debian::complaints;
 pub use go::Go;
 pub use namespace::{enter, enter_and_fail, processes_of};
 
-use crate::support::{self, Server, wait_until};
+use crate::support::{self, Server, repository_file, wait_until};
 
 /// The host that serves the lab's repositories, at `/NAME.git`.
 pub const GIT_HOST: &str = "git.example";
@@ -154,7 +156,16 @@ impl Lab {
             }
             let _ = writeln!(config, "{body}\n}}");
         }
-        config.push_str("}\n");
+        let port = if scheme == Scheme::Https { 443 } else { 80 };
+        self.start_nginx(&config, port);
+    }
+
+    /// Starts nginx with these server blocks alone; one of them listens on `port`.
+    pub fn nginx_of(&mut self, servers: &str, port: u16) {
+        self.start_nginx(&format!("{NGINX}{servers}\n"), port);
+    }
+
+    fn start_nginx(&mut self, config: &str, port: u16) {
         let mut names = "127.0.0.1 localhost\n".to_owned();
         for line in config.lines().map(str::trim) {
             if let Some(name) = line.strip_prefix("server_name ") {
@@ -164,7 +175,7 @@ impl Lab {
         // Writes the file that is mounted over /etc/hosts, so that a stray call can never write to
         // the machine's own.
         fs::write(self.dir.join("hosts"), names).unwrap();
-        fs::write(self.dir.join("nginx/nginx.conf"), config).unwrap();
+        fs::write(self.dir.join("nginx/nginx.conf"), format!("{config}}}\n")).unwrap();
         let nginx = || {
             let mut command = Command::new("nginx");
             command.arg("-p").arg(self.dir.join("nginx"));
@@ -175,7 +186,6 @@ impl Lab {
         let mut nginx = nginx();
         self.start(&mut nginx);
         let nginx = self.daemons.last_mut().unwrap();
-        let port = if scheme == Scheme::Https { 443 } else { 80 };
         wait_until("nginx listens", || {
             let ended = nginx.0.try_wait().unwrap();
             assert!(ended.is_none(), "nginx ended: see its errors above");
@@ -280,6 +290,11 @@ impl Lab {
         )
     }
 
+    /// Mounts a directory of the lab over one of the machine.
+    pub fn mount(&self, from: &Path, over: &str) {
+        run(Command::new("mount").arg("--bind").arg(from).arg(over));
+    }
+
     fn start(&mut self, command: &mut Command) {
         let child = command.stdin(Stdio::null()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -315,6 +330,11 @@ impl Drop for Daemon {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Returns the directory of the tools that tests/run installs.
+pub fn tools() -> PathBuf {
+    env::var_os("TEST_PYTHONPATH").map_or(repository_file("target/tools"), PathBuf::from)
 }
 
 /// Runs a command to completion and returns its output.

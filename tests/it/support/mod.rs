@@ -293,6 +293,27 @@ pub fn signal(pid: impl Display, name: &str) {
     assert!(status.unwrap().success());
 }
 
+/// Returns the indented blocks below a heading of a document, as they are typed.
+pub fn blocks(document: &str, heading: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(repository_file(document)).unwrap();
+    let lines = text
+        .lines()
+        .skip_while(|line| line.trim_start_matches('#') != format!(" {heading}"));
+    let mut blocks = vec![String::new()];
+    for line in lines.skip(1).take_while(|line| !line.starts_with('#')) {
+        let block = blocks.last_mut().unwrap();
+        match line.strip_prefix("    ") {
+            Some(typed) => *block += &format!("{typed}\n"),
+            // An empty line inside a block, or after it.
+            None if line.is_empty() && !block.is_empty() => block.push('\n'),
+            None if line.is_empty() => {}
+            None => blocks.push(String::new()),
+        }
+    }
+    blocks.retain(|block| !block.is_empty());
+    blocks
+}
+
 /// Returns the path of a file in the repository.
 pub fn repository_file(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
