@@ -107,7 +107,6 @@ pub enum Command {
     ///
     /// Prints one line per step: PASS, WARN, FAIL or SKIP; under a FAIL, what the go command prints
     /// and what to type. Exits 1 if anything fails. docs/verify.md explains the codes.
-    #[cfg(feature = "verify")]
     Verify(Verify),
 }
 
@@ -132,7 +131,6 @@ pub enum CheckFormat {
 }
 
 /// Flags of `verify`.
-#[cfg(feature = "verify")]
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The modules to check: /PATH or HOST/PATH [default: all modules of the file]
@@ -399,7 +397,6 @@ fn access_log(text: &str) -> Result<AccessLog, String> {
     }
 }
 
-#[cfg(feature = "verify")]
 fn address(text: &str) -> Result<SocketAddr, String> {
     let ip = text.trim_matches(['[', ']']).parse::<IpAddr>();
     let of_ip = ip.map(|ip| SocketAddr::new(ip, 443));

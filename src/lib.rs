@@ -73,13 +73,10 @@ mod logging;
 mod metrics;
 mod page;
 mod server;
-mod tags;
 mod terminal;
 #[cfg(test)]
 mod testing;
 mod text;
-#[cfg(feature = "verify")]
-mod verify;
 
 pub use config::Config;
 pub use http::{App, router};
@@ -93,6 +90,6 @@ pub mod internal {
     pub use crate::commands::run;
     pub use crate::config::{MODULE_KEYS, SETTINGS};
     pub use crate::server::Handlers;
-    pub use crate::tags::{GoImport, Head};
     pub use crate::terminal::{print_coloured, print_error};
+    pub use govanityurls_verify::tags::{GoImport, Head};
 }

@@ -212,13 +212,12 @@ impl Found {
         Ok(())
     }
 
-    #[cfg(feature = "verify")]
     fn look_up(&mut self) -> Result<(), Failure> {
         let names: Vec<_> = self.asked.iter().map(String::as_str).collect();
         if names.is_empty() {
             return Ok(());
         }
-        let results = super::block_on(crate::verify::look_up(&names))?;
+        let results = super::block_on(govanityurls_verify::look_up(&names))?;
         for (name, result) in std::mem::take(&mut self.asked).iter().zip(results) {
             let path = name.split_once("://").map_or(&**name, |(_, rest)| rest);
             match result {
@@ -227,17 +226,5 @@ impl Found {
             }
         }
         Ok(())
-    }
-
-    #[cfg(not(feature = "verify"))]
-    fn look_up(&mut self) -> Result<(), Failure> {
-        match self.asked.first() {
-            Some(name) => Err(refused(
-                Path::new(name),
-                "there is no such file, and this program was built without the feature `verify`, \
-                 which looks up import paths",
-            )),
-            None => Ok(()),
-        }
     }
 }

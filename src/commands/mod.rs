@@ -8,7 +8,6 @@ mod man;
 mod nginx;
 mod schema;
 mod serve;
-#[cfg(feature = "verify")]
 mod verify;
 
 use std::fmt::Display;
@@ -90,7 +89,6 @@ pub fn run(cli: &Cli, handlers: Option<io::Result<Handlers>>) -> Result<(), Fail
         Some(Command::Man) => man::run(),
         Some(Command::Completions { shell }) => completions::run(*shell),
         Some(Command::Version) => print(concat!("govanityurls ", env!("CARGO_PKG_VERSION"), "\n")),
-        #[cfg(feature = "verify")]
         Some(Command::Verify(flags)) => verify::run(&cli.common, flags),
     }
 }
@@ -101,7 +99,6 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Runs a future in this thread. Does not wait for DNS lookups that are unfinished when it ends.
-#[cfg(feature = "verify")]
 fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

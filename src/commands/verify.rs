@@ -10,7 +10,7 @@ use crate::module::{Host, RepoUrl, RequestPath};
 use crate::site::Site;
 use crate::terminal::colours;
 use crate::text::quoted;
-use crate::verify::{Options, Target, walk};
+use govanityurls_verify::{Options, Target, walk};
 
 /// Verifies the modules that the arguments name, or all of them.
 pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
@@ -114,7 +114,7 @@ fn target(default: &Host, module: &Module, element: &str, below: &str) -> Target
         pattern,
         below: below.to_owned(),
         owns_subpackages: true,
-        vcs: module.vcs,
+        vcs: module.vcs.as_str().to_owned(),
         repo: match pattern {
             true => module.repo.to_string(),
             false => module.repo.as_str().replace('*', element),

@@ -7,7 +7,7 @@ use serde_yaml::Mapping;
 use super::{Converted, Module, Site, fault_of, given, key, split};
 use crate::config::{ConfigError, Problem};
 use crate::module::{Host, WebUrl};
-use crate::tags::{GoImport, Head};
+use govanityurls_verify::tags::{GoImport, Head};
 
 /// The documentation site unless a file names another.
 const DEFAULT_DOCS: &str = "https://pkg.go.dev";

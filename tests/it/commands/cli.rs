@@ -519,7 +519,6 @@ fn usage_errors_exit_2() {
         (&["-access-log=nginx"], &["'nginx'", "combined"]),
         (&["chekc"], &["'chekc'", "exists: 'check'\n"]),
         (&["-watch", "chekc"], &["exists: 'check'\n"]),
-        #[cfg(feature = "verify")]
         (
             &["verify", "-host=a.b", "/team/*"],
             &["`/team/*` is a pattern", "`/team/name`"],

@@ -547,7 +547,6 @@ fn directories_of_any_pages_are_read() {
     );
 }
 
-#[cfg(feature = "verify")]
 #[test]
 fn import_paths_are_looked_up() {
     let server = Server::start(PAGES);
@@ -593,7 +592,6 @@ fn import_paths_are_looked_up() {
     );
 }
 
-#[cfg(feature = "verify")]
 #[test]
 #[ignore = "needs nginx and openssl; tests/run runs it"]
 fn live_look_ups_use_https_and_follow_redirects() {

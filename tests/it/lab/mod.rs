@@ -19,7 +19,6 @@ mod proxies;
 mod replicas;
 mod static_hosts;
 mod syscalls;
-#[cfg(feature = "verify")]
 mod verify;
 
 use std::fmt::Write as _;

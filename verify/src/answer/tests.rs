@@ -1,14 +1,13 @@
 use super::*;
-use crate::module::Vcs;
 
-pub(in crate::verify) fn target() -> Target {
+pub(crate) fn target() -> Target {
     Target {
         host: "a.example".into(),
         path: "a.example/m".into(),
         pattern: false,
         below: String::new(),
         owns_subpackages: true,
-        vcs: Vcs::Git,
+        vcs: "git".to_owned(),
         repo: "https://h.example/m".into(),
         subdir: String::new(),
         proxy: String::new(),

@@ -19,6 +19,8 @@ mod redirects;
 mod report;
 mod repository;
 mod roots;
+pub mod tags;
+mod text;
 mod tls;
 mod versions;
 mod walk;
@@ -28,9 +30,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::module::Vcs;
-use crate::tags::GoImport;
-use crate::text::{escaped, masked};
+use tags::GoImport;
+use text::{escaped, masked};
 
 pub use lookup::look_up;
 pub use report::Report;
@@ -67,8 +68,8 @@ pub struct Target {
     pub below: String,
     /// Whether paths below the module belong to it; false if a pattern has the same path.
     pub owns_subpackages: bool,
-    /// The version control system.
-    pub vcs: Vcs,
+    /// The version control system, as in go-import: `git`, `hg`, `mod` and so on.
+    pub vcs: String,
     /// The repository's URL.
     pub repo: String,
     /// The module's directory in the repository; empty for its root.
@@ -80,15 +81,15 @@ pub struct Target {
 impl Target {
     /// Returns the go-import tags that the program should serve, sorted.
     fn tags(&self) -> Vec<GoImport> {
-        let tag = |vcs: Vcs, repo: &str, subdir: &str| GoImport {
+        let tag = |vcs: &str, repo: &str, subdir: &str| GoImport {
             prefix: self.path.clone(),
-            vcs: vcs.as_str().to_owned(),
+            vcs: vcs.to_owned(),
             repo: repo.to_owned(),
             subdir: subdir.to_owned(),
         };
-        let mut tags = vec![tag(self.vcs, &self.repo, &self.subdir)];
+        let mut tags = vec![tag(&self.vcs, &self.repo, &self.subdir)];
         if !self.proxy.is_empty() {
-            tags.push(tag(Vcs::Mod, &self.proxy, ""));
+            tags.push(tag("mod", &self.proxy, ""));
         }
         tags.sort();
         tags

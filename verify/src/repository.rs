@@ -1,7 +1,6 @@
 //! Findings about a repository, from git's output.
 
 use super::{Code, Finding, Step, Target, plural};
-use crate::module::Vcs;
 
 /// Why git could not read a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,15 +46,15 @@ impl Refs {
 pub(super) fn skipped(target: &Target) -> Option<Finding> {
     let scheme = target.repo.split("://").next().unwrap_or_default();
     let repo = &target.repo;
-    let why = match target.vcs {
-        Vcs::Mod => format!(
+    let why = match target.vcs.as_str() {
+        "mod" => format!(
             "{repo} is a module proxy; try it with: GOPROXY={repo} go list -m {}@latest",
             target.path
         ),
-        Vcs::Git if scheme.contains("ssh") => {
+        "git" if scheme.contains("ssh") => {
             format!("{repo} uses ssh, which needs a user's key; try it with: git ls-remote {repo}")
         }
-        Vcs::Git => return None,
+        "git" => return None,
         vcs => format!("{repo} uses {vcs}; only git repositories are checked"),
     };
     Some(Finding::skip(Step::Repository, why))
@@ -210,15 +209,15 @@ mod tests {
     #[test]
     fn skips_what_git_cannot_fetch_anonymously() {
         for (vcs, repo, is_skipped) in [
-            (Vcs::Git, "https://h.example/a", false),
-            (Vcs::Git, "git://h.example/a", false),
-            (Vcs::Git, "ssh://git@h.example/a", true),
-            (Vcs::Git, "git+ssh://git@h.example/a", true),
-            (Vcs::Hg, "https://h.example/a", true),
-            (Vcs::Mod, "https://h.example/a", true),
+            ("git", "https://h.example/a", false),
+            ("git", "git://h.example/a", false),
+            ("git", "ssh://git@h.example/a", true),
+            ("git", "git+ssh://git@h.example/a", true),
+            ("hg", "https://h.example/a", true),
+            ("mod", "https://h.example/a", true),
         ] {
             let target = Target {
-                vcs,
+                vcs: vcs.to_owned(),
                 repo: repo.into(),
                 ..target()
             };

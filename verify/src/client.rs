@@ -9,8 +9,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::body::Body;
+use bytes::Bytes;
 use http_body::Body as _;
+use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::ext::ReasonPhrase;
@@ -50,7 +51,7 @@ pub(super) struct Fetched {
     pub(super) response: Response,
 }
 
-type Connection = SendRequest<Body>;
+type Connection = SendRequest<Empty<Bytes>>;
 type Chain = Vec<CertificateDer<'static>>;
 
 /// Sends requests and reuses connections.
@@ -196,7 +197,7 @@ impl Client {
             .header(header::HOST, &url.authority)
             .header(header::USER_AGENT, agent)
             .header(header::ACCEPT_ENCODING, "gzip")
-            .body(Body::empty())
+            .body(Empty::new())
             .map_err(|_| fail(Code::HttpStatus, format!("{url} is not a valid URL")))?;
         let exchange = async {
             let response = connection.send_request(request).await?;

@@ -2,12 +2,9 @@ use rustls::pki_types::pem::PemObject as _;
 
 use super::*;
 
-/// Reads a certificate from tests/verify/certs.
-pub(in crate::verify) fn pem(name: &str) -> Vec<u8> {
-    let path = format!(
-        "{}/tests/verify/certs/{name}.pem",
-        env!("CARGO_MANIFEST_DIR")
-    );
+/// Reads a certificate from tests/certs.
+pub(crate) fn pem(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/certs/{name}.pem", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap()
 }
 
