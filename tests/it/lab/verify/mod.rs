@@ -1,5 +1,6 @@
 //! Compares `govanityurls verify` with real go commands on the same faults.
 
+mod agreement;
 mod hostile;
 mod internet;
 
