@@ -1,21 +1,26 @@
 //! The command line: clap's definition of every flag and command.
 
-mod parse;
 mod upstream;
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser as _};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand,
+    ValueEnum,
+};
 use clap_complete::Shell;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::LevelFilter;
 
-use crate::http::{AccessLog, Network};
-use crate::logging::{self, LogFormat};
+use crate::http::Network;
+use crate::logging::LogFormat;
 use crate::module::Host;
 use crate::server::ListenAddr;
 use crate::text::quoted;
-pub use parse::{parse, shown, unknown_variables};
 pub use upstream::Upstream;
 
 /// The opening of the usage text, as the Go tool words it.
@@ -25,16 +30,13 @@ pub const ABOUT: &str =
 /// The file that is read by default.
 pub const DEFAULT_CONFIG: &str = "vanity.yaml";
 
-/// The value of -access-log that asks for nginx's format.
-const COMBINED: &str = "combined";
-
 const AFTER_HELP: &str = "\
 Flags take one dash or two, and a value after a space or `=`.
 A flag overrides its environment variable, which overrides the file.
-PORT in the environment sets the port of the default -listen address.
+PORT in the environment sets the port of the default --listen address.
 A reload rereads only the file; flags and environment apply until the next start.
 Signals: HUP reloads the file; TERM, INT and QUIT stop the server once the requests in progress
-are answered; USR1, USR2, ALRM and PWR are ignored.";
+are answered.";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -42,7 +44,6 @@ are answered; USR1, USR2, ALRM and PWR are ignored.";
     name = "govanityurls",
     version,
     about = ABOUT,
-    override_usage = "govanityurls -host [HOST_NAME]\n       govanityurls [OPTIONS] [COMMAND]",
     after_help = AFTER_HELP,
     max_term_width = 100
 )]
@@ -62,7 +63,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve; the default
-    Serve,
+    Serve(Serve),
     /// Validate the configuration, as `nginx -t` does, and show every error
     Check(Check),
     /// Print the nginx configuration for the site
@@ -71,7 +72,7 @@ pub enum Command {
     /// of its modules. The rest of the host is not affected: the list at `/` and folders above
     /// modules are not passed on. A module below a path that is already covered needs no new rule.
     /// A module or pattern at the root takes the whole host. For a host that serves nothing else,
-    /// -server prints whole server blocks.
+    /// --server prints whole server blocks.
     Nginx(Nginx),
     /// Write the site as static files
     ///
@@ -94,8 +95,11 @@ pub enum Command {
     },
     /// Print a JSON Schema of vanity.yaml, for editors
     Schema,
-    /// Print the manual page
-    Man,
+    /// Print the manual page of the program, or of a command
+    Man {
+        /// The command
+        command: Option<String>,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -113,7 +117,7 @@ pub enum Command {
 /// Flags of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The files to check; `-` for standard input [default: the file of -config]
+    /// The files to check; `-` for standard input [default: the file of --config]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Format of errors: text, or json (one object per line on standard output)
@@ -180,7 +184,7 @@ pub struct Nginx {
     /// /etc/nginx/snippets)
     #[arg(long, conflicts_with = "server", hide_possible_values = true)]
     pub part: Option<Part>,
-    /// With -part: print the rules of this host only
+    /// With --part: print the rules of this host only
     #[arg(long, value_name = "HOST", value_parser = host, requires = "part")]
     pub only: Option<Host>,
     /// Use only the first N elements of each path: one rule for /x/ instead of one for each module
@@ -189,9 +193,9 @@ pub struct Nginx {
         long,
         value_name = "N",
         conflicts_with = "server",
-        value_parser = depth
+        value_parser = clap::value_parser!(u16).range(1..)
     )]
-    pub depth: Option<usize>,
+    pub depth: Option<u16>,
     /// Print whole server blocks, which pass on everything, and the commands that obtain the
     /// certificates
     #[arg(long)]
@@ -235,15 +239,20 @@ pub struct Common {
     /// The custom domain of the import paths [default: `host:` of the file]
     #[arg(long, global = true, value_name = "HOST", env = "GOVANITYURLS_HOST", value_parser = host)]
     pub host: Option<Host>,
-    /// The file that maps paths to repositories
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "GOVANITYURLS_CONFIG",
-        default_value = DEFAULT_CONFIG
-    )]
-    pub config: PathBuf,
+    /// The file that maps paths to repositories [default: vanity.yaml]
+    #[arg(long, global = true, value_name = "FILE", env = "GOVANITYURLS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Serve this repository, without a file; with a `*`, as in https://github.com/example/*,
+    /// every name is the repository of that name
+    #[arg(long, global = true, value_name = "URL", env = "GOVANITYURLS_REPO")]
+    pub repo: Option<String>,
+}
+
+impl Common {
+    /// Returns the file to read, if there is no -repo.
+    pub fn file(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG))
+    }
 }
 
 /// Flags of serving.
@@ -275,13 +284,14 @@ pub struct Serve {
         long,
         env = "GOVANITYURLS_WATCH",
         value_name = "on|off",
-        action = clap::ArgAction::Set,
+        action = ArgAction::Set,
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "on",
         default_value = "off",
         hide_default_value = true,
-        value_parser = switch
+        hide_possible_values = true,
+        value_parser = BoolishValueParser::new()
     )]
     pub watch: bool,
     /// Maximum number of open connections; others wait
@@ -290,22 +300,24 @@ pub struct Serve {
         value_name = "N",
         env = "GOVANITYURLS_MAX_CONNECTIONS",
         default_value = "10000",
-        value_parser = max_connections
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub max_connections: u32,
-    /// Log each request; combined uses nginx's format of that name
+    /// Log each request
     #[arg(
         long,
         env = "GOVANITYURLS_ACCESS_LOG",
-        value_name = "combined",
+        value_name = "on|off",
+        action = ArgAction::Set,
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "on",
         default_value = "off",
         hide_default_value = true,
-        value_parser = access_log
+        hide_possible_values = true,
+        value_parser = BoolishValueParser::new()
     )]
-    pub access_log: AccessLog,
+    pub access_log: bool,
     /// Network of proxies whose X-Forwarded-For and X-Real-IP name the client in the access log,
     /// such as 10.0.0.0/8; repeatable [default: this machine]
     #[arg(
@@ -323,16 +335,17 @@ pub struct Serve {
         default_value = "text"
     )]
     pub log_format: LogFormat,
-    /// Log level: off, error, warn, info, debug or trace; also per module, as in
-    /// `info,govanityurls::server=debug`
+    /// Log level
     #[arg(
         long,
         value_name = "LEVEL",
         env = "GOVANITYURLS_LOG_LEVEL",
         default_value = "info",
-        value_parser = logging::parse_filter
+        ignore_case = true,
+        value_parser = PossibleValuesParser::new(["off", "error", "warn", "info", "debug", "trace"])
+            .try_map(|level| level.parse::<LevelFilter>())
     )]
-    pub log_level: Targets,
+    pub log_level: LevelFilter,
 }
 
 impl Serve {
@@ -359,41 +372,66 @@ impl Serve {
     }
 }
 
+/// Parses the command line. Help and the version are errors too, of kinds of their own.
+///
+/// # Errors
+///
+/// What clap finds wrong, or a request for help or the version.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = Cli::command().mut_args(without_empty_variable);
+    let matches = command.try_get_matches_from_mut(two_dashes(args))?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    if cli.common.repo.is_some() && cli.common.config.is_some() {
+        let why = "--repo takes the place of a file: leave out --repo or --config";
+        return Err(command.error(ErrorKind::ArgumentConflict, why));
+    }
+    if let Some((name, _)) = matches.subcommand()
+        && let Some(flag) = misplaced_flag(&command, &matches)
+    {
+        let why = format!("--{flag} is a flag of serving, and `{name}` comes after it");
+        return Err(command.error(ErrorKind::ArgumentConflict, why));
+    }
+    Ok(cli)
+}
+
+/// Doubles a single dash before a word of more than one letter, as Go tools write flags: clap
+/// takes `-host` for the short flags h, o, s and t.
+fn two_dashes(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    for arg in args.iter_mut().take_while(|arg| *arg != "--") {
+        if let [b'-', first, second, ..] = arg.as_encoded_bytes()
+            && first.is_ascii_alphabetic()
+            && second.is_ascii_alphabetic()
+        {
+            let mut doubled = OsString::from("-");
+            doubled.push(&arg);
+            *arg = doubled;
+        }
+    }
+    args
+}
+
+/// An empty variable counts as unset: that is how an environment file leaves one out.
+fn without_empty_variable(arg: Arg) -> Arg {
+    let value = arg.get_env().and_then(std::env::var_os);
+    if value.is_some_and(|value| value.is_empty()) {
+        return arg.env(None::<&'static str>);
+    }
+    arg
+}
+
+/// Returns a flag of serving that was typed before a command, which does not see it.
+fn misplaced_flag<'c>(command: &'c clap::Command, matches: &ArgMatches) -> Option<&'c str> {
+    let mut flags = command.get_arguments().filter(|arg| !arg.is_global_set());
+    let misplaced = flags
+        .find(|arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine));
+    misplaced.and_then(Arg::get_long)
+}
+
 fn socket_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
         Ok(mode) if mode <= 0o777 => Ok(mode),
         _ => Err("write three octal digits, such as 660".to_owned()),
-    }
-}
-
-fn max_connections(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(number @ 1..=1_000_000) => Ok(number),
-        _ => Err("write a number from 1 to 1000000".to_owned()),
-    }
-}
-
-fn depth(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..) => Ok(number),
-        _ => Err("write a number from 1".to_owned()),
-    }
-}
-
-fn switch(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("write on or off (or 1/0, true/false, yes/no)".to_owned()),
-    }
-}
-
-fn access_log(text: &str) -> Result<AccessLog, String> {
-    match switch(text) {
-        Ok(true) => Ok(AccessLog::Fields),
-        Ok(false) => Ok(AccessLog::Off),
-        Err(_) if text.eq_ignore_ascii_case(COMBINED) => Ok(AccessLog::Combined),
-        Err(hint) => Err(format!("{hint}, or {COMBINED} for nginx's format")),
     }
 }
 
@@ -407,4 +445,37 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn host(text: &str) -> Result<Host, String> {
     Host::parse(text).map_err(|problem| problem.to_string().replace('\n', "; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_accepts_the_definition() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn doubles_the_dash_of_words() {
+        let words = [
+            "-host", "--host", "-host=-x", "-h", "-", "-1", "-V", "-o=x", "--", "-host",
+        ];
+        let doubled = two_dashes(words.map(OsString::from));
+        assert_eq!(
+            doubled,
+            [
+                "--host",
+                "--host",
+                "--host=-x",
+                "-h",
+                "-",
+                "-1",
+                "-V",
+                "-o=x",
+                "--",
+                "-host"
+            ]
+        );
+    }
 }

@@ -30,10 +30,10 @@ use tower::service_fn;
 use crate::metrics::{Client, Kind, Metrics};
 use crate::page::{CONTENT_SECURITY_POLICY as POLICY, LIST_POLICY, Page};
 use crate::site::{Answer, FoundModule as Module, Site};
-use access_log::{log_access, log_combined};
+use access_log::log_access;
 use host::host;
 
-pub(crate) use access_log::{ACCESS_LINE, ACCESS_LOG, AccessLog, log_rejected};
+pub(crate) use access_log::{ACCESS_LOG, AccessLog, log_rejected};
 pub(crate) use client::{Network, Peer};
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -195,7 +195,6 @@ fn answer(app: &App, request: &Request) -> Response<Body> {
     match app.access_log {
         AccessLog::Off => {}
         AccessLog::Fields => log_access(app, request, &response, module.as_ref(), took),
-        AccessLog::Combined => log_combined(app, request, &response),
     }
     // Bodies are not read, so the connection cannot be reused.
     if app.is_closing() || !request.body().is_end_stream() {

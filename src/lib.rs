@@ -64,7 +64,6 @@ pub mod module;
 pub mod site;
 
 mod cli;
-mod combined;
 mod commands;
 mod convert;
 mod hash;
@@ -86,10 +85,8 @@ pub use site::Site;
 /// What the program itself, its tests and benches use. It may change in any release.
 #[doc(hidden)]
 pub mod internal {
-    pub use crate::cli::{Cli, parse, shown};
+    pub use crate::cli::{Cli, parse};
     pub use crate::commands::run;
     pub use crate::config::{MODULE_KEYS, SETTINGS};
-    pub use crate::server::Handlers;
-    pub use crate::terminal::{print_coloured, print_error};
     pub use govanityurls_verify::tags::{GoImport, Head};
 }

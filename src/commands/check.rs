@@ -1,8 +1,6 @@
 //! `govanityurls check`: validates configurations.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -10,7 +8,7 @@ use super::{Failure, print};
 use crate::cli::{Check, CheckFormat, Common};
 use crate::config::{self, Config, ConfigError, Module};
 use crate::module::{Forge, Host, Vcs, mixed_scripts, to_ascii};
-use crate::terminal::print_coloured;
+use crate::terminal::{LABEL, print_styled};
 use crate::text::{counted, counted_by_host, escaped, quoted};
 
 /// The modules that a note applies to, and its text.
@@ -83,8 +81,18 @@ fn links_to_one_branch(module: &Module) -> bool {
 
 /// Reads the files as serving would, and prints a summary of each or all of its errors.
 pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
+    if common.repo.is_some() {
+        if !flags.files.is_empty() {
+            return Err(Failure::usage(
+                "-repo takes the place of a file: leave out one",
+            ));
+        }
+        let config = super::read_config(common)?;
+        let summary = accepted(&super::source(common), &config);
+        return Ok(print_styled(&summary)?);
+    }
     let files = match flags.files.as_slice() {
-        [] => std::slice::from_ref(&common.config),
+        [] => &[common.file().to_owned()],
         files => files,
     };
     let mut all_errors = Vec::new();
@@ -93,7 +101,15 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
         let checked = Config::check(file, common.host.as_ref());
         is_valid &= checked.is_ok();
         match (checked, flags.format) {
-            (Ok(config), CheckFormat::Text) => print_coloured(&accepted(file, &config))?,
+            (Ok(config), CheckFormat::Text) => {
+                let name = config::name(file);
+                let mut summary = accepted(&name, &config);
+                // The user who checks the file may well own it; the server's user is not known.
+                if let Some(note) = super::permission_note(file, None) {
+                    summary.push_str(&line(&name, &format!("note: {note}")));
+                }
+                print_styled(&summary)?;
+            }
             (Ok(_), CheckFormat::Json) => {}
             (Err(errors), CheckFormat::Text) => all_errors.push(listed(&errors)),
             // With JSON output, nothing goes to standard error.
@@ -102,20 +118,18 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
             }
         }
     }
-    match is_valid {
-        true => Ok(()),
-        false => Err(Failure::Check(all_errors.join("\n"))),
+    if is_valid {
+        return Ok(());
     }
+    Err(match flags.format {
+        CheckFormat::Text => Failure::Check(all_errors.join("\n")),
+        CheckFormat::Json => Failure::Reported,
+    })
 }
 
 /// Returns a summary of a valid file, and notes about it.
-fn accepted(path: &Path, config: &Config) -> String {
-    let file = config::name(path);
+fn accepted(file: &str, config: &Config) -> String {
     let mut notes = String::new();
-    // The user who checks the file may well own it; the server's user is not known here.
-    if let Some(note) = super::permission_note(path, None) {
-        let _ = writeln!(notes, "{file}: note: {note}");
-    }
     for (applies, note) in NOTES {
         let count = config
             .modules
@@ -123,7 +137,7 @@ fn accepted(path: &Path, config: &Config) -> String {
             .filter(|module| applies(module))
             .count();
         if count > 0 {
-            let _ = writeln!(notes, "{file}: note: {} with {note}", counted(count));
+            notes += &line(file, &format!("note: {} with {note}", counted(count)));
         }
     }
     let own = config
@@ -139,11 +153,11 @@ fn accepted(path: &Path, config: &Config) -> String {
     for host in hosts.collect::<BTreeSet<_>>() {
         if let Some((one, other)) = mixed_scripts(host) {
             let (shown, ascii) = (quoted(host), to_ascii(host));
-            let _ = writeln!(
-                notes,
-                "{file}: note: {shown} (for DNS {ascii}) mixes {one} and {other} letters, which \
-                 look alike: make sure that it is the host you mean"
+            let note = format!(
+                "note: {shown} (for DNS {ascii}) mixes {one} and {other} letters, which look \
+                 alike: make sure that it is the host you mean"
             );
+            notes += &line(file, &note);
         }
     }
     let modules = match &config.host {
@@ -162,12 +176,16 @@ fn accepted(path: &Path, config: &Config) -> String {
             counted(config.modules.len())
         ),
     };
-    format!("{file}: ok, {modules}\n{notes}")
+    line(file, &format!("ok, {modules}")) + &notes
+}
+
+fn line(file: &str, text: &str) -> String {
+    format!("{LABEL}{file}:{LABEL:#} {text}\n")
 }
 
 /// Formats errors for people, with their number at the end.
 fn listed(errors: &[ConfigError]) -> String {
-    let mut text: Vec<_> = errors.iter().map(ConfigError::to_string).collect();
+    let mut text: Vec<_> = errors.iter().map(|error| format!("{error:#}")).collect();
     if let [first, _, ..] = errors {
         let at_least = if errors.len() == config::MAX_ERRORS {
             "at least "

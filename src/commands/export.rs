@@ -14,7 +14,7 @@ use std::thread;
 
 use super::Failure;
 use crate::cli::{Common, Export};
-use crate::config::{Config, Index};
+use crate::config::Index;
 use crate::module::ModulePath;
 use crate::server;
 use crate::site::{Answer, Site, VirtualHost, page_file};
@@ -41,10 +41,8 @@ const END: &str = "</head>";
 
 /// Writes the files, and replaces those of the last export.
 pub fn run(common: &Common, flags: &Export) -> Result<(), Failure> {
-    let config = Config::read(&common.config, common.host.as_ref())?;
-    let host = config
-        .require_host(&common.config)
-        .map_err(Failure::usage)?;
+    let config = super::read_config(common)?;
+    let host = super::require_host(common, &config)?;
     let list = match &config.index {
         Index::At(path) => Some(path.clone()),
         _ => None,

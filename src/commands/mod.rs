@@ -10,87 +10,143 @@ mod schema;
 mod serve;
 mod verify;
 
-use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
-use crate::config::ConfigError;
-use crate::server::{BindError, Handlers};
-use crate::terminal;
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command, Common};
+use crate::config::{Config, ConfigError};
+use crate::logging;
+use crate::module::Host;
+use crate::server::BindError;
+use crate::terminal::{self, ERROR};
 
 /// Why a command failed. Its `Display` text is what the user reads.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// clap refused the command line; or a request for help or the version.
+    #[error("{0}")]
+    Clap(#[from] clap::Error),
     /// The command line is wrong or incomplete.
     #[error("{0}")]
     Usage(String),
+    /// Nothing says what to serve.
+    #[error("{}", serve::HOW_TO_USE)]
+    NothingToServe,
     /// The configuration was refused.
-    #[error("{0}")]
+    #[error(transparent)]
     Config(#[from] ConfigError),
     /// `check` found errors, listed here.
     #[error("{0}")]
     Check(String),
     /// The program could not listen on an address.
-    #[error("govanityurls: {0}")]
+    #[error("{0}")]
     Bind(#[from] BindError),
     /// Any other error of the operating system.
-    #[error("govanityurls: {0}")]
-    Io(#[from] std::io::Error),
-    /// Any of these, once it is in the log.
     #[error("{0}")]
-    Logged(Box<Failure>),
+    Io(#[from] io::Error),
     /// Something failed, and standard output says what.
     #[error("")]
     Reported,
+    /// Something failed, and the log says what.
+    #[error("")]
+    Logged(ExitCode),
 }
 
 impl Failure {
-    fn usage(why: impl Display) -> Self {
-        Self::Usage(format!("govanityurls: {why}"))
+    fn usage(why: impl Into<String>) -> Self {
+        Self::Usage(why.into())
     }
 
     /// Returns the exit status: 2 for the command line, 1 for everything else.
-    pub fn status(&self) -> ExitCode {
-        ExitCode::from(match self {
-            Self::Usage(_) => 2,
-            Self::Logged(failure) => return failure.status(),
-            _ => 1,
-        })
+    fn status(&self) -> ExitCode {
+        match self {
+            Self::Clap(_) | Self::Usage(_) | Self::NothingToServe => ExitCode::from(2),
+            Self::Logged(status) => *status,
+            _ => ExitCode::FAILURE,
+        }
     }
 
-    /// Returns whether the user has already been told.
-    pub fn is_logged(&self) -> bool {
+    /// Tells the user, and returns the exit status.
+    #[must_use]
+    pub fn report(&self) -> ExitCode {
         match self {
-            Self::Logged(_) | Self::Reported => true,
-            // Empty if the errors were printed as JSON.
-            Self::Check(errors) => errors.is_empty(),
-            _ => false,
+            Self::Reported | Self::Logged(_) => {}
+            Self::Clap(text) if !text.use_stderr() => {
+                return match terminal::explain(text.print()) {
+                    Ok(()) => ExitCode::SUCCESS,
+                    Err(error) => Self::from(error).report(),
+                };
+            }
+            _ if logging::log_to_journal(self) => {}
+            Self::Clap(error) => _ = error.print(),
+            Self::Usage(_) | Self::Bind(_) | Self::Io(_) => {
+                terminal::print_error(&format!("{ERROR}govanityurls:{ERROR:#} {self}\n"));
+            }
+            _ => terminal::print_error(&format!("{self:#}\n")),
         }
+        self.status()
     }
 }
 
-/// Runs the requested command. `handlers` are the signal handlers, if they are already installed.
+/// Runs the requested command.
 ///
 /// # Errors
 ///
 /// Whatever made the command fail.
-pub fn run(cli: &Cli, handlers: Option<io::Result<Handlers>>) -> Result<(), Failure> {
+pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
-        None | Some(Command::Serve) => serve::run(cli, handlers.unwrap_or_else(Handlers::install)?),
+        None => serve::run(&cli.common, &cli.serve),
+        Some(Command::Serve(flags)) => serve::run(&cli.common, flags),
         Some(Command::Check(flags)) => check::run(&cli.common, flags),
         Some(Command::Export(flags)) => export::run(&cli.common, flags),
         Some(Command::Nginx(flags)) => nginx::run(&cli.common, flags),
         Some(Command::Convert { from }) => convert::run(from),
         Some(Command::Schema) => schema::run(),
-        Some(Command::Man) => man::run(),
+        Some(Command::Man { command }) => man::run(command.as_deref()),
         Some(Command::Completions { shell }) => completions::run(*shell),
-        Some(Command::Version) => print(concat!("govanityurls ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some(Command::Version) => print(&Cli::command().render_version()),
         Some(Command::Verify(flags)) => verify::run(&cli.common, flags),
     }
+}
+
+/// Reads the file, or makes the configuration of -repo.
+fn read_config(common: &Common) -> Result<Config, Failure> {
+    let host = common.host.as_ref();
+    let Some(repo) = &common.repo else {
+        return Ok(Config::read(common.file(), host)?);
+    };
+    let path = if repo.contains('*') { "/*" } else { "/" };
+    // A JSON string is a YAML string too.
+    let text = format!(
+        "{path}:\n  repo: {}\n",
+        serde_json::Value::from(repo.as_str())
+    );
+    Config::parse(repo, &text, host).map_err(|error| {
+        let (message, hint) = error.message_and_hint();
+        let hint = hint.map(|hint| format!("\n  hint: {hint}"));
+        Failure::usage(format!("-repo: {message}{}", hint.unwrap_or_default()))
+    })
+}
+
+/// Returns what [`read_config`] reads, as messages name it.
+fn source(common: &Common) -> String {
+    match &common.repo {
+        Some(repo) => repo.clone(),
+        None => crate::config::name(common.file()),
+    }
+}
+
+/// Returns the default host, which the command needs.
+fn require_host(common: &Common, config: &Config) -> Result<Host, Failure> {
+    if common.repo.is_some() && config.host.is_none() {
+        return Err(Failure::usage("-repo names no host: add -host HOST"));
+    }
+    config.require_host(common.file()).map_err(Failure::usage)
 }
 
 /// Writes what a command prints to standard output. A closed pipe (`| head`) is not an error.

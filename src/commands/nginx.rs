@@ -23,8 +23,8 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
             ));
         }
     };
-    let config = Config::read(&common.config, common.host.as_ref())?;
-    let mut hosts = hosts(&config, flags.depth);
+    let config = super::read_config(common)?;
+    let mut hosts = hosts(&config, flags.depth.map(usize::from));
     if let Some(only) = &flags.only {
         let names: Vec<&str> = hosts.iter().map(HostRules::name).collect();
         let known = format!(
@@ -43,9 +43,7 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
         Shape::Server => true,
     };
     if named && hosts.iter().any(|host| host.name.is_none()) {
-        config
-            .require_host(&common.config)
-            .map_err(Failure::usage)?;
+        super::require_host(common, &config)?;
     }
     if shape == Shape::Locations && flags.part == Some(Part::Server) && hosts.len() > 1 {
         return Err(Failure::usage(format!(

@@ -1,7 +1,6 @@
 //! Serving: what the program does without a command.
 
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +9,26 @@ use tokio::signal::unix::Signal;
 use tracing::{Level, error, info, warn};
 
 use super::Failure;
-use crate::cli::{self, ABOUT, Cli, DEFAULT_CONFIG};
-use crate::config::Config;
+use crate::cli::{Common, Serve};
 use crate::http::{self, AccessLog, App};
-use crate::logging::{self, LogFormat};
+use crate::logging::{self, Logging};
 use crate::metrics::Connections;
 use crate::server::{
     self, FileStamp, Handlers, ListenAddr, Listener, PassedSockets, Reloader, systemd,
 };
 use crate::site::Site;
+
+/// Shown where nothing says what to serve.
+pub(super) const HOW_TO_USE: &str = "\
+govanityurls is a service that allows you to set custom import paths for your go packages
+
+Usage:
+  govanityurls -host [HOST_NAME]
+
+HOST_NAME is the domain of your import paths, such as tonybai.com; the file may name it
+instead, as `host:`. The paths are read from vanity.yaml, or from -config FILE; without a file,
+-repo 'https://github.com/example/*' serves every repository of one owner.
+`govanityurls -help` lists every flag.";
 
 /// Connection limit of the admin listener: enough for a scraper, a probe and a person.
 const ADMIN_CONNECTIONS: usize = 100;
@@ -28,77 +38,84 @@ const ADMIN_IDLE: Duration = Duration::from_secs(10);
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
 /// Serves until a signal tells it to stop.
-pub fn run(cli: &Cli, handlers: Handlers) -> Result<(), Failure> {
+pub fn run(common: &Common, flags: &Serve) -> Result<(), Failure> {
+    // First: a service manager may send SIGHUP at any time.
+    let handlers = Handlers::install()?;
     // Before any thread starts, because it changes the environment.
     let passed = {
         let _within = handlers.runtime.enter();
         PassedSockets::take()?
     };
-    let format = cli.serve.log_format;
-    let _logging = logging::start(&cli.serve.log_level, format);
-    for warning in cli::unknown_variables(std::env::vars_os()) {
-        warn!("{warning}");
-    }
-    run_logged(cli, handlers, passed).map_err(|failure| {
-        // A program that reads a JSON log gets nothing but JSON.
-        if format == LogFormat::Json && tracing::enabled!(Level::ERROR) {
+    let logging = logging::start(flags.log_level, flags.log_format);
+    prepare_and_serve(common, flags, handlers, passed, &logging).map_err(|failure| {
+        // A program that reads the log gets nothing else.
+        if logging.is_read_by_programs && tracing::enabled!(Level::ERROR) {
             error!("{failure}");
-            return Failure::Logged(Box::new(failure));
+            return Failure::Logged(failure.status());
         }
         failure
     })
 }
 
-fn run_logged(cli: &Cli, handlers: Handlers, passed: PassedSockets) -> Result<(), Failure> {
-    if cli.serve.access_log == AccessLog::Combined && cli.serve.log_format == LogFormat::Json {
-        return Err(Failure::usage(
-            "-access-log combined is not JSON: leave out -log-format json, or use -access-log \
-             alone, which writes JSON as well",
-        ));
-    }
+fn prepare_and_serve(
+    common: &Common,
+    flags: &Serve,
+    handlers: Handlers,
+    passed: PassedSockets,
+    logging: &Logging,
+) -> Result<(), Failure> {
     let port = std::env::var_os("PORT").map(|port| port.to_string_lossy().into_owned());
-    let listen = cli.serve.listen(port.as_deref()).map_err(Failure::usage)?;
-    if let Some(clash) = clash(cli, &listen, &passed) {
+    let listen = flags.listen(port.as_deref()).map_err(Failure::usage)?;
+    if let Some(clash) = clash(flags, &listen, &passed) {
         return Err(Failure::usage(clash));
     }
-    let file = &cli.common.config;
-    // The file may name the host. With neither -host nor -config, and no default file, print how
+    let file = common.file();
+    // The file may name the host. With no -host, -config or -repo, and no default file, print how
     // to use the program.
-    if cli.common.host.is_none() && file == Path::new(DEFAULT_CONFIG) && !file.exists() {
-        return Err(how_to_use());
+    if common.host.is_none() && common.config.is_none() && common.repo.is_none() && !file.exists() {
+        return Err(Failure::NothingToServe);
+    }
+    if flags.watch && common.repo.is_some() {
+        return Err(Failure::usage(
+            "-watch has no file to follow with -repo: leave one of them out",
+        ));
     }
     // Record the state before reading the file, which may take seconds, so that a change in
     // between is noticed.
-    let stamp = cli.serve.watch.then(|| FileStamp::of(file));
-    let config = Config::read(file, cli.common.host.as_ref())?;
-    let host = config.require_host(file).map_err(Failure::Usage)?;
+    let stamp = flags.watch.then(|| FileStamp::of(file));
+    let config = super::read_config(common)?;
+    let host = super::require_host(common, &config)?;
     let mut app = App::new(Site::new(host, config));
-    app.access_log = cli.serve.access_log;
-    app.trusted_proxies = cli.serve.trusted_proxy.clone();
+    app.access_log = access_log(flags);
+    app.trusted_proxies = flags.trusted_proxy.clone();
     let app = Arc::new(app);
 
     let Handlers { runtime, reload } = handlers;
-    let result = runtime.block_on(serve(cli, &listen, passed, app, (reload, stamp)));
+    let within = runtime.enter();
+    tokio::spawn(logging.report_lost_lines());
+    drop(within);
+    let result = runtime.block_on(serve(common, flags, &listen, passed, app, (reload, stamp)));
     // Do not wait for a reload that is stuck reading its file.
     runtime.shutdown_background();
     result
 }
 
 async fn serve(
-    cli: &Cli,
+    common: &Common,
+    flags: &Serve,
     listen: &[ListenAddr],
     passed: PassedSockets,
     app: Arc<App>,
     (reload, stamp): (Signal, Option<FileStamp>),
 ) -> Result<(), Failure> {
     let stop = server::stop_signal()?;
-    let mode = cli.serve.socket_mode;
+    let mode = flags.socket_mode;
     let PassedSockets {
         serve: mut listeners,
         mut admin,
     } = passed;
-    warn_of_unused("-listen", &cli.serve.listen, &listeners);
-    warn_of_unused("-admin", cli.serve.admin.as_slice(), &admin);
+    warn_of_unused("-listen", &flags.listen, &listeners);
+    warn_of_unused("-admin", flags.admin.as_slice(), &admin);
     // Bind all at once: whether an IPv6 address takes IPv4 as well depends on the others.
     let mut addresses = Vec::new();
     if listeners.is_empty() {
@@ -106,25 +123,30 @@ async fn serve(
     }
     let admin_from = addresses.len();
     if admin.is_empty() {
-        addresses.extend(cli.serve.admin.clone());
+        addresses.extend(flags.admin.clone());
     }
     let mut bound = Listener::bind_all(&addresses, mode)?;
     admin.extend(bound.split_off(admin_from));
     listeners.extend(bound);
     let status = app.serving().site.summary();
-    let file = cli.common.config.display();
+    let source = super::source(common);
     for listener in &admin {
         info!("admin endpoints on {}", listener.description());
     }
     for listener in &listeners {
-        info!("serving {status} from {file} on {}", listener.description());
+        info!(
+            "serving {status} from {source} on {}",
+            listener.description()
+        );
     }
     // On a terminal, people serve files of their own, which needs no warning.
     let user = (!io::stderr().is_terminal()).then(|| geteuid().as_raw());
-    if let Some(note) = super::permission_note(&cli.common.config, user) {
-        warn!("{file}: {note}");
+    if common.repo.is_none()
+        && let Some(note) = super::permission_note(common.file(), user)
+    {
+        warn!("{source}: {note}");
     }
-    let asked = cli.serve.max_connections as usize;
+    let asked = flags.max_connections as usize;
     let left = server::descriptors_left();
     let max_admin = (left / 4).clamp(1, ADMIN_CONNECTIONS);
     let max_connections = asked.min(left.saturating_sub(max_admin).max(1));
@@ -148,13 +170,14 @@ async fn serve(
         async { _ = admin_stopped.await },
     ));
     tokio::spawn(systemd::ping_watchdog());
-    let reloader = Reloader::new(
-        cli.common.config.clone(),
-        cli.common.host.clone(),
-        app.clone(),
-        stamp,
-    );
-    let reloads = tokio::spawn(reloader.run(reload));
+    let reloads = match common.repo {
+        Some(_) => tokio::spawn(refuse_reloads(reload)),
+        None => {
+            let file = common.file().to_owned();
+            let reloader = Reloader::new(file, common.host.clone(), app.clone(), stamp);
+            tokio::spawn(reloader.run(reload))
+        }
+    };
     systemd::ready(&status);
     let stop = async {
         stop.await;
@@ -167,7 +190,7 @@ async fn serve(
     let limits = server::Limits {
         max_connections,
         idle: server::IDLE_TIMEOUT,
-        access_log: cli.serve.access_log,
+        access_log: access_log(flags),
         metrics: app.metrics.connections.clone(),
     };
     server::run(listeners, router, limits, stop).await;
@@ -177,12 +200,19 @@ async fn serve(
     Ok(())
 }
 
+/// Says on SIGHUP that with -repo there is no file to read again.
+async fn refuse_reloads(mut reload: Signal) {
+    while reload.recv().await.is_some() {
+        warn!("SIGHUP: nothing to reload: -repo takes the place of a file");
+    }
+}
+
 /// Returns a message if this process cannot listen on two of its own addresses: the kernel would
 /// only report that one of them is in use.
-fn clash(cli: &Cli, listen: &[ListenAddr], passed: &PassedSockets) -> Option<String> {
+fn clash(flags: &Serve, listen: &[ListenAddr], passed: &PassedSockets) -> Option<String> {
     let systemds = passed.serve.iter().chain(&passed.admin);
     let listen = listen.iter().filter(|_| passed.serve.is_empty());
-    let admin = cli.serve.admin.iter().filter(|_| passed.admin.is_empty());
+    let admin = flags.admin.iter().filter(|_| passed.admin.is_empty());
     let all: Vec<_> = systemds
         .map(|listener| ("the socket from systemd", listener.address()))
         .chain(listen.map(|address| ("-listen", address)))
@@ -219,11 +249,10 @@ fn warn_of_unused(flag: &str, addresses: &[ListenAddr], passed: &[Listener]) {
     }
 }
 
-fn how_to_use() -> Failure {
-    Failure::Usage(format!(
-        "{ABOUT}\n\nUsage:\n  govanityurls -host [HOST_NAME]\n\n\
-         HOST_NAME is the domain of your import paths, such as tonybai.com; the file may name it\n\
-         instead, as `host:`. The paths are read from vanity.yaml, or from -config FILE.\n\
-         `govanityurls -help` lists every flag."
-    ))
+fn access_log(flags: &Serve) -> AccessLog {
+    if flags.access_log {
+        AccessLog::Fields
+    } else {
+        AccessLog::Off
+    }
 }

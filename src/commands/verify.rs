@@ -14,10 +14,8 @@ use govanityurls_verify::{Options, Target, walk};
 
 /// Verifies the modules that the arguments name, or all of them.
 pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
-    let config = Config::read(&common.config, common.host.as_ref())?;
-    let host = config
-        .require_host(&common.config)
-        .map_err(Failure::usage)?;
+    let config = super::read_config(common)?;
+    let host = super::require_host(common, &config)?;
     let targets = match &flags.paths[..] {
         [] => config
             .modules

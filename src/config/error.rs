@@ -5,6 +5,7 @@ use std::fmt;
 use super::problem::Problem;
 use super::scan::MAX_TEXT;
 use crate::module;
+use crate::terminal::{ERROR, HINT, LABEL};
 use crate::text::{credentials, escaped};
 
 /// A position in the file. Both numbers start at 1; columns count characters.
@@ -132,17 +133,24 @@ impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", escaped(&self.file))?;
+        // `{:#}` is for terminals.
+        let (label, caret, advice) = if f.alternate() {
+            (LABEL, ERROR, HINT)
+        } else {
+            Default::default()
+        };
+        write!(f, "{label}{}", escaped(&self.file))?;
         if let Some(Place { line, column }) = self.place {
             write!(f, ":{line}:{column}")?;
         }
         let (message, hint) = self.message_and_hint();
-        write!(f, ": {message}")?;
+        write!(f, ":{label:#} {message}")?;
         if let Some(excerpt) = &self.excerpt {
-            write!(f, "\n{excerpt}")?;
+            let (line, below) = excerpt.rsplit_once('\n').unwrap_or((excerpt, ""));
+            write!(f, "\n{line}\n{caret}{below}{caret:#}")?;
         }
         match hint {
-            Some(hint) => write!(f, "\n  hint: {hint}"),
+            Some(hint) => write!(f, "\n  {advice}hint:{advice:#} {hint}"),
             None => Ok(()),
         }
     }

@@ -4,20 +4,18 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{HOST, REFERER, USER_AGENT};
+use axum::http::header::{HOST, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body as _;
 use tracing::info;
 
 use super::client::{self, Peer};
 use super::{App, is_go_get};
-use crate::combined;
 use crate::site::FoundModule as Module;
+use crate::text::is_invisible;
 
 /// The target of the access log's events.
 pub(crate) const ACCESS_LOG: &str = "access";
-/// The target of events whose message is a finished line of the access log.
-pub(crate) const ACCESS_LINE: &str = "access_line";
 /// How many characters of each text from a client the access log shows.
 const LONGEST_LOGGED: usize = 1024;
 
@@ -28,8 +26,6 @@ pub enum AccessLog {
     Off,
     /// Each request is an event with fields.
     Fields,
-    /// Each request is a line of nginx's `combined` format.
-    Combined,
 }
 
 /// Logs a request as one event. tracing's formatters quote and escape each text, so a client can
@@ -63,26 +59,6 @@ pub(super) fn log_access(
     );
 }
 
-/// Logs a request in nginx's combined format.
-pub(super) fn log_combined(app: &App, request: &Request, response: &Response<Body>) {
-    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
-    let peer = request.extensions().get::<Peer>().copied();
-    let entry = combined::Entry {
-        client: &client::address(peer, request.headers(), &app.trusted_proxies),
-        request: &format!(
-            "{} {} {:?}",
-            request.method(),
-            request.uri(),
-            request.version()
-        ),
-        status: response.status().as_u16(),
-        bytes: sent(request, response),
-        referer: header(REFERER),
-        agent: header(USER_AGENT),
-    };
-    info!(target: ACCESS_LINE, "{}", entry.line());
-}
-
 /// Returns the number of body bytes that the client gets.
 fn sent(request: &Request, response: &Response<Body>) -> u64 {
     match *request.method() {
@@ -111,22 +87,21 @@ pub(crate) fn log_rejected(access_log: AccessLog, peer: Option<Peer>, status: St
             module = "",
             "request"
         ),
-        AccessLog::Combined => {
-            let entry = combined::Entry {
-                client: &client,
-                status,
-                ..combined::Entry::default()
-            };
-            info!(target: ACCESS_LINE, "{}", entry.line());
-        }
     }
 }
 
-/// Cuts a text from a client to what the log shows. The journal splits lines of more than 48 KiB.
-fn cut(text: &str) -> &str {
-    text.char_indices()
-        .nth(LONGEST_LOGGED)
-        .map_or(text, |(end, _)| &text[..end])
+/// Cuts a text from a client to what the log shows. Characters that hide, or that control a
+/// terminal, are replaced: JSON has them as they are.
+fn cut(text: &str) -> String {
+    let mut shown = String::new();
+    for c in text.chars().take(LONGEST_LOGGED) {
+        if c.is_control() || is_invisible(c) {
+            shown.push(char::REPLACEMENT_CHARACTER);
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -138,5 +113,9 @@ mod tests {
         let long = "é".repeat(LONGEST_LOGGED + 1);
         assert_eq!(cut(&long).chars().count(), LONGEST_LOGGED);
         assert_eq!(cut("é"), "é");
+        assert_eq!(
+            cut("a\x1b[2J\u{9b}\u{202e}\n"),
+            "a\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}"
+        );
     }
 }

@@ -239,7 +239,7 @@ fn errors_exit_as_for_every_command() {
         (SEED, &["-server", "-match=go-get"], 2, "choose one"),
         (SEED, &["-server", "-part=http"], 2, "cannot be used with"),
         (SEED, &["-server", "-depth=1"], 2, "cannot be used with"),
-        (SEED, &["-depth=0"], 2, "write a number from 1"),
+        (SEED, &["-depth=0"], 2, "0 is not in 1..="),
         (SEED, &["-upstream", "unix:/a b"], 2, "absolute path"),
         (SEED, &["-upstream", "x"], 2, "write HOST:PORT"),
         ("", &host, 1, "vanity.yaml"),

@@ -10,6 +10,7 @@ mod browser;
 mod debian;
 mod go;
 mod go_get;
+mod journal;
 mod keepalive;
 mod mappings;
 pub mod modules;
