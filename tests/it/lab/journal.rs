@@ -101,7 +101,11 @@ fn the_journal_gets_entries_with_priorities_and_requests_as_lines() {
             "{message}"
         );
 
-        run(Command::new("curl").args(["--silent", "--globoff", "http://127.0.0.1:8080/%1b[31m%0aMESSAGE=x"]));
+        run(Command::new("curl").args([
+            "--silent",
+            "--globoff",
+            "http://127.0.0.1:8080/%1b[31m%0aMESSAGE=x",
+        ]));
         let mut line = String::new();
         journal.lines.read_line(&mut line).unwrap();
         assert!(line.starts_with("request "), "{line}");
