@@ -152,9 +152,6 @@ pub struct Verify {
     /// Connect to this address instead of what DNS returns: IP or IP:PORT
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub connect: Option<SocketAddr>,
-    /// Also check the public mirror and pkg.go.dev
-    #[arg(long)]
-    pub public: bool,
 }
 
 /// Flags of `export`.

@@ -10,27 +10,31 @@ use crate::module::{Host, RepoUrl, RequestPath};
 use crate::site::Site;
 use crate::terminal::colours;
 use crate::text::quoted;
-use govanityurls_verify::{Options, Target, walk};
+use govanityurls_verify::{File, Options, Target, walk};
 
 /// Verifies the modules that the arguments name, or all of them.
 pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
     let config = super::read_config(common)?;
     let host = super::require_host(common, &config)?;
+    let modules = config.modules.iter();
+    let modules: Vec<_> = modules.map(|it| target(&host, it, "", "")).collect();
+    let modules = covered(modules, &config);
     let targets = match &flags.paths[..] {
-        [] => config
-            .modules
-            .iter()
-            .map(|module| target(&host, module, "", ""))
-            .collect(),
-        paths => named(paths, host, config.clone()).map_err(Failure::usage)?,
+        [] => modules.clone(),
+        paths => covered(
+            named(paths, host, config.clone()).map_err(Failure::usage)?,
+            &config,
+        ),
     };
-    let targets = covered(targets, &config);
     let options = Options {
         jobs: usize::from(flags.jobs),
         timeout: Duration::from_secs(flags.timeout.into()),
         connect: flags.connect.iter().copied().collect(),
-        public: flags.public,
         progress: stderr().is_terminal(),
+        file: Some(File {
+            flags: flags_of(common),
+            modules,
+        }),
     };
     let report = super::block_on(walk(targets, &options, stopped()))?;
     super::print(&match flags.json {
@@ -41,6 +45,28 @@ pub fn run(common: &Common, flags: &Verify) -> Result<(), Failure> {
         true => Ok(()),
         false => Err(Failure::Reported),
     }
+}
+
+/// Returns the flags of this run that say which file it reads, to type them again.
+fn flags_of(common: &Common) -> String {
+    let file = std::path::absolute(common.file()).unwrap_or_else(|_| common.file().into());
+    let mut flags = match &common.repo {
+        Some(repo) => format!("-repo {}", shell_quoted(repo)),
+        None => format!("-config {}", shell_quoted(&file.to_string_lossy())),
+    };
+    if let Some(host) = &common.host {
+        flags += &format!(" -host {host}");
+    }
+    flags
+}
+
+/// Returns a word as a shell reads it.
+fn shell_quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "./_-:@+,=".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// Waits for SIGINT (Ctrl-C) or SIGTERM (systemd).

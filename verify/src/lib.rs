@@ -2,9 +2,9 @@
 //! fails.
 //!
 //! Each step is a function from observations to findings, without network access: `names`,
-//! `tls`, `redirects`, `answer`, `repository`, `versions`, `public`.
+//! `tls`, `redirects`, `answer`, `repository`, `versions`.
 //! `client` (DNS, TLS, HTTP), `git` and `roots` make the observations.
-//! `walk` runs the checks, and `report` prints the findings. `lookup` only fetches pages, for
+//! `walk` runs the checks, those of repositories by `repositories`, and `report` prints the findings. `lookup` only fetches pages, for
 //! `convert`.
 
 mod accept_any;
@@ -14,9 +14,9 @@ mod git;
 mod lookup;
 mod names;
 mod progress;
-mod public;
 mod redirects;
 mod report;
+mod repositories;
 mod repository;
 mod roots;
 pub mod tags;
@@ -49,10 +49,19 @@ pub struct Options {
     pub timeout: Duration,
     /// Addresses to use for the site's hosts instead of DNS.
     pub connect: Vec<SocketAddr>,
-    /// Whether to check the public mirror and the documentation site.
-    pub public: bool,
     /// Whether to show progress on stderr.
     pub progress: bool,
+    /// The file that the targets come from; `None` if the tags of the pages say what to expect.
+    pub file: Option<File>,
+}
+
+/// The file of the modules.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// The flags with which this run reads it, for commands to type: `-config FILE -host HOST`.
+    pub flags: String,
+    /// All modules of the file, also those that are not checked.
+    pub modules: Vec<Target>,
 }
 
 /// A module to check.
@@ -116,8 +125,6 @@ pub enum Step {
     Repository,
     /// The repository's tags and go.mod.
     Versions,
-    /// The public mirror and the documentation site.
-    Public,
 }
 
 /// The result of a check.
@@ -167,8 +174,6 @@ pub enum Code {
     ModulePathMismatch,
     MajorVersionMismatch,
     SubdirMissing,
-    MirrorStale,
-    MirrorError,
 }
 
 /// The outcome of one check. Control characters are escaped, and URLs have no passwords.
@@ -180,8 +185,10 @@ pub struct Finding {
     message: String,
     /// The go command's error message, or a part of it.
     go: Option<String>,
-    /// Commands to type, or lines to put into a file.
+    /// Commands to type, or lines to put into a file, if what was observed proves the cause.
     fix: Option<String>,
+    /// A command that tells the possible causes apart.
+    look: Option<String>,
 }
 
 impl Finding {
@@ -193,6 +200,7 @@ impl Finding {
             message: sanitized(message.as_ref()),
             go: None,
             fix: None,
+            look: None,
         }
     }
 
@@ -219,10 +227,20 @@ impl Finding {
 
     /// Sets the lines to type, escaped because they may contain text from a server.
     fn fix(mut self, lines: impl AsRef<str>) -> Self {
-        let lines: Vec<_> = lines.as_ref().lines().map(sanitized).collect();
-        self.fix = Some(lines.join("\n"));
+        self.fix = Some(sanitized_lines(lines.as_ref()));
         self
     }
+
+    /// Sets the command that tells the possible causes apart.
+    fn look(mut self, lines: impl AsRef<str>) -> Self {
+        self.look = Some(sanitized_lines(lines.as_ref()));
+        self
+    }
+}
+
+fn sanitized_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(sanitized).collect();
+    lines.join("\n")
 }
 
 /// Returns a text that is safe to print on one line.

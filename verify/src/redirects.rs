@@ -147,7 +147,7 @@ pub(super) fn next(hops: &[Url], status: u16, location: &str) -> Result<Option<U
             },
         )
         .go(format!("stopped after {MAX_REDIRECTS} redirects"))
-        .fix(format!(
+        .look(format!(
             "curl -sIL '{first}'    # shows each redirect; remove the wrong rule"
         )));
     }

@@ -267,9 +267,12 @@ fn write_finding(text: &mut String, finding: &Finding, colour: bool) {
     if let Some(go) = &finding.go {
         let _ = writeln!(text, "        go says     {go}");
     }
-    for (index, line) in finding.fix.iter().flat_map(|fix| fix.lines()).enumerate() {
-        let heading = if index == 0 { "fix" } else { "" };
-        let _ = writeln!(text, "        {heading:<11} {line}");
+    for (heading, lines) in [("fix", &finding.fix), ("look", &finding.look)] {
+        let mut heading = heading;
+        for line in lines.iter().flat_map(|lines| lines.lines()) {
+            let _ = writeln!(text, "        {heading:<11} {line}");
+            heading = "";
+        }
     }
 }
 

@@ -132,13 +132,6 @@ impl Plan {
         }
     }
 
-    /// Returns the module's latest version; `None` if there is only HEAD.
-    pub(super) fn latest(&self, target: &Target) -> Option<String> {
-        let prefix = target.subdir.trim_end_matches('/');
-        let tag = self.chosen.strip_prefix(prefix)?.trim_start_matches('/');
-        (tag != "HEAD").then(|| tag.to_owned())
-    }
-
     /// Returns the refs to fetch.
     pub(super) fn refs(&self) -> Vec<String> {
         let of = |tag: &str| match tag {

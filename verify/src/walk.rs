@@ -4,18 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 use super::answer::{self, Response};
 use super::client::{Client, NEW_AGENT, OLD_AGENT, lock};
-use super::git::Git;
 use super::progress::Progress;
 use super::redirects::Url;
 use super::report::{self, HostReport, ModuleReport};
-use super::repository::{self, GitError, Refs};
-use super::versions::{self, Plan};
-use super::{Code, Finding, Options, Report, Status, Step, Target, public};
+use super::repositories::Repositories;
+use super::{Code, Finding, Options, Report, Status, Step, Target, repository};
 
 /// A package path that no module has.
 const NO_PACKAGE: &str = "/no-such-package-govanityurls-verify";
@@ -40,8 +37,7 @@ pub async fn walk(targets: Vec<Target>, options: &Options, stop: impl Future) ->
         by_host: Mutex::new(vec![Vec::new(); hosts.len()]),
         timeouts: hosts.iter().map(|_| AtomicUsize::new(0)).collect(),
         by_module: Mutex::new(vec![Vec::new(); targets.len()]),
-        latest: Mutex::new(vec![None; targets.len()]),
-        reached: Mutex::default(),
+        repositories: Repositories::new(options),
         progress: Progress::new(options.progress, hosts.len() + targets.len()),
         hosts,
         host_of,
@@ -74,9 +70,6 @@ pub async fn walk(targets: Vec<Target>, options: &Options, stop: impl Future) ->
     )
 }
 
-/// The result of connecting to a repository's host; an error is the reason.
-type Reached = Arc<OnceCell<Result<(), String>>>;
-
 struct Walk {
     client: Client,
     options: Options,
@@ -88,10 +81,7 @@ struct Walk {
     by_module: Mutex<Vec<Vec<Finding>>>,
     /// The number of timeouts of each host.
     timeouts: Vec<AtomicUsize>,
-    /// The latest version of each module in its repository.
-    latest: Mutex<Vec<Option<String>>>,
-    /// The repositories' hosts, by name and port.
-    reached: Mutex<HashMap<(String, u16), Reached>>,
+    repositories: Repositories,
     progress: Progress,
 }
 
@@ -125,17 +115,16 @@ impl Walk {
             let (this, groups) = (this.clone(), groups.clone());
             async move {
                 let (repo, members) = &groups[index];
-                this.repository(repo, members).await;
+                let targets: Vec<_> = members.iter().map(|&index| &this.targets[index]).collect();
+                let repositories = &this.repositories;
+                let findings = repositories.check(&this.client, repo, &targets).await;
+                for (&index, findings) in members.iter().zip(findings) {
+                    this.add(index, findings);
+                }
                 this.progress.done();
             }
         })
         .await;
-        if self.options.public {
-            for_each_concurrent(jobs, answered.len(), |index| {
-                this.clone().public(answered[index])
-            })
-            .await;
-        }
     }
 
     fn add(&self, module: usize, findings: impl IntoIterator<Item = Finding>) {
@@ -215,128 +204,6 @@ impl Walk {
 
     fn has_usable_page(&self, index: usize) -> bool {
         lock(&self.by_module)[index].iter().any(is_usable_page)
-    }
-
-    async fn repository(&self, repo: &str, members: &[usize]) {
-        let to_all = |finding: &Finding| {
-            for &index in members {
-                self.add(index, [finding.clone()]);
-            }
-        };
-        if let Err((why, is_first)) = self.reach(repo).await {
-            to_all(&match is_first {
-                true => repository::failed(repo, &GitError::Unreachable(why)),
-                false => Finding::skip(Step::Repository, format!("not checked: {why}")),
-            });
-            return;
-        }
-        let Ok(dir) = tempfile::Builder::new().prefix("govanityurls-").tempdir() else {
-            to_all(&Finding::skip(
-                Step::Repository,
-                "cannot create a temporary directory; set TMPDIR",
-            ));
-            return;
-        };
-        let git = Git {
-            dir: dir.path(),
-            repo,
-            timeout: self.options.timeout,
-        };
-        let refs = match git.refs().await {
-            Ok(refs) => refs,
-            Err(error) => return to_all(&repository::failed(repo, &error)),
-        };
-        to_all(&repository::found(&refs));
-        let objects = match self.objects(&git, &refs, members).await {
-            Ok(objects) => objects,
-            Err(error) => return to_all(&repository::failed(repo, &error)),
-        };
-        for &index in members {
-            let target = &self.targets[index];
-            let findings = versions::check(target, &refs, &objects);
-            self.add(index, findings);
-            lock(&self.latest)[index] = Plan::new(target, &refs).latest(target);
-        }
-    }
-
-    /// Fetches and reads the objects that a repository's modules need.
-    async fn objects(
-        &self,
-        git: &Git<'_>,
-        refs: &Refs,
-        members: &[usize],
-    ) -> Result<HashMap<String, versions::Object>, GitError> {
-        let (mut to_fetch, mut to_read) = (Vec::new(), Vec::new());
-        for &index in members {
-            let target = &self.targets[index];
-            let plan = Plan::new(target, refs);
-            to_fetch.extend(plan.refs());
-            to_read.extend(plan.objects(target));
-        }
-        for list in [&mut to_fetch, &mut to_read] {
-            list.sort();
-            list.dedup();
-        }
-        to_fetch.retain(|name| name != "HEAD" || refs.has_head);
-        if to_fetch.is_empty() {
-            return Ok(HashMap::new());
-        }
-        git.fetch(&to_fetch).await?;
-        git.read(&to_read).await
-    }
-
-    /// Connects to a repository's host, once per host. An error has the reason, and whether
-    /// this call made the attempt.
-    async fn reach(&self, repo: &str) -> Result<(), (String, bool)> {
-        let url = repo.replacen("git://", "http://", 1);
-        let Some(url) = Url::parse(&url) else {
-            return Ok(());
-        };
-        let port = match repo.starts_with("git://") && !url.authority.contains(':') {
-            true => 9418,
-            false => url.port(),
-        };
-        // git uses the proxy and does not connect directly.
-        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let proxies = [
-            "https_proxy",
-            "HTTPS_PROXY",
-            "http_proxy",
-            "all_proxy",
-            "ALL_PROXY",
-        ];
-        if proxies.iter().any(is_set) {
-            return Ok(());
-        }
-        let key = (url.host().to_owned(), port);
-        let cell = lock(&self.reached).entry(key).or_default().clone();
-        let mut is_first = false;
-        let result = cell.get_or_init(|| {
-            is_first = true;
-            self.client.reach(url.host(), port)
-        });
-        let result = result.await.clone();
-        result.map_err(|why| (why, is_first))
-    }
-
-    async fn public(self: Arc<Self>, index: usize) {
-        let target = &self.targets[index];
-        let latest = lock(&self.latest)[index].clone();
-        let mirror = public::mirror_url(&target.path);
-        let documentation = format!("{}/{}", public::DOCUMENTATION, target.path);
-        for url in [mirror, documentation] {
-            let Some(parsed) = Url::parse(&url) else {
-                continue;
-            };
-            let finding = match self.client.get(parsed, OLD_AGENT).await {
-                Ok(fetched) if url.starts_with(public::MIRROR) => {
-                    public::check_mirror(target, latest.as_deref(), &fetched.response)
-                }
-                Ok(fetched) => public::check_documentation(target, &fetched.response),
-                Err(finding) => Finding::warn(Step::Public, Code::MirrorError, finding.message),
-            };
-            self.add(index, [finding]);
-        }
     }
 }
 
