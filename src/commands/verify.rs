@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Failure;
 use crate::cli::{Common, Verify};
 use crate::config::{Config, Module};
-use crate::module::{Host, RepoUrl, RequestPath};
+use crate::module::{Host, RequestPath, Url};
 use crate::site::Site;
 use crate::terminal::colours;
 use crate::text::quoted;
@@ -147,7 +147,7 @@ fn target(default: &Host, module: &Module, element: &str, below: &str) -> Target
         proxy: module
             .proxy
             .as_ref()
-            .map(RepoUrl::to_string)
+            .map(Url::to_string)
             .unwrap_or_default(),
     }
 }

@@ -8,11 +8,11 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use super::error::ConfigError;
-use super::problem::Problem;
+use crate::module::Problem;
 
-/// The largest file, in bytes. A million modules fit. The limit keeps a wrong path (a log, a
-/// device) from filling the memory.
-pub(super) const MAX_FILE: usize = 64 << 20;
+/// The largest file, in bytes. 250,000 modules fit. The limit keeps a wrong path (a log, a device)
+/// from filling the memory.
+const MAX_FILE: usize = 16 << 20;
 
 /// Reads a whole file; `-` is standard input.
 ///
@@ -51,57 +51,78 @@ fn check_type(file: &Metadata) -> Result<(), Problem> {
     if kind.is_file() {
         return Ok(());
     }
-    Err(match () {
-        () if kind.is_dir() => Problem::Directory,
-        () if kind.is_fifo() => Problem::NotRegular("a pipe"),
-        () if kind.is_socket() => Problem::NotRegular("a socket"),
-        () => Problem::NotRegular("a device"),
-    })
+    let what = if kind.is_dir() {
+        return Err(directory());
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    Err(Problem::new(
+        format!("it is {what}"),
+        "name a regular file; `check` and `convert` read standard input as `-`",
+    ))
+}
+
+fn directory() -> Problem {
+    Problem::new(
+        "it is a directory",
+        "name the file in it: `-config DIR/vanity.yaml`",
+    )
 }
 
 /// Returns the name of a file in messages.
 pub fn name(path: &Path) -> String {
-    match path.as_os_str() == "-" {
-        true => "standard input".to_owned(),
-        false => path.display().to_string(),
+    if path.as_os_str() == "-" {
+        return "standard input".to_owned();
     }
+    path.display().to_string()
 }
 
 /// Reads to the end, up to [`MAX_FILE`].
 fn read(file: impl Read, length: usize) -> Result<Vec<u8>, Problem> {
-    let too_large = Problem::TooLarge(MAX_FILE >> 20);
-    if length > MAX_FILE {
-        return Err(too_large);
+    let mut bytes = Vec::with_capacity(length.min(MAX_FILE) + 1);
+    if length <= MAX_FILE {
+        let read = file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes);
+        read.map_err(|error| unreadable(&error))?;
     }
-    let mut bytes = Vec::with_capacity(length + 1);
-    match file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes) {
-        Err(error) => Err(unreadable(&error)),
-        Ok(_) if bytes.len() > MAX_FILE => Err(too_large),
-        Ok(_) => Ok(bytes),
+    if length > MAX_FILE || bytes.len() > MAX_FILE {
+        return Err(Problem::new(
+            format!("it is larger than {} MiB", MAX_FILE >> 20),
+            "is it the right file? 250,000 modules fit in that",
+        ));
     }
+    Ok(bytes)
 }
 
 fn decode(name: &str, bytes: Vec<u8>) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|error| {
         let bytes = error.as_bytes();
-        let index = error.utf8_error().valid_up_to();
-        let shown = String::from_utf8_lossy(bytes);
-        match bytes {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ConfigError::new(name, Problem::Utf16),
-            _ => {
-                let problem = Problem::NotUtf8(bytes.get(index).copied().unwrap_or_default());
-                ConfigError::at(name, problem, &shown, index)
-            }
+        let hint = "save the file as UTF-8";
+        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes {
+            return ConfigError::new(name, Problem::new("it is UTF-16", hint));
         }
+        let index = error.utf8_error().valid_up_to();
+        let byte = bytes.get(index).copied().unwrap_or_default();
+        let problem = Problem::new(format!("the byte 0x{byte:02x} is not UTF-8"), hint);
+        ConfigError::at(name, problem, &String::from_utf8_lossy(bytes), index)
     })
 }
 
 fn unreadable(error: &io::Error) -> Problem {
     use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
     match error.kind() {
-        NotFound | NotADirectory => Problem::NotFound,
-        PermissionDenied => Problem::PermissionDenied,
-        IsADirectory => Problem::Directory,
-        _ => Problem::Unreadable(error.to_string()),
+        NotFound | NotADirectory => Problem::new(
+            "there is no such file",
+            "name the file with `-config FILE`; `vanity.yaml.example` is one to start from",
+        ),
+        PermissionDenied => Problem::new(
+            "permission denied",
+            "let the user that the server runs as read the file, and the directories above it",
+        ),
+        IsADirectory => directory(),
+        _ => Problem::new(format!("it cannot be read: {error}"), ""),
     }
 }

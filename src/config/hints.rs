@@ -1,114 +1,118 @@
-//! Explains errors: translates libyaml's messages, and gives hints for keys.
+//! Hints: what people mean by what they write.
 
 use super::model::{MODULE_KEYS, SETTINGS};
-use super::problem::{Problem, Syntax};
-use super::scan::MAX_TEXT;
-use crate::module::{Key, RepoUrl};
-use crate::text::{nearest, quoted};
+use super::tree;
+use crate::module::{Key, Problem, Url};
+use crate::text::{nearest, quoted, quoted_char};
 
-/// Translates a serde_yaml error at byte `index` of `text`; returns the problem and the byte offset
-/// to point at.
-pub(crate) fn explain(text: &str, message: &str, index: Option<usize>) -> (Problem, Option<usize>) {
-    let (before, rest) = index
-        .and_then(|index| text.split_at_checked(index))
-        .unwrap_or((text, ""));
-    let found = rest.chars().next();
-    if message.contains("more than one document") {
-        let mark = text.rfind("\n---").map_or(0, |newline| newline + 1);
-        return (Syntax::SecondDocument.into(), Some(mark));
-    }
-    // "paths./a.repo: invalid type: sequence, expected a string at line 1 column 2"
-    if let Some((_, types)) = message.split_once("invalid type: ") {
-        return (wrong_type(types), index);
-    }
+/// How many characters of a line a look-alike is looked for in.
+const MAX_LINE: usize = 4096;
+
+/// The keys by which files of other tools are known.
+pub(super) const FOREIGN: [&str; 4] = ["url", "packages", "domain", "repositories"];
+
+/// What to do about the commonest errors of the parser, by a piece of its message.
+const SYNTAX: [(&str, &str); 12] = [
+    (
+        "mapping values are not allowed",
+        "each key has a line of its own, indented like its neighbours, and ends in a colon; a value \
+         with `: ` in it needs quotes",
+    ),
+    (
+        "could not find expected ':'",
+        "a key ends in a colon, with a space before its value",
+    ),
+    (
+        "did not find expected key",
+        "keys of one map start in the same column; a quoted value ends with its quote, and within \
+         single quotes an apostrophe is `''`",
+    ),
+    (
+        "expected <document start>",
+        "every path and setting starts in the same column",
+    ),
+    (
+        "cannot start any token",
+        "indent with spaces, not tabs; quote a value that starts with `@`, `%` or a backquote",
+    ),
+    (
+        "found unexpected end of stream",
+        "add the second quote at the end of the value",
+    ),
+    (
+        "expected ',' or",
+        "is a comma missing, or a bracket not closed?",
+    ),
+    (
+        "escape",
+        "in double quotes write `\\\\` for a backslash, or use single quotes",
+    ),
+    ("tab character", "indent with spaces, not tabs"),
+    (
+        "unknown anchor",
+        "a value that starts with `*` or `&` needs quotes",
+    ),
+    (
+        "alphabetic",
+        "a value that starts with `*` or `&` needs quotes",
+    ),
+    (
+        "node content",
+        "is a value missing, or a bracket not closed?",
+    ),
+];
+/// The pieces of messages whose place is where the alias, the quote or the line at fault starts.
+const OPENED: [&str; 4] = [
+    "expected ':'",
+    "alphabetic",
+    "unexpected document",
+    "unexpected end",
+];
+
+/// Returns an error of the parser as it words it, with a hint, and its byte offset.
+pub(crate) fn explain(text: &str, error: &serde_yaml::Error) -> (Problem, usize) {
     // "did not find expected key at line 3 column 1, while parsing a block mapping at line 1 column
-    // 1"; libyaml omits the position if it is the start of the file.
-    let (what, context) = message.split_once(", while ").unwrap_or((message, ""));
+    // 1"; the parser omits the first position of a file.
+    let message = error.to_string();
+    let (what, context) = message.split_once(", while ").unwrap_or((&message, ""));
     let what = what.split(" at line ").next().unwrap_or(what);
-    let start = Some(position_in(text, context).unwrap_or(0));
-    let at_end = rest.trim_start().is_empty();
-    let (open, close) = match what.ends_with("'}'") {
-        true => ('{', '}'),
-        false => ('[', ']'),
-    };
-    let (syntax, index) = match what {
-        "unknown anchor" => (Syntax::UnknownAnchor, index),
-        _ if context.starts_with("scanning an alias") => (Syntax::Alias('*'), start),
-        _ if context.starts_with("scanning an anchor") => (Syntax::Alias('&'), start),
-        _ if context.contains("a block scalar") => (Syntax::Block, start),
-        _ if context.contains("directive") || what.contains("YAML document") => {
-            (Syntax::Directive, start)
-        }
-        _ if what.contains("tag") || context.contains(" a tag") => (Syntax::Tag, index),
-        _ if what.contains("tab character") || found == Some('\t') => (Syntax::Tab, index),
-        "did not find expected node content" if at_end => (Syntax::End, index),
-        "found character that cannot start any token" => (
-            Syntax::Start(found.map(String::from).unwrap_or_default()),
-            index,
-        ),
-        "could not find expected ':'" => (Syntax::NoColon, start),
-        "mapping keys are not allowed in this context" | "found unexpected ':'" => {
-            (Syntax::Stray(found.unwrap_or(':')), index)
-        }
-        "mapping values are not allowed in this context" => (Syntax::StrayKey, index),
-        "block sequence entries are not allowed in this context" => (Syntax::StrayDash, index),
-        "did not find expected key" | "did not find expected '-' indicator" => {
-            let syntax = match found {
-                Some(c @ (']' | '}' | ',')) => Syntax::Stray(c),
-                _ if before.trim_end_matches(' ').ends_with(['"', '\'']) => Syntax::AfterQuote,
-                _ => Syntax::Indentation,
-            };
-            (syntax, index)
-        }
-        "did not find expected ',' or '}'" | "did not find expected ',' or ']'" if at_end => {
-            (Syntax::Unclosed { open, close }, start)
-        }
-        "did not find expected ',' or '}'" | "did not find expected ',' or ']'" => {
-            (Syntax::NoComma { open, close }, index)
-        }
-        "found unexpected end of stream" | "found unexpected document indicator" => {
-            (Syntax::OpenQuote, start)
-        }
-        "found unknown escape character"
-        | "did not find expected hexadecimal number"
-        | "found invalid Unicode character escape code" => (Syntax::Escape, index),
-        "did not find expected <document start>" => (Syntax::AfterMap, index),
-        "did not find expected node content" => (Syntax::NoValue, index),
-        _ => (Syntax::Other(what.to_owned()), index),
-    };
-    (syntax.into(), index)
+    let found = SYNTAX.iter().find(|(piece, _)| what.contains(piece));
+    let hint = found.map_or(
+        "quote a value that has characters special to YAML",
+        |(_, hint)| hint,
+    );
+    let mut at = tree::index_of(error);
+    let is_unclosed = what.contains("expected ',' or") && text[at..].trim().is_empty();
+    if is_unclosed || OPENED.iter().any(|piece| what.contains(piece)) {
+        at = position_in(text, context).unwrap_or(0);
+    }
+    (Problem::new(format!("YAML: {what}"), hint), at)
 }
 
-/// Explains "sequence, expected a string at line 1 column 2".
-fn wrong_type(types: &str) -> Problem {
-    let types = types
-        .rsplit_once(" at line ")
-        .map_or(types, |(types, _)| types);
-    let (found, expected) = types
-        .rsplit_once(", expected ")
-        .unwrap_or((types, "something else"));
-    let colon = "a key ends in a colon, with a space before its value";
-    let (kind, value) = found.split_once(' ').unwrap_or((found, found));
-    match kind {
-        "sequence" => Problem::shape(expected, "a list", "write it without brackets"),
-        "map" => Problem::shape(
-            expected,
-            "a map",
-            "write one value after the colon, on the same line",
-        ),
-        "unit" => Problem::shape(
-            expected,
-            "nothing",
-            "write it after the colon, or remove the key",
-        ),
-        "boolean" | "integer" | "floating" if expected.ends_with("`repo`") => Problem::shape(
-            expected,
-            value,
-            "write `repo: ` and the repository's URL under the path, indented",
-        ),
-        "string" => Problem::shape(expected, &quoted(value.trim_matches('"')), colon),
-        _ => Problem::shape(expected, "a number", colon),
-    }
+/// Returns the problem of a value that is not what belongs in its place.
+pub(super) fn wrong_shape(expected: &str, found: &str) -> Problem {
+    let hint = match found {
+        "a list" => "write it without brackets",
+        "a map" => "write one value after the colon, on the same line",
+        _ => "a key ends in a colon, with a space before its value",
+    };
+    Problem::new(format!("expected {expected}, found {found}"), hint)
+}
+
+/// Returns the problem of a key that is there twice, the first in this line. `note` says why the two
+/// are the same.
+pub(super) fn twice(key: &str, note: &str, line: usize) -> Problem {
+    Problem::new(
+        format!("{} is given twice{note}", quoted(key)),
+        format!("the first is in line {line}; remove one of the two"),
+    )
+}
+
+pub(super) fn too_long(text: &str, most: usize) -> Problem {
+    Problem::new(
+        format!("{} is longer than {most} bytes", quoted(text)),
+        "is it the right file, and every quote closed?",
+    )
 }
 
 /// Returns the byte offset of the position at the end of a message: "… at line 1 column 2".
@@ -131,22 +135,35 @@ pub(super) fn position_in(text: &str, message: &str) -> Option<usize> {
     Some(start + before.map(char::len_utf8).sum::<usize>())
 }
 
-/// Finds a look-alike of an ASCII character in the first line of a text, if it can be the cause of a
-/// problem; returns its byte offset.
-pub(super) fn lookalike(text: &str, problem: &Problem) -> Option<(Problem, usize)> {
-    let line = text.split('\n').next()?.char_indices();
-    let (found, advice, offset) = line.take(MAX_TEXT).find_map(|(offset, found)| {
-        let advice = match found {
-            '\u{a0}' | '\u{3000}' => "write a space, or remove it",
-            '\u{ff1a}' => "write `:` and a space",
-            '\u{2018}' | '\u{2019}' | '\u{201c}'..='\u{201e}' => "write `\"`, or no quote at all",
-            '\u{ff0f}' => "write `/`",
-            _ => return None,
-        };
-        Some((found, advice, offset))
-    })?;
-    let is_cause = matches!(problem, Problem::Syntax(_)) || problem.to_string().contains(found);
-    is_cause.then_some((Problem::Lookalike { found, advice }, offset))
+/// Finds a look-alike of an ASCII character that can be the cause of a problem; returns its offset.
+pub(super) fn lookalike(text: &str, problem: &Problem, at: usize) -> Option<(Problem, usize)> {
+    let line_at = |start: usize| text[start..].split('\n').next().unwrap_or_default();
+    let is_syntax = problem.message.starts_with("YAML:");
+    let (mut start, mut line) = (at, line_at(at));
+    // After `/a：`, the parser is content until the next colon.
+    let before = text[..at].rsplit('\n').nth(1).unwrap_or_default();
+    if is_syntax && !before.contains(':') {
+        let line_start = text[..at].rfind('\n').unwrap_or_default();
+        (start, line) = (line_start - before.len(), before);
+    }
+    let (offset, found, hint) =
+        line.char_indices()
+            .take(MAX_LINE)
+            .find_map(|(offset, found)| {
+                let hint = match found {
+                    '\u{a0}' | '\u{3000}' => "write a space, or remove it",
+                    '\u{ff1a}' => "write `:` and a space",
+                    '\u{2018}' | '\u{2019}' | '\u{201c}'..='\u{201e}' => {
+                        "write `\"`, or no quote at all"
+                    }
+                    '\u{ff0f}' => "write `/`",
+                    _ => return None,
+                };
+                Some((offset, found, hint))
+            })?;
+    let is_cause = is_syntax || problem.to_string().contains(found);
+    let message = format!("this is {}", quoted_char(found));
+    is_cause.then(|| (Problem::new(message, hint), start + offset))
 }
 
 /// Returns a hint for an unknown key at the top level: a synonym, a misplaced key, a path.
@@ -219,7 +236,7 @@ fn for_no_path(key: &str) -> String {
 /// Returns a hint for text in place of a module.
 pub(super) fn for_text_as_module(text: &str) -> String {
     let meant = |text: &str| quoted(&format!("repo: {text}"));
-    if RepoUrl::parse(text).is_ok() {
+    if Url::repository(text).is_ok() {
         format!("write it under the path, indented: {}", meant(text))
     } else if let Some(repo) = text.strip_prefix("repo:") {
         format!("a space follows the colon: {}", meant(repo))
@@ -231,18 +248,12 @@ pub(super) fn for_text_as_module(text: &str) -> String {
     }
 }
 
-/// Returns the tool that a file belongs to, by its top-level keys, if it is not this one.
-pub(super) fn other_tool(text: &str) -> Option<&'static str> {
-    let has = |key: &str| {
-        text.match_indices(key).any(|(index, _)| {
-            let before = text[..index].trim_end_matches(['"', ' ', '\t']);
-            let after = text[index + key.len()..].trim_start_matches('"');
-            (before.is_empty() || before.ends_with(['\n', '{', ','])) && after.starts_with(':')
-        })
-    };
+/// Returns the tool that a file belongs to by its keys at the top level; `[]` marks a list.
+pub(super) fn other_tool(keys: &[String]) -> Option<&'static str> {
+    let has = |key: &str| keys.iter().any(|other| other == key);
     if has("packages") && has("url") {
         Some("a sally.yaml (uber-go/sally)")
-    } else if has("domain") && has("repositories") {
+    } else if has("domain") && has("repositories[]") {
         Some("a vangen.json (4d63.com/vangen)")
     } else {
         None

@@ -1,35 +1,32 @@
 //! `vanity.yaml`: text in, a valid [`Config`] out, or errors that point at their lines.
 //!
-//! One linear scan (`scan`) rejects what the YAML parser cannot handle. Then serde reads the file
-//! (`reader`, `raw`, `scalar`) and parses each value where its position is known (`values`). Checks
-//! that need the whole file come last.
+//! serde_yaml reads the text into small trees whose nodes know where they are (`tree`). Plain
+//! functions make a [`Config`] of them and note every error (`walk`, `values`). Checks that need the
+//! whole file come last.
 
 mod error;
 mod file;
 mod hints;
 mod model;
-mod problem;
-mod raw;
-mod reader;
-mod scalar;
-mod scan;
+mod tree;
 mod values;
+mod walk;
 
 use std::collections::HashMap;
 use std::path::Path;
 
-pub use error::{ConfigError, Place};
+pub use error::ConfigError;
 pub(crate) use file::{name, read_text};
 pub(crate) use hints::explain;
 pub use model::{Config, Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS};
-pub use problem::{Problem, Syntax};
+pub(crate) use walk::MAX_ERRORS;
 
-use self::reader::Walk;
-use crate::module::{self, Host, ModulePath};
-use crate::text::escaped;
+use self::walk::Walk;
+use crate::module::{Host, ModulePath, Problem, Vcs};
+use crate::text::{escaped, quoted, quoted_char};
 
-/// The most errors that a check shows per file.
-pub(crate) const MAX_ERRORS: usize = 20;
+/// How many brackets may be open: a valid file has two. The parser's time grows with the square.
+const MAX_DEPTH: usize = 64;
 
 impl Config {
     /// Reads and validates a file; `-` is standard input. `host` overrides the default host.
@@ -47,14 +44,14 @@ impl Config {
     ///
     /// The first problem, with its position.
     pub fn parse(name: &str, text: &str, host: Option<&Host>) -> Result<Self, ConfigError> {
-        parse(name, text, host, 1).map_err(|mut errors| errors.swap_remove(0))
+        Self::check_text(name, text, host).map_err(|mut errors| errors.swap_remove(0))
     }
 
     /// Reads and validates a file, and does not stop at the first error.
     ///
     /// # Errors
     ///
-    /// At least one problem, at most one per module, in file order, up to a limit.
+    /// At least one problem, in file order, up to a limit.
     pub fn check(path: &Path, host: Option<&Host>) -> Result<Self, Vec<ConfigError>> {
         let text = read_text(path).map_err(|error| vec![error])?;
         Self::check_text(&name(path), &text, host)
@@ -71,7 +68,27 @@ impl Config {
         text: &str,
         host: Option<&Host>,
     ) -> Result<Self, Vec<ConfigError>> {
-        parse(name, text, host, MAX_ERRORS)
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        check_lines(text)
+            .map_err(|(problem, at)| vec![ConfigError::at(name, problem, text, at)])?;
+        let mut walk = walk::read(name, text);
+        set_host(&mut walk.config, host);
+        if walk.is_complete {
+            check_all(&mut walk);
+        }
+        if walk.found == 0 && walk.config.modules.is_empty() {
+            let hint = "add one: `/gowechat:`, and under it, indented, \
+                        `repo: https://github.com/bigwhite/gowechat`";
+            walk.report(Problem::new("there is no module in it", hint), text.len());
+        }
+        if walk.found > 0 {
+            walk.errors.sort_by_key(ConfigError::place);
+            return Err(walk.errors);
+        }
+        for module in &mut walk.config.modules {
+            module.key.host = module.key.host.take().or_else(|| walk.config.host.clone());
+        }
+        Ok(walk.config)
     }
 
     /// Returns the default host, or a message that `file` names none.
@@ -99,33 +116,79 @@ impl Config {
     }
 }
 
-fn parse(
-    name: &str,
-    text: &str,
-    host: Option<&Host>,
-    most: usize,
-) -> Result<Config, Vec<ConfigError>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    scan::check(text)
-        .map_err(|(problem, index)| vec![ConfigError::at(name, problem, text, index)])?;
-    let mut walk = reader::read(name, text, most);
-    set_host(&mut walk.config, host);
-    if !walk.stopped {
-        for (problem, index) in check_all(&walk) {
-            _ = walk.push(problem, index, false);
+/// Rejects what the parser would take long for or word badly: characters that no text has, merge
+/// conflicts, too many open brackets. An error has its byte offset.
+fn check_lines(text: &str) -> Result<(), (Problem, usize)> {
+    check_characters(text)?;
+    let mut depth = 0;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let mark = line.trim_end();
+        let sides = ["<<<<<<< ", "||||||| ", ">>>>>>> "];
+        if mark == "=======" || sides.iter().any(|side| mark.starts_with(side)) {
+            let message = format!("this is an unresolved merge conflict: {}", quoted(mark));
+            let hint = "choose one side, and remove the lines of `<`, `|`, `=` and `>`";
+            return Err((Problem::new(message, hint), start));
         }
+        // A key or a comment: what is open before it was text.
+        if line
+            .trim_start()
+            .starts_with(|c: char| c.is_alphanumeric() || c == '/' || c == '#')
+        {
+            depth = 0;
+        }
+        depth = depth_after(line, depth).map_err(|at| {
+            let message = format!("it is nested deeper than {MAX_DEPTH} levels");
+            let hint = "a module needs two: is a bracket not closed?";
+            (Problem::new(message, hint), start + at)
+        })?;
+        start += line.len();
     }
-    if walk.errors.is_empty() && walk.config.modules.is_empty() {
-        _ = walk.push(Problem::NoModules, Some(text.len()), false);
+    Ok(())
+}
+
+/// Counts the brackets that are open after a line, outside quotes and comments. Fails at one too
+/// many.
+fn depth_after(line: &str, mut depth: usize) -> Result<usize, usize> {
+    let mut quote = None;
+    let mut previous = b' ';
+    for (at, byte) in line.bytes().enumerate() {
+        let starts_token = b" \t[{,".contains(&previous);
+        match byte {
+            _ if quote.is_some() => quote = quote.filter(|&open| open != byte),
+            b'"' | b'\'' if starts_token => quote = Some(byte),
+            b'#' if starts_token => return Ok(depth),
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err(at);
+        }
+        previous = byte;
     }
-    walk.errors.sort_by_key(ConfigError::place);
-    for module in &mut walk.config.modules {
-        module.key.host = module.key.host.take().or_else(|| walk.config.host.clone());
-    }
-    match walk.errors.is_empty() {
-        true => Ok(walk.config),
-        false => Err(walk.errors),
-    }
+    Ok(depth)
+}
+
+/// Rejects Unicode line breaks, because the parser counts them as lines and editors do not, and
+/// U+FFFE and U+FFFF, because XML and HTML forbid them.
+fn check_characters(text: &str) -> Result<(), (Problem, usize)> {
+    let is_bad = |c: char| match c {
+        '\t' | '\n' | '\r' | ' '..='~' => false,
+        '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => true,
+        c => c.is_control(),
+    };
+    let Some(first) = text.find(is_bad) else {
+        return Ok(());
+    };
+    // A NUL says more about the file than what comes before it.
+    let (at, hint) = match text.find('\0') {
+        Some(nul) => (nul, "is it a text file? Save it as UTF-8"),
+        None => (first, "remove it"),
+    };
+    let found = text[at..].chars().next().unwrap_or_default();
+    let message = format!("the file has {} in it", quoted_char(found));
+    Err((Problem::new(message, hint), at))
 }
 
 /// Sets the default host: the caller's, else the file's, else the host of the first key if every
@@ -141,37 +204,51 @@ fn set_host(config: &mut Config, host: Option<&Host>) {
 }
 
 /// Checks what takes more than one module, or the default host: duplicate import paths, a
-/// repository at its own import path, the rules of gopkg.in. Returns the problems and their byte
-/// offsets, no more than are wanted.
-fn check_all(walk: &Walk<'_>) -> Vec<(Problem, Option<usize>)> {
+/// repository at its own import path, the rules of gopkg.in.
+fn check_all(walk: &mut Walk<'_>) {
     let config = &walk.config;
     let mut first_of = HashMap::with_capacity(config.modules.len());
-    let modules = config.modules.iter().zip(&walk.places);
-    let found = modules.filter_map(|(module, places)| {
-        let [at_key, at_repo] = places.map(|index| index.map(|index| index as usize));
-        let Module { key, repo, .. } = module;
+    let mut problems = Vec::new();
+    for (module, places) in config.modules.iter().zip(&walk.places) {
+        let [at_key, at_repo] = places.map(|index| index as usize);
+        let key = &module.key;
         let host = key.host.as_ref().or(config.host.as_ref());
         if let Some((first, at)) = first_of.insert((host, &key.path, key.pattern), (key, at_key)) {
-            let line = at.map(|index| Place::of(walk.text, index).line);
-            let first = host
-                .filter(|_| first.host != key.host)
-                .map(|host| (first.to_string(), host.to_string()));
-            let key = key.to_string();
-            return Some((Problem::Twice { key, line, first }, at_key));
+            let note = match host {
+                Some(host) if first.host != key.host => {
+                    let first = quoted(&first.to_string());
+                    format!(": it is {first} on the default host, {host}")
+                }
+                _ => String::new(),
+            };
+            let problem = hints::twice(&key.to_string(), &note, walk.line(at));
+            problems.push((problem, at_key));
+            continue;
         }
-        let host = host?;
-        if let Some(why) = key.fault_on(host) {
-            let path = key.to_string();
-            Some((module::Problem::Path { path, why }.into(), at_key))
+        let Some(host) = host else {
+            continue;
+        };
+        if let Some(problem) = key.problem_on(host) {
+            problems.push((problem.about(&key.to_string(), "path"), at_key));
         } else if let Some(path) = index_in_module(config, module, host) {
-            let problem = Problem::IndexInModule(path.to_string(), key.to_string());
-            Some((problem, at_key))
-        } else {
-            let is_own = is_own_address(module, host);
-            is_own.then(|| (Problem::OwnAddress(repo.to_string()), at_repo))
+            let (list, module) = (quoted(path.as_str()), quoted(&key.to_string()));
+            let message = format!("the list at {list} is at or below the module {module}");
+            let hint = "choose another path for `index`";
+            problems.push((Problem::new(message, hint), at_key));
+        } else if is_own_address(module, host) {
+            let repo = quoted(module.repo.as_str());
+            let message = format!("{repo} is at the module's own import path");
+            let hint = "the go command would ask this server again: write the URL of the \
+                        repository itself";
+            problems.push((Problem::new(message, hint), at_repo));
         }
-    });
-    found.take(walk.most - walk.errors.len()).collect()
+        if problems.len() == MAX_ERRORS {
+            break;
+        }
+    }
+    for (problem, at) in problems {
+        walk.report(problem, at);
+    }
 }
 
 /// Returns the path of the list if a module answers there. A module at the root of another host
@@ -190,10 +267,12 @@ fn index_in_module<'c>(config: &'c Config, module: &Module, host: &Host) -> Opti
 }
 
 /// Returns whether a module's repository is at or below its import path, so that the go command
-/// would query this server in a loop. Another port is another server.
+/// would query this server in a loop. Another port is another server, and a module proxy may be at
+/// paths that no module has, such as `@v/list`.
 fn is_own_address(module: &Module, host: &Host) -> bool {
     let repo = &module.repo;
-    repo.host().eq_ignore_ascii_case(host.as_str())
+    module.vcs != Vcs::Mod
+        && repo.host().eq_ignore_ascii_case(host.as_str())
         && repo.is_on_web_port()
         && repo
             .path()
@@ -245,8 +324,7 @@ mod tests {
                     "{shown:?}"
                 );
                 prop_assert!(!shown.contains("invalid type"), "{shown}");
-                let line = error.place().map(|place| place.line);
-                prop_assert!(line.is_none_or(|line| line <= text.lines().count() + 1));
+                prop_assert!(error.line().is_none_or(|line| line <= text.lines().count() + 1));
             }
         }
     }
@@ -310,31 +388,12 @@ mod tests {
             let errors = Config::check_text("vanity.yaml", &text, None).unwrap_err();
             let is_last = |error: &ConfigError| error.to_string().contains("gti");
             let stops = |error: &ConfigError| {
-                matches!(error.problem(), Problem::Syntax(_) | Problem::Shape { .. })
-                    || error.problem() == &Problem::Aliases
+                let message = error.message();
+                message.starts_with("YAML: ")
+                    || message.starts_with("expected one line of text")
+                    || message.contains("with its aliases written out")
             };
             prop_assert!(errors.iter().any(|error| is_last(error) || stops(error)), "{text}");
-        }
-    }
-
-    /// The scan rejects these tags; if it did not, reading would still stop or go on in order.
-    #[test]
-    fn tags_do_not_confuse_the_reader() {
-        let tag = "%TAG !! !x\n---\n";
-        for (text, last) in [
-            ("{?! &e}", "unknown key `!`"),
-            ("/m: {? !x &e }\nrepo: a", "unknown key `repo`"),
-            ("/m: {repo: !!str a}\nrepo: a", "expected null"),
-            ("/m: {repo: !!str [a]}\nrepo: a", "found a list"),
-            ("/m: {repo: !!str {a: b}}\nrepo: a", "found a map"),
-            ("/m: {!!str {a: b}: c}\nrepo: a", "found a map"),
-            ("!!str {a: b}: c\nrepo: a", "found a map"),
-            ("host: !!str [a]\nrepo: a", "found a list"),
-        ] {
-            let text = format!("{tag}{text}");
-            let walk = reader::read("vanity.yaml", &text, MAX_ERRORS);
-            let found = walk.errors.last().unwrap().to_string();
-            assert!(found.contains(last), "{text}: {found}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The content of a configuration, in types that cannot hold an invalid value.
 
-use crate::module::{Forge, Host, Key, ModulePath, RepoUrl, Vcs, WebUrl, go_source};
+use crate::module::{Forge, Host, Key, ModulePath, Url, Vcs, go_source};
 
 /// The keys of the settings.
 pub const SETTINGS: [&str; 8] = [
@@ -37,7 +37,7 @@ pub struct Config {
     /// How long caches may keep a page, in seconds.
     pub cache_max_age: u32,
     /// The documentation site; none for no redirect.
-    pub docs: Option<WebUrl>,
+    pub docs: Option<Url>,
     /// Where the list of modules is.
     pub index: Index,
     /// Whether a module's page redirects browsers to its documentation, unless the module says
@@ -61,7 +61,7 @@ pub enum Index {
     /// Nowhere.
     None,
     /// Elsewhere: `/` redirects to this address.
-    Redirect(WebUrl),
+    Redirect(Url),
 }
 
 /// One entry of the file: a module or a pattern, and its repository.
@@ -70,7 +70,7 @@ pub struct Module {
     /// The path. Its host is known if the configuration's is.
     pub key: Key,
     /// The repository, or the module proxy's URL if `vcs` is [`Vcs::Mod`].
-    pub repo: RepoUrl,
+    pub repo: Url,
     /// How the go command fetches it.
     pub vcs: Vcs,
     /// The module's directory in the repository, relative to its root.
@@ -90,7 +90,7 @@ pub struct Module {
     /// Whether its page redirects browsers to its documentation; none for what the setting says.
     pub redirect: Option<bool>,
     /// A module proxy that also has the module.
-    pub proxy: Option<RepoUrl>,
+    pub proxy: Option<Url>,
 }
 
 /// Where a module's documentation is.
@@ -99,7 +99,7 @@ pub enum ModuleDocs {
     /// On the configured documentation site, under the import path.
     OnSite,
     /// At this URL.
-    At(WebUrl),
+    At(Url),
     /// There is none.
     None,
 }
@@ -120,7 +120,7 @@ impl Default for Config {
         Self {
             host: None,
             cache_max_age: 86400,
-            docs: WebUrl::parse("https://pkg.go.dev").ok(),
+            docs: Url::web("https://pkg.go.dev").ok(),
             index: Index::List,
             redirect: true,
             title: None,

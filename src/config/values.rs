@@ -1,24 +1,20 @@
 //! The values of settings and module keys, with one parser each.
 
 use super::model::{Index, ModuleDocs};
-use super::problem::Problem;
-use crate::module::{self, ModulePath, RepoUrl, UrlFault, Vcs, WebUrl};
-use crate::text::{is_invisible, masked, quoted, quoted_char};
+use crate::module::{ModulePath, Problem, Url};
+use crate::text::{is_digits, is_invisible, masked, quoted, quoted_char};
 
-fn invalid<T>(text: &str, what: &'static str, why: impl Into<String>) -> Result<T, Problem> {
-    Err(Problem::Invalid {
-        text: text.into(),
-        what,
-        why: why.into(),
-    })
+/// Rejects a value; a line break separates the reason from the hint.
+fn invalid<T>(text: &str, what: &str, why: &str) -> Result<T, Problem> {
+    let (why, hint) = why.split_once('\n').unwrap_or((why, ""));
+    Err(Problem::new(why, hint).about(text, what))
 }
 
 pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
     text.parse().or_else(|_| {
-        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let why = match text.strip_prefix('-') {
-            Some(rest) if is_number(rest) => "it is negative\n0 keeps pages out of caches",
-            None if is_number(text) => "it is too large\na year, 31536000, is long enough",
+            Some(rest) if is_digits(rest) => "it is negative\n0 keeps pages out of caches",
+            None if is_digits(text) => "it is too large\na year, 31536000, is long enough",
             _ => "it is not a whole number\nwrite one, such as 86400 for a day",
         };
         invalid(text, "number of seconds", why)
@@ -26,26 +22,26 @@ pub(super) fn seconds(text: &str) -> Result<u32, Problem> {
 }
 
 /// Parses the URL of a documentation page or site; none for `none`.
-fn docs(text: &str) -> Result<Option<WebUrl>, Problem> {
+fn docs(text: &str) -> Result<Option<Url>, Problem> {
     match text {
         "none" => Ok(None),
-        "false" | "no" | "off" | "False" | "" => Err(Problem::Value(module::Problem::Web {
-            url: text.into(),
-            why: UrlFault::MeansNone,
-        })),
-        _ => Ok(Some(WebUrl::parse(text)?)),
+        "false" | "no" | "off" | "False" => invalid(
+            text,
+            "web address",
+            "it does not start with `https://`\nwrite `none` for no documentation",
+        ),
+        _ => Ok(Some(Url::web(text)?)),
     }
 }
 
-pub(super) fn docs_site(text: &str) -> Result<Option<WebUrl>, Problem> {
+pub(super) fn docs_site(text: &str) -> Result<Option<Url>, Problem> {
     match docs(text)? {
-        Some(url) if url.as_str().contains(['?', '#']) => {
-            Err(Problem::Value(module::Problem::Web {
-                url: text.into(),
-                why: UrlFault::QueryBeforePath,
-            }))
-        }
-        Some(_) => Ok(Some(WebUrl::parse(text.trim_end_matches('/'))?)),
+        Some(url) if url.as_str().contains(['?', '#']) => invalid(
+            text,
+            "web address",
+            "it has a query or a fragment\nthe import path is appended to it, so it ends in a path",
+        ),
+        Some(_) => Ok(Some(Url::web(text.trim_end_matches('/'))?)),
         None => Ok(None),
     }
 }
@@ -59,7 +55,7 @@ pub(super) fn index(text: &str) -> Result<Index, Problem> {
         "list" | "/" => Ok(Index::List),
         _ if text.starts_with('/') => Ok(Index::At(ModulePath::parse(text)?)),
         "none" => Ok(Index::None),
-        _ if text.contains("://") => Ok(Index::Redirect(WebUrl::parse(text)?)),
+        _ if text.contains("://") => Ok(Index::Redirect(Url::web(text)?)),
         _ => invalid(
             text,
             "index",
@@ -108,21 +104,28 @@ fn is_unprintable(c: char) -> bool {
 
 /// Parses three fields separated by any white space, and joins them with single spaces.
 pub(super) fn display(text: &str) -> Result<Box<str>, Problem> {
+    if masked(text) != text {
+        return Err(Problem::credentials());
+    }
     let fields: Vec<_> = text.split_whitespace().collect();
+    if fields.len() != 3 && !text.contains("://") && !fields.contains(&"_") {
+        return invalid(
+            text,
+            "display",
+            "it is not three web addresses\ndid you mean `description`?",
+        );
+    }
     if fields.len() != 3 {
         return invalid(
             text,
             "display",
-            format!(
+            &format!(
                 "it has {} of 3 fields\nwrite the repository's address, the template of a \
                  directory and that of a line: \
                  `https://h/r https://h/r/tree{{/dir}} https://h/r/blob{{/dir}}/{{file}}#L{{line}}`",
                 fields.len()
             ),
         );
-    }
-    if masked(text) != text {
-        return Err(Problem::Value(module::Problem::Credentials));
     }
     for field in &fields {
         let is_web = field.starts_with("https://") || field.starts_with("http://");
@@ -137,7 +140,7 @@ pub(super) fn display(text: &str) -> Result<Box<str>, Problem> {
             return invalid(
                 field,
                 "web address",
-                format!("it has {} in it\nremove it", quoted_char(bad)),
+                &format!("it has {} in it\nremove it", quoted_char(bad)),
             );
         }
     }
@@ -151,7 +154,7 @@ pub(super) fn branch(text: &str) -> Result<Box<str>, Problem> {
         invalid(
             text,
             "branch",
-            format!("{why}\nwrite its name alone, such as `main`"),
+            &format!("{why}\nwrite its name alone, such as `main`"),
         )
     };
     if text.is_empty() {
@@ -170,46 +173,49 @@ pub(super) fn branch(text: &str) -> Result<Box<str>, Problem> {
     Ok(text.into())
 }
 
+pub(super) fn title(text: &str) -> Result<Option<Box<str>>, Problem> {
+    line(text, "title")
+}
+
+pub(super) fn description(text: &str) -> Result<Option<Box<str>>, Problem> {
+    line(text, "description")
+}
+
 /// Parses one line of text, which errors call `what`; none for an empty one.
-pub(super) fn line(text: &str, what: &'static str) -> Result<Option<Box<str>>, Problem> {
+fn line(text: &str, what: &'static str) -> Result<Option<Box<str>>, Problem> {
     const LONGEST: usize = 500;
     // A folded block (`>`) ends in a newline.
     let text = text.trim();
-    let rejected = |why: String| Err(Problem::Line { what, why });
     if text.contains(['\n', '\r']) {
-        return rejected(
-            "has more than one line\nwrite one line; a block that starts with `>` becomes one"
-                .into(),
-        );
+        return Err(Problem::new(
+            format!("the {what} has more than one line"),
+            "write one line; a block that starts with `>` becomes one",
+        ));
     }
     if let Some(bad) = text.chars().find(|&c| is_unprintable(c)) {
-        return rejected(format!("has {} in it\nremove it", quoted_char(bad)));
+        return Err(Problem::new(
+            format!("the {what} has {} in it", quoted_char(bad)),
+            "remove it",
+        ));
     }
     if text.chars().count() > LONGEST {
-        return rejected(format!("is longer than {LONGEST} characters\nshorten it"));
+        return Err(Problem::new(
+            format!("the {what} is longer than {LONGEST} characters"),
+            "shorten it",
+        ));
     }
     Ok((!text.is_empty()).then(|| text.into()))
 }
 
-/// Parses the address of a module proxy.
-pub(super) fn proxy(text: &str) -> Result<RepoUrl, Problem> {
-    let rejected = |why| invalid(text, "module proxy", why);
-    let url = match RepoUrl::parse(text) {
-        Err(module::Problem::Repo {
-            why: UrlFault::PublicProxy,
-            ..
-        }) => {
-            return rejected(
-                "it is a public one, which gets modules from their repositories\nwrite the address of your own proxy",
-            );
-        }
-        url => url?,
-    };
+/// Parses the address of a module proxy for a whole module: it needs no pattern.
+pub(super) fn proxy(text: &str) -> Result<Url, Problem> {
+    let url = Url::proxy(text)?;
     if url.stars() > 0 {
-        return rejected("it has a `*`\nwrite the proxy's address alone: it serves every module");
-    }
-    if !Vcs::Mod.schemes().contains(&url.scheme()) {
-        return rejected("the go command reads proxies by https\nwrite `https://` and its address");
+        return invalid(
+            text,
+            "module proxy",
+            "it has a `*`\nwrite the proxy's address alone: it serves every module",
+        );
     }
     Ok(url)
 }
@@ -255,7 +261,7 @@ mod tests {
         assert!(matches!(index("/packages/"), Ok(Index::At(path)) if path.as_str() == "/packages"));
         assert_eq!((boolean("True"), boolean("false")), (Ok(true), Ok(false)));
         assert_eq!(module_docs("none"), Ok(ModuleDocs::None));
-        let url = WebUrl::parse("https://h.example/#top").unwrap();
+        let url = Url::web("https://h.example/#top").unwrap();
         assert_eq!(
             module_docs("https://h.example/#top"),
             Ok(ModuleDocs::At(url.clone()))

@@ -10,8 +10,8 @@ mod vangen;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
-use crate::config::{Config, ConfigError, Problem, Syntax, explain};
-use crate::module::{Forge, Host, Key, RepoUrl, Vcs, go_source};
+use crate::config::{Config, ConfigError, explain};
+use crate::module::{Forge, Host, Key, Problem, Url, Vcs, go_source};
 use crate::text::{escaped, masked};
 
 pub use pages::{Page, convert_pages};
@@ -31,17 +31,17 @@ pub fn convert(name: &str, text: &str) -> Result<String, ConfigError> {
     } else if has("repositories") || has("domain") {
         vangen::site(read(name, text)?)
     } else if has("paths") || has_path(&map) {
-        return Err(refused(Problem::Conversion(
+        return Err(refused(Problem::from(
             "it is a vanity.yaml, which needs no conversion\n\
              `govanityurls check FILE` tells whether it is right"
-                .into(),
+                .to_owned(),
         )));
     } else {
-        return Err(refused(Problem::Conversion(
+        return Err(refused(Problem::from(
             "it is neither a sally.yaml nor a vangen.json\n\
              known are the files of uber-go/sally, with `url` and `packages`, and of \
              4d63.com/vangen, with `domain` and `repositories`"
-                .into(),
+                .to_owned(),
         )));
     };
     site.and_then(|site| site.print(name))
@@ -57,20 +57,11 @@ fn has_path(map: &Value) -> bool {
 /// Deserializes a whole file.
 fn read<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     serde_yaml::from_str(text).map_err(|error| {
-        let index = error.location().map(|location| location.index());
-        let (problem, index) = explain(text, &error.to_string(), index);
-        // Drop the hint: it is about vanity.yaml.
-        let problem = match problem {
-            Problem::Syntax(Syntax::Other(what)) => Problem::Conversion(what),
-            Problem::Shape {
-                expected, found, ..
-            } => Problem::Conversion(format!("expected {expected}, found {found}")),
-            problem => problem,
-        };
-        match index {
-            Some(index) => ConfigError::at(name, problem, text, index),
-            None => ConfigError::new(name, problem),
-        }
+        let (mut problem, index) = explain(text, &error);
+        problem.message = problem.message.replacen("YAML: ", "", 1);
+        // It is about vanity.yaml.
+        problem.hint.clear();
+        ConfigError::at(name, problem, text, index)
     })
 }
 
@@ -126,11 +117,11 @@ impl Site {
                     out.push_str(&entry);
                     continue;
                 }
-                Err(error) => error.problem().to_string(),
+                Err(error) => format!("{}\n{}", error.message(), error.hint().unwrap_or_default()),
             };
             let fault = format!("{}: {fault}", module.origin);
             if !self.skips {
-                return Err(Problem::Conversion(fault));
+                return Err(Problem::from(fault));
             }
             let fault = fault.split('\n').next().unwrap_or_default().to_owned();
             out.push_str(&comments("", std::slice::from_ref(&fault)));
@@ -145,10 +136,10 @@ impl Site {
             }),
             Err(_) if self.skips && left_out.len() == self.modules.len() => {
                 let first = left_out.swap_remove(0);
-                Err(Problem::Conversion(first))
+                Err(Problem::from(first))
             }
             // Drop the hint: it may name a line of the output, which is not shown.
-            Err(error) => Err(Problem::Conversion(error.message_and_hint().0)),
+            Err(error) => Err(Problem::from(error.message().to_owned())),
         }
     }
 }
@@ -186,14 +177,14 @@ impl Module {
 
     /// Sets `vcs` if the repository's URL does not imply it.
     fn set_vcs(&mut self, repo: &str, vcs: &str) {
-        if RepoUrl::parse(repo).map_or("", |repo| Vcs::infer(&repo).as_str()) != vcs {
+        if Url::repository(repo).map_or("", |repo| Vcs::infer(&repo).as_str()) != vcs {
             self.set("vcs", Some(vcs));
         }
     }
 
     /// Sets the shortest combination of keys that yields these last three fields of go-source.
     fn set_source(&mut self, repo: &str, fields: &str) {
-        let Ok(repo) = RepoUrl::parse(repo) else {
+        let Ok(repo) = Url::repository(repo) else {
             self.set("display", Some(fields));
             return;
         };
@@ -221,7 +212,7 @@ impl Module {
 
 /// Returns the branch for which a forge has these last three fields of go-source, none within for
 /// its default; none if it never has them.
-fn branch_of(fields: &str, repo: &RepoUrl, forge: Forge) -> Option<Option<String>> {
+fn branch_of(fields: &str, repo: &Url, forge: Forge) -> Option<Option<String>> {
     if go_source(repo, forge, None) == fields {
         return Some(None);
     }
@@ -244,12 +235,12 @@ fn fault_of(key: &str, value: &str) -> Option<String> {
     let mut map = Mapping::new();
     map.insert("/a".into(), Mapping::from_iter(values).into());
     let parsed = Config::parse("", &yaml(&map).ok()?, None);
-    parsed.err().map(|error| error.message_and_hint().0)
+    parsed.err().map(|error| error.message().to_owned())
 }
 
 /// Serializes a map as YAML, quoted where needed.
 fn yaml(map: &Mapping) -> Result<String, Problem> {
-    serde_yaml::to_string(map).map_err(|error| Problem::Conversion(error.to_string()))
+    serde_yaml::to_string(map).map_err(|error| Problem::from(error.to_string()))
 }
 
 fn comments(indent: &str, notes: &[String]) -> String {

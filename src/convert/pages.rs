@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_yaml::Mapping;
 
 use super::{Converted, Module, Site, fault_of, given, key, split};
-use crate::config::{ConfigError, Problem};
-use crate::module::{Host, WebUrl};
+use crate::config::ConfigError;
+use crate::module::{Host, Problem, Url};
 use govanityurls_verify::tags::{GoImport, Head};
 
 /// The documentation site unless a file names another.
@@ -154,7 +154,7 @@ fn site_of<'u>(url: &'u str, prefix: &str) -> Option<&'u str> {
         let (site, rest) = (&url[..at], &url[at + name.len()..]);
         let is_whole = rest.is_empty() || rest.starts_with('/');
         let is_plain = is_whole && !url.contains(['?', '#']);
-        (is_plain && WebUrl::parse(site).is_ok()).then_some(site)
+        (is_plain && Url::web(site).is_ok()).then_some(site)
     })
 }
 
@@ -214,7 +214,7 @@ pub fn convert_pages(
     }
     if by_prefix.is_empty() {
         let what = "there is no page with a go-import tag in it";
-        return Err(refused(Problem::Conversion(what.to_owned())));
+        return Err(refused(Problem::from(what.to_owned())));
     }
     for (prefix, of_prefix) in &mut by_prefix {
         of_prefix.sort_by_key(|page| page.rank(prefix));

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_yaml::Mapping;
 
 use super::{Module, Site, docs_site, given, join, key, split, unknown};
-use crate::config::Problem;
+use crate::module::Problem;
 
 #[derive(Deserialize)]
 #[serde(expecting = "a map with `url` and `packages`")]
@@ -54,7 +54,7 @@ pub(super) fn site(file: Sally) -> Result<Site, Problem> {
         let origin = format!("packages.{name}");
         let url = given(package.url.clone()).or_else(|| base.clone());
         let Some(url) = url else {
-            return Err(Problem::Conversion(format!(
+            return Err(Problem::from(format!(
                 "{origin}: no `url` names its domain\n\
                  sally.yaml starts with one, such as `url: go.example.org`"
             )));

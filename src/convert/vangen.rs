@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_yaml::Mapping;
 
 use super::{Module, Site, docs_site, given, join, key, split, unknown};
-use crate::config::Problem;
+use crate::module::Problem;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,6 +60,9 @@ struct Website {
 
 pub(super) fn site(file: Vangen) -> Result<Site, Problem> {
     let host = split(&file.domain).0;
+    if host.is_empty() {
+        return Err(Problem::new("`domain` is empty", ""));
+    }
     let mut settings = Mapping::new();
     settings.insert("host".into(), host.into());
     if let Some(docs) = docs_site(file.docs_domain) {

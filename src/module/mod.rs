@@ -4,16 +4,16 @@
 //! runs, would reject. Nothing is checked again after that. This module knows nothing of YAML, HTTP
 //! or I/O.
 
+mod host;
 mod path;
 mod problem;
-mod punycode;
 mod repo;
 mod source;
 mod vcs;
 
-pub use path::{Host, Key, MAX_PATH, ModulePath, RequestPath, is_path_element};
-pub use problem::{ElementFault, HostFault, PathFault, Problem, UrlFault};
-pub(crate) use punycode::{mixed_scripts, to_ascii};
-pub use repo::{RepoUrl, WebUrl};
+pub use host::Host;
+pub use path::{Key, MAX_PATH, ModulePath, RequestPath, is_path_element};
+pub use problem::Problem;
+pub use repo::Url;
 pub use source::{Forge, go_source};
 pub use vcs::Vcs;

@@ -5,104 +5,16 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
-use super::punycode::to_ascii;
-use super::{ElementFault, HostFault, PathFault, Problem};
-use crate::text::is_digits;
+use super::{Host, Problem};
+use crate::text::{is_digits, quoted, quoted_char};
 
 /// The longest path in the file, in bytes: nginx stores the length of a location in one byte.
 pub const MAX_PATH: usize = 255;
 /// The longest path element, in bytes: an exported page is a file of that name.
 const MAX_ELEMENT: usize = 200;
-
-/// Hosts that the go command never queries, because it has built-in rules for them.
-const KNOWN_TO_GO: [&str; 6] = [
-    "github.com",
-    "bitbucket.org",
-    "chiselapp.com",
-    "example.net",
-    "git.apache.org",
-    "git.openstack.org",
-];
-
-/// The host of an import path: lower case, with a dot, as Go requires of the first element.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Host(Arc<str>);
-
-impl Host {
-    /// Parses a host name such as `go.example.org`.
-    ///
-    /// # Errors
-    ///
-    /// Rejects what `CheckPath` rejects in a first path element: no dot, a leading dash, a
-    /// character other than `a-z0-9.-`. Also rejects a port, which no import path can have, and
-    /// hosts that the go command never queries (`vcsPaths` of cmd/go/internal/vcs).
-    pub fn parse(text: &str) -> Result<Self, Problem> {
-        if text.is_empty() {
-            return Err(Problem::EmptyHost);
-        }
-        check_host(text).map_err(|why| Problem::Host {
-            host: text.into(),
-            why,
-        })?;
-        Ok(Self(text.into()))
-    }
-
-    /// Returns the host as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-fn check_host(text: &str) -> Result<(), HostFault> {
-    if let Some((_, rest)) = text.split_once("://") {
-        let authority = rest.split('/').next().unwrap_or_default();
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        let host = host.split(':').next().unwrap_or_default();
-        return Err(HostFault::Url(host.into()));
-    }
-    if text.contains(':') {
-        return Err(HostFault::Port);
-    }
-    if text.contains('/') {
-        return Err(HostFault::HasPath);
-    }
-    if text.len() > 253 {
-        return Err(HostFault::TooLong);
-    }
-    if text.chars().any(|c| c.is_alphabetic() && !c.is_ascii()) {
-        return Err(HostFault::International(to_ascii(text)));
-    }
-    let allowed = |c: char| matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-');
-    if let Some(bad) = text.chars().find(|&c| !allowed(c)) {
-        return Err(HostFault::Character(bad));
-    }
-    if text.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(HostFault::UpperCase(text.to_ascii_lowercase()));
-    }
-    if !text.contains('.') {
-        return Err(HostFault::NoDot);
-    }
-    if text.starts_with('-') {
-        return Err(HostFault::LeadingDash);
-    }
-    if text.split('.').any(str::is_empty) {
-        return Err(HostFault::EmptyLabel);
-    }
-    if KNOWN_TO_GO.contains(&text) {
-        return Err(HostFault::KnownToGo);
-    }
-    Ok(check_element(text)?)
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The part of an import path after the host: empty for the root, else `/a/b`, with a slash
 /// before each element and none at the end.
@@ -118,44 +30,58 @@ impl ModulePath {
     /// for or cannot build: an element with the suffix of a version control system, `vendor`,
     /// `...`, a last element that starts with `-` or `~`. A path has at most [`MAX_PATH`] bytes.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let rejected = |why| Problem::Path {
-            path: text.into(),
-            why,
-        };
-        let path = Self::below(text).map_err(rejected)?;
-        let last = path.0.rsplit('/').next().unwrap_or_default();
-        // The rule is that of `load.SafeArg` of the go command.
-        match last.chars().next() {
-            Some(first @ ('-' | '~')) => Err(rejected(PathFault::LastElement(first))),
-            _ => Ok(path),
-        }
+        let path = Self::below(text).and_then(|path| {
+            let last = path.0.rsplit('/').next().unwrap_or_default();
+            // The rule is that of `load.SafeArg` of the go command.
+            match last.chars().next() {
+                Some(first @ ('-' | '~')) => Err(Problem::new(
+                    format!("`go build` rejects a last element that starts with `{first}`"),
+                    "start it with a letter or a digit",
+                )),
+                _ => Ok(path),
+            }
+        });
+        path.map_err(|problem| problem.about(text, "path"))
     }
 
     /// Parses a path that more elements may follow, as in a pattern.
-    fn below(text: &str) -> Result<Self, PathFault> {
+    fn below(text: &str) -> Result<Self, Problem> {
         if text.len() > MAX_PATH {
-            return Err(PathFault::TooLong(MAX_PATH));
+            return Err(Problem::new(
+                format!("it is longer than {MAX_PATH} bytes"),
+                "nginx keeps the length of a location in one byte",
+            ));
         }
         let Some(rest) = text.strip_prefix('/') else {
-            return Err(PathFault::NoSlash(text.into()));
+            return Err(no_slash(text));
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.is_empty() {
             return match text.len() {
                 1 => Ok(Self("".into())),
-                _ => Err(PathFault::EmptyRoot),
+                _ => Err(Problem::new(
+                    "it has an empty element",
+                    "the root is a single `/`",
+                )),
             };
         }
         if let Some((path, version)) = text.split_once('@') {
             let below = version.find('/').map_or("", |slash| &version[slash..]);
-            return Err(PathFault::AtVersion(format!("{path}{below}")));
+            let meant = quoted(&format!("{path}{below}"));
+            return Err(Problem::new(
+                "it has a version in it",
+                format!("write {meant}: the module's tags are its versions"),
+            ));
         }
         for element in rest.split('/') {
             check_path_element(element)?;
         }
         let path = &text[..=rest.len()];
         match bad_version(path) {
-            Some(version) => Err(PathFault::Version(version.into())),
+            Some(version) => Err(Problem::new(
+                format!("Go rejects the version v{version}"),
+                "versions 0 and 1 are the module's own path; from 2 on it ends in /v2",
+            )),
             None => Ok(Self(path.into())),
         }
     }
@@ -171,25 +97,55 @@ impl ModulePath {
     }
 }
 
-fn check_path_element(element: &str) -> Result<(), PathFault> {
+fn no_slash(text: &str) -> Problem {
+    let meant = quoted(&format!("/{text}"));
+    Problem::new("a path starts with a slash", format!("write {meant}"))
+}
+
+fn empty_element() -> Problem {
+    Problem::new("it has an empty element", "remove the extra slash")
+}
+
+fn check_path_element(element: &str) -> Result<(), Problem> {
     if element.is_empty() {
-        return Err(PathFault::EmptyElement);
+        return Err(empty_element());
     }
     if element.len() > MAX_ELEMENT {
-        return Err(PathFault::ElementTooLong(element.into(), MAX_ELEMENT));
+        return Err(Problem::new(
+            format!(
+                "the element {} is longer than {MAX_ELEMENT} bytes",
+                quoted(element)
+            ),
+            "an exported page is a file of that name",
+        ));
     }
     if element.starts_with('.') {
-        return Err(PathFault::LeadingDot(element.into()));
+        return Err(Problem::new(
+            format!("Go rejects a leading dot, in {}", quoted(element)),
+            "write the path without it",
+        ));
     }
     check_element(element)?;
     if element.contains("...") {
-        return Err(PathFault::Wildcard);
+        return Err(Problem::new(
+            "`...` is a wildcard of the go command",
+            "write the path without it",
+        ));
     }
     if has_vcs_suffix(element) {
-        return Err(PathFault::VcsSuffix(element.into()));
+        return Err(Problem::new(
+            format!(
+                "the go command takes {} for a repository's address and never asks for it",
+                quoted(element)
+            ),
+            "leave out the suffix",
+        ));
     }
     if element == "vendor" {
-        return Err(PathFault::Vendor);
+        return Err(Problem::new(
+            "Go rejects the element `vendor`, which marks copies of other modules",
+            "choose another name",
+        ));
     }
     Ok(())
 }
@@ -241,14 +197,11 @@ impl Key {
     /// Rejects what [`Host::parse`] and [`ModulePath::parse`] reject, and a `*` other than as the
     /// whole last element.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let rejected = |why| Problem::Path {
-            path: text.into(),
-            why,
-        };
         if text.contains(':')
             && let Some((_, rest)) = text.split_once("://")
         {
-            return Err(rejected(PathFault::Url(rest.into())));
+            let problem = Problem::new("it is a URL", format!("write {}", quoted(rest)));
+            return Err(problem.about(text, "path"));
         }
         let (host, path) = match text.find('/') {
             Some(0) => (None, text),
@@ -258,18 +211,27 @@ impl Key {
         let host = match host {
             None => None,
             Some(host) if !host.contains('.') => {
-                return Err(rejected(PathFault::NoSlash(text.into())));
+                return Err(no_slash(text).about(text, "path"));
             }
             Some(host) => Some(Host::parse(host)?),
         };
         let without_star = path.strip_suffix('/').unwrap_or(path).strip_suffix("/*");
         if without_star.unwrap_or(path).contains('*') {
-            return Err(rejected(PathFault::Star));
+            let problem = Problem::new(
+                "a `*` stands for one whole element, the last",
+                "write `/x/*`, and the same `*` once in its `repo`",
+            );
+            return Err(problem.about(text, "path"));
         }
         let (path, pattern) = match without_star {
             Some("") => (ModulePath::parse("/")?, true),
-            Some(path) if path.ends_with('/') => return Err(rejected(PathFault::EmptyElement)),
-            Some(path) => (ModulePath::below(path).map_err(rejected)?, true),
+            Some(path) if path.ends_with('/') => {
+                return Err(empty_element().about(text, "path"));
+            }
+            Some(path) => match ModulePath::below(path) {
+                Ok(path) => (path, true),
+                Err(problem) => return Err(problem.about(text, "path")),
+            },
             None => (ModulePath::parse(path)?, false),
         };
         Ok(Self {
@@ -282,22 +244,35 @@ impl Key {
     /// Returns why the go command cannot use a key on this host, if so. gopkg.in requires a version
     /// in each path (`splitGopkgIn` of golang.org/x/mod/module) and has built-in rules for some
     /// paths (`vcsPaths` of cmd/go/internal/vcs).
-    pub(crate) fn fault_on(&self, host: &Host) -> Option<PathFault> {
+    pub(crate) fn problem_on(&self, host: &Host) -> Option<Problem> {
         let path = self.path.as_str();
         let is_known = match host.as_str() {
             "hub.jazz.net" => path == "/git" || path.starts_with("/git/"),
             "rsc.io" => path.is_empty() && !self.pattern,
+            "gopkg.in" => return self.gopkg_problem(),
             _ => false,
         };
-        if is_known {
-            return Some(PathFault::KnownToGo);
-        }
+        is_known.then(|| {
+            Problem::new(
+                "the go command never asks for it: it has built-in rules for its repository",
+                "choose another path, or a domain of your own",
+            )
+        })
+    }
+
+    fn gopkg_problem(&self) -> Option<Problem> {
+        let path = self.path.as_str();
         let path = path.strip_suffix("-unstable").unwrap_or(path);
-        let versioned = path.rsplit_once(".v").is_some_and(|(_, version)| {
+        let has_version = path.rsplit_once(".v").is_some_and(|(_, version)| {
             version == "0" || (!version.starts_with('0') && is_digits(version))
         });
-        (host.as_str() == "gopkg.in" && (self.pattern || !path.is_empty() && !versioned))
-            .then_some(PathFault::Gopkg)
+        if !self.pattern && (path.is_empty() || has_version) {
+            return None;
+        }
+        Some(Problem::new(
+            "on gopkg.in Go requires a version at the end",
+            "write it, as in `gopkg.in/yaml.v1`",
+        ))
     }
 
     /// Returns the bytes by which keys of one host are sorted, so that each path comes right before
@@ -399,23 +374,44 @@ pub fn is_path_element(element: &str) -> bool {
 
 /// Checks an element as `checkElem` of golang.org/x/mod/module does for a module path. The caller
 /// rejects a leading dot, which Go allows in no element after the host.
-fn check_element(element: &str) -> Result<(), ElementFault> {
+pub(super) fn check_element(element: &str) -> Result<(), Problem> {
     if element.bytes().all(|b| b == b'.') {
-        return Err(ElementFault::Dots(element.into()));
+        return Err(Problem::new(
+            format!("{} is not a valid element", quoted(element)),
+            "remove it",
+        ));
     }
     if element.ends_with('.') {
-        return Err(ElementFault::TrailingDot(element.into()));
+        return Err(Problem::new(
+            format!("Go rejects a trailing dot, in {}", quoted(element)),
+            "remove the dot",
+        ));
     }
     let allowed = |c: char| matches!(c, 'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~');
     if let Some(bad) = element.chars().find(|&c| !allowed(c)) {
-        return Err(ElementFault::Character(bad));
+        return Err(Problem::new(
+            format!(
+                "Go allows only A-Z, a-z, 0-9 and `-._~`, not {}",
+                quoted_char(bad)
+            ),
+            "write the path without it",
+        ));
     }
     let short = element.split('.').next().unwrap_or_default();
     if is_windows_device(short) {
-        return Err(ElementFault::Device(short.into()));
+        return Err(Problem::new(
+            format!("Go rejects {}, a device name on Windows", quoted(short)),
+            "choose another name",
+        ));
     }
     match short.rsplit_once('~') {
-        Some((_, tail)) if is_digits(tail) => Err(ElementFault::TildeDigits(element.into())),
+        Some((_, tail)) if is_digits(tail) => Err(Problem::new(
+            format!(
+                "Go rejects a tilde and digits at the end, in {}",
+                quoted(element)
+            ),
+            "choose another name",
+        )),
         _ => Ok(()),
     }
 }

@@ -4,8 +4,8 @@
 //! it derives versioned links from them. It adds the module's subdirectory itself, so no template
 //! includes it.
 
-use super::{Problem, RepoUrl, Vcs};
-use crate::text::nearest;
+use super::{Problem, Url, Vcs};
+use crate::text::{nearest, quoted};
 
 /// The software that hosts a repository's web pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,7 +139,7 @@ impl Forge {
             return Ok(row.forge);
         }
         let lower = text.to_ascii_lowercase();
-        let advice = match nearest(&lower, Self::NAMES) {
+        let hint = match nearest(&lower, Self::NAMES) {
             _ if Vcs::ALL.iter().any(|(name, _)| *name == lower) => {
                 "that is a version control system, which `vcs` names".to_owned()
             }
@@ -149,10 +149,10 @@ impl Forge {
                 Self::NAMES.join(", ")
             ),
         };
-        Err(Problem::UnknownForge {
-            name: text.into(),
-            advice,
-        })
+        Err(Problem::new(
+            format!("unknown forge {}", quoted(text)),
+            hint,
+        ))
     }
 
     /// Returns the forge that a host is known to run.
@@ -180,17 +180,17 @@ impl Forge {
 
 /// Returns the last three fields of go-source: the repository's page, and the templates of a
 /// directory and of a line in a file. `branch` replaces the forge's alias.
-pub fn go_source(repo: &RepoUrl, forge: Forge, branch: Option<&str>) -> String {
+pub fn go_source(repo: &Url, forge: Forge, branch: Option<&str>) -> String {
     let row = forge.row();
     // cgit keeps `.git` in its URLs unless `remove-suffix` is on.
     let home = match forge {
-        Forge::Cgit => repo.web_with_suffix(),
-        _ => repo.web(),
+        Forge::Cgit => repo.web_page_with_suffix(),
+        _ => repo.web_page(),
     };
     let fill = |template: &str| {
         template
             .replace("{ref}", branch.unwrap_or(row.reference))
-            .replace("{repo}", home.as_str())
+            .replace("{repo}", &home)
     };
     format!("{home} {} {}", fill(row.directory), fill(row.file))
 }
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn templates_are_filled_in() {
-        let repo = RepoUrl::parse("https://git.example.com/a/b.git").unwrap();
+        let repo = Url::repository("https://git.example.com/a/b.git").unwrap();
         assert_eq!(
             go_source(&repo, Forge::Forgejo, Some("trunk")),
             "https://git.example.com/a/b \

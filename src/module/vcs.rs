@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Forge, Problem, RepoUrl};
-use crate::text::nearest;
+use super::{Forge, Problem, Url};
+use crate::text::{nearest, quoted};
 
 /// The second field of go-import: how the go command fetches the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,17 +51,14 @@ impl Vcs {
             "proxy" | "goproxy" => "mod",
             lower => lower,
         };
-        let advice = match nearest(lower, names) {
+        let hint = match nearest(lower, names) {
             _ if Forge::NAMES.contains(&lower) => {
                 "that is a forge, which `forge` names; `vcs` is `git`, `hg` and so on".to_owned()
             }
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("the go command knows {}", names.join(", ")),
         };
-        Err(Problem::UnknownVcs {
-            name: text.into(),
-            advice,
-        })
+        Err(Problem::new(format!("unknown vcs {}", quoted(text)), hint))
     }
 
     /// Returns the schemes that the go command fetches from with this system: those of its `vcsGit`
@@ -79,7 +76,7 @@ impl Vcs {
 
     /// Infers the system from a repository's URL: by its suffix, its scheme, or a host that is
     /// known for one system. The default is Git.
-    pub fn infer(repo: &RepoUrl) -> Self {
+    pub fn infer(repo: &Url) -> Self {
         const HOSTS: [(&str, Vcs); 5] = [
             ("hg.sr.ht", Vcs::Hg),
             ("hg.mozilla.org", Vcs::Hg),
@@ -141,7 +138,7 @@ mod tests {
             ("https://hg.sr.ht/~a/b.git", Vcs::Git),
             ("ssh://git@example.com/a/b", Vcs::Git),
         ] {
-            assert_eq!(Vcs::infer(&RepoUrl::parse(url).unwrap()), vcs, "{url}");
+            assert_eq!(Vcs::infer(&Url::repository(url).unwrap()), vcs, "{url}");
         }
     }
 }

@@ -93,7 +93,7 @@ impl VirtualHost {
             description: module.description.as_deref(),
             vcs: module.vcs.as_str(),
             repo: module.repo.as_str(),
-            home: is_web.then(|| module.repo.web_text()),
+            home: is_web.then(|| module.repo.web_page()),
         }
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{VirtualHost, first_elements};
 use crate::config::{Index, Module, ModuleDocs};
-use crate::module::{Vcs, WebUrl};
+use crate::module::{Url, Vcs};
 use crate::page::{CompiledPage, Crumb, ModulePage, Near, NotFoundPage};
 
 /// The documentation site that has badges, and addresses by version.
@@ -28,7 +28,7 @@ impl VirtualHost {
                 .as_deref()
                 .and_then(|source| source.split(' ').next());
             let shown = shown.filter(|url| url.starts_with("http"));
-            shown.map_or_else(|| module.repo.web().to_string(), str::to_owned)
+            shown.map_or_else(|| module.repo.web_page().into_owned(), str::to_owned)
         });
         CompiledPage::new(&ModulePage {
             crumbs: &self.crumbs(module.key.path.as_str()),
@@ -53,7 +53,7 @@ impl VirtualHost {
 
     /// Returns the address of a module's documentation, and whether it is that of a site to which
     /// the import path is appended.
-    pub(super) fn documentation<'m>(&'m self, module: &'m Module) -> Option<(&'m WebUrl, bool)> {
+    pub(super) fn documentation<'m>(&'m self, module: &'m Module) -> Option<(&'m Url, bool)> {
         match (&module.docs, &self.config.docs) {
             (ModuleDocs::At(url), _) => Some((url, false)),
             (ModuleDocs::OnSite, Some(site)) => Some((site, true)),

@@ -1,4 +1,4 @@
-//! What is rejected, and why, is in tests/it/file/bad_files.
+//! What is rejected, and why, is in tests/bad_files.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is rejected, and why, is in tests/it/file/bad_files.
+//! What is rejected, and why, is in tests/bad_files.
 
 use super::*;
 
@@ -20,10 +20,10 @@ fn accepts_what_a_vcs_or_a_browser_can_fetch() {
         "https://h.example/tree/a",
         "https://github.com/a/tree",
     ] {
-        assert!(RepoUrl::parse(url).is_ok(), "{url}");
+        assert!(Url::repository(url).is_ok(), "{url}");
     }
     for url in ["https://pkg.go.dev", "http://docs.example:8080/a?b#c"] {
-        assert!(WebUrl::parse(url).is_ok(), "{url}");
+        assert!(Url::web(url).is_ok(), "{url}");
     }
 }
 
@@ -37,6 +37,6 @@ fn web_address_is_https_without_git_suffix() {
         ("ssh://git@h.example:22/a/b.git", "https://h.example/a/b"),
         ("git://h.example/a", "https://h.example/a"),
     ] {
-        assert_eq!(RepoUrl::parse(url).unwrap().web().as_str(), web);
+        assert_eq!(Url::repository(url).unwrap().web_page(), web);
     }
 }

@@ -352,3 +352,68 @@ fn a_forge_may_live_on_the_same_host() {
         );
     }
 }
+
+#[test]
+fn empty_text_is_as_good_as_an_absent_key() {
+    let settings = [
+        "host",
+        "cache_max_age",
+        "docs",
+        "index",
+        "redirect",
+        "title",
+    ];
+    let keys = [
+        "vcs",
+        "subdir",
+        "display",
+        "forge",
+        "branch",
+        "docs",
+        "description",
+        "hidden",
+        "redirect",
+        "proxy",
+    ];
+    let mut config = String::new();
+    for key in settings {
+        config.push_str(&format!("{key}: \"\"\n"));
+    }
+    config.push_str("/a:\n  repo: https://github.com/a/b\n");
+    let bare = config.clone();
+    for key in keys {
+        config.push_str(&format!("  {key}: ''\n"));
+    }
+    let (server, without) = (Server::start(&config), Server::start(&bare));
+    for path in ["/a?go-get=1", "/a/b", "/"] {
+        assert_eq!(server.get(path).body, without.get(path).body, "{path}");
+    }
+}
+
+/// A row of Go's own tests: a module proxy made of the raw files of a repository.
+#[test]
+fn module_proxy_may_be_raw_files_or_below_the_module() {
+    let raw = "https://raw.githubusercontent.com/a/modproxy/main";
+    let gitlab = "https://gitlab.com/a/modproxy/-/raw/main";
+    let config = format!(
+        "/a: {{vcs: mod, repo: {raw}}}\n/b: {{repo: https://github.com/a/b, proxy: {gitlab}}}\n\
+         /c: {{vcs: mod, repo: https://tonybai.com/c}}\n\
+         /d: {{vcs: mod, repo: https://tonybai.com/d/proxy}}\n"
+    );
+    let server = Server::start(&config);
+    for (path, content) in [
+        ("/a", format!("tonybai.com/a mod {raw}")),
+        ("/c", "tonybai.com/c mod https://tonybai.com/c".to_owned()),
+        (
+            "/d",
+            "tonybai.com/d mod https://tonybai.com/d/proxy".to_owned(),
+        ),
+    ] {
+        assert_eq!(go_import(&server, path), content);
+    }
+    let page = server.get("/b?go-get=1").body;
+    assert!(
+        page.contains(&format!("tonybai.com/b mod {gitlab}")),
+        "{page}"
+    );
+}

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use govanityurls::config::Config;
-use govanityurls::module::{RepoUrl, Vcs};
+use govanityurls::module::{Url, Vcs};
 use govanityurls::site::{Answer, Site};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -266,7 +266,7 @@ fn schemes_are_those_that_go_lists() {
             Some(gos) => assert_eq!(ours, gos.iter().cloned().collect(), "{name}"),
             None => assert!(["mod", "bzr"].contains(&name), "Go has no {name}"),
         }
-        assert!(ours.is_subset(&sorted(&RepoUrl::SCHEMES)), "{name}");
+        assert!(ours.is_subset(&sorted(&Url::SCHEMES)), "{name}");
     }
 }
 
