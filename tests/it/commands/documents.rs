@@ -1,9 +1,10 @@
-//! The documents list every setting, key, flag, command, system and forge, and link to no missing
-//! file.
+//! The documents list every setting, key, flag, command, system and forge, link to no missing file,
+//! and show nothing that no test runs.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command as Process;
 
 use clap::{Arg, Command, CommandFactory as _};
 use govanityurls::internal::{Cli, MODULE_KEYS, SETTINGS};
@@ -11,7 +12,7 @@ use govanityurls::module::{Forge, Vcs};
 use regex::Regex;
 use serde_json::Value;
 
-use crate::support::{program, repository_file};
+use crate::support::{Server, blocks, program, repository_file};
 
 fn text(name: &str) -> String {
     fs::read_to_string(repository_file(name)).unwrap()
@@ -23,28 +24,31 @@ fn names<'a>(of: impl IntoIterator<Item = &'a str>) -> Names {
     of.into_iter().map(str::to_owned).collect()
 }
 
-/// Returns the rows of the README table whose first column has this title.
-fn rows(title: &str) -> Vec<Vec<String>> {
-    let readme = text("README.md");
+const CONFIGURATION: &str = "docs/configuration.md";
+const COMMAND_LINE: &str = "docs/command-line.md";
+
+/// Returns the rows of a document's table whose first column has this title.
+fn rows(document: &str, title: &str) -> Vec<Vec<String>> {
+    let document = text(document);
     let cells = |line: &str| -> Vec<String> {
         let cells = line.trim_matches('|').split('|');
         cells.map(|cell| cell.trim().to_owned()).collect()
     };
-    let rows: Vec<_> = readme
+    let rows: Vec<_> = document
         .lines()
         .skip_while(|line| !line.starts_with(&format!("| {title} |")))
         .skip(2)
         .take_while(|line| line.starts_with('|'))
         .map(cells)
         .collect();
-    assert!(!rows.is_empty(), "README has no table of each `{title}`");
+    assert!(!rows.is_empty(), "no table of each `{title}`");
     rows
 }
 
-/// Returns the first column of a README table.
-fn listed(title: &str) -> Names {
+/// Returns the first column of a table.
+fn listed(document: &str, title: &str) -> Names {
     let cell = |row: Vec<String>| row[0].trim_matches('`').to_owned();
-    rows(title).into_iter().map(cell).collect()
+    rows(document, title).into_iter().map(cell).collect()
 }
 
 /// Returns every word of a text that could be a name of the program's.
@@ -65,18 +69,18 @@ fn system_names() -> Names {
 }
 
 #[test]
-fn readme_lists_every_setting_and_key() {
+fn every_setting_and_key_is_listed() {
     // `paths` holds modules; the text above the table explains it.
     let settings = SETTINGS.into_iter().filter(|name| *name != "paths");
-    assert_eq!(listed("setting"), names(settings));
-    assert!(text("README.md").contains("`paths:`"));
-    assert_eq!(listed("key of a module"), names(MODULE_KEYS));
+    assert_eq!(listed(CONFIGURATION, "setting"), names(settings));
+    assert!(text(CONFIGURATION).contains("`paths:`"));
+    assert_eq!(listed(CONFIGURATION, "key"), names(MODULE_KEYS));
 }
 
 #[test]
-fn readme_lists_every_system_and_forge() {
+fn every_system_and_forge_is_listed() {
     let values = |key: &str| {
-        let mut rows = rows("key of a module").into_iter();
+        let mut rows = rows(CONFIGURATION, "key").into_iter();
         let row = rows.find(|row| row[0] == format!("`{key}`")).unwrap();
         words(&row[2])
     };
@@ -86,7 +90,7 @@ fn readme_lists_every_system_and_forge() {
 }
 
 #[test]
-fn readme_lists_every_flag_with_its_variable() {
+fn every_flag_is_listed_with_its_variable() {
     let command = Cli::command();
     let known: BTreeSet<_> = flags(&command)
         .map(|(name, flag)| {
@@ -94,15 +98,15 @@ fn readme_lists_every_flag_with_its_variable() {
             (format!("`-{name}`"), format!("`{}`", variable.unwrap()))
         })
         .collect();
-    let listed = rows("flag").into_iter();
+    let listed = rows(COMMAND_LINE, "flag").into_iter();
     let listed: BTreeSet<_> = listed.map(|row| (row[0].clone(), row[1].clone())).collect();
     assert_eq!(listed, known);
 }
 
 #[test]
-fn readme_lists_every_command_with_its_flags_and_their_values() {
-    let readme = text("README.md");
-    let words = words(&readme);
+fn every_command_is_listed_with_its_flags_and_their_values() {
+    let listed = text(COMMAND_LINE);
+    let words = words(&listed);
     for command in Cli::command().get_subcommands() {
         let name = command.get_name();
         // The default command, and an alias of -version.
@@ -110,10 +114,10 @@ fn readme_lists_every_command_with_its_flags_and_their_values() {
             continue;
         }
         let line = format!("\n    govanityurls {name} ");
-        assert!(readme.contains(&line), "README does not list `{name}`");
+        assert!(listed.contains(&line), "`{name}` is not listed");
         for (flag, _) in flags(command) {
             let flag = format!("-{flag}");
-            assert!(words.contains(&flag), "README does not say `{name} {flag}`");
+            assert!(words.contains(&flag), "`{name} {flag}` is not listed");
         }
     }
     let command = Cli::command();
@@ -129,10 +133,189 @@ fn readme_lists_every_command_with_its_flags_and_their_values() {
             let is_default = default.is_some_and(|default| default == name);
             assert!(
                 is_default || words.contains(name),
-                "README does not say `-{flag} {name}`"
+                "`-{flag} {name}` is not listed"
             );
         }
     }
+}
+
+/// What runs each block of commands, configuration or output, by document and heading: a test that
+/// reads it from there, or the reason why none can.
+const RUN: &[(&str, &str, &str)] = &[
+    ("README.md", "govanityurls", HERE),
+    ("README.md", "Try it", HERE),
+    ("README.md", "Choose your way", README_ON_DEBIAN),
+    (
+        "README.md",
+        "nginx already serves the domain",
+        README_ON_DEBIAN,
+    ),
+    ("README.md", "A fresh machine", README_ON_DEBIAN),
+    (
+        "README.md",
+        "Caddy ([or another proxy](docs/proxies.md))",
+        PROXIES,
+    ),
+    (
+        "README.md",
+        "A container instead of the package",
+        README_ON_DEBIAN,
+    ),
+    (
+        "README.md",
+        "No server at all ([on GitHub Pages and others](docs/static.md))",
+        LAB,
+    ),
+    ("README.md", "Make your module use it", LAB),
+    ("README.md", "When `go get` fails", LAB),
+    ("README.md", "Change the file", HERE),
+    ("docs/architecture.md", "Architecture", "shows no commands"),
+    (
+        "docs/architecture.md",
+        "The public API",
+        "shows no commands",
+    ),
+    ("docs/command-line.md", "The command line", HERE),
+    ("docs/configuration.md", "The file", HERE),
+    ("docs/modules.md", "Major versions", LAB),
+    ("docs/modules.md", "Several modules in one repository", LAB),
+    ("docs/modules.md", "Private modules", LAB),
+    ("docs/moving.md", "Moving from another server", LAB),
+    ("docs/moving.md", "From sally, vangen or pages", LAB),
+    ("docs/moving.md", "From the live site", LAB),
+    (
+        "docs/operations.md",
+        "nginx over a Unix socket",
+        RESTARTS_ON_DEBIAN,
+    ),
+    (
+        "docs/operations.md",
+        "nginx on another machine",
+        RESTARTS_ON_DEBIAN,
+    ),
+    ("docs/operations.md", "The certificate", README_ON_DEBIAN),
+    ("docs/operations.md", "Metrics and alerts", README_ON_DEBIAN),
+    ("docs/performance.md", "Performance", NO_QUIET_MACHINE),
+    ("docs/performance.md", "Servers", NO_QUIET_MACHINE),
+    ("docs/performance.md", "Microbenchmarks", NO_QUIET_MACHINE),
+    ("docs/proxies.md", "nginx", README_ON_DEBIAN),
+    ("docs/proxies.md", "Caddy", PROXIES),
+    ("docs/proxies.md", "Traefik", PROXIES),
+    ("docs/proxies.md", "Apache", PROXIES),
+    ("docs/proxies.md", "HAProxy", PROXIES),
+    (
+        "docs/static.md",
+        "GitLab Pages",
+        "not run: there is no GitLab here",
+    ),
+    ("docs/static.md", "nginx", LAB),
+    (
+        "docs/verify.md",
+        "govanityurls verify",
+        "tests/it/lab/verify/mod.rs",
+    ),
+];
+const HERE: &str = "tests/it/commands/documents.rs";
+const LAB: &str = "tests/it/lab/documents.rs";
+const PROXIES: &str = "tests/it/lab/proxies.rs";
+const README_ON_DEBIAN: &str = "tests/vm/scenarios/readme.sh";
+const RESTARTS_ON_DEBIAN: &str = "tests/vm/scenarios/restarts.sh";
+const NO_QUIET_MACHINE: &str = "not run: it needs a machine that does nothing else";
+
+#[test]
+fn every_block_of_the_documents_is_run() {
+    let mut shown = BTreeSet::new();
+    for document in documents() {
+        let document = document.as_str();
+        if document != "README.md" && !document.starts_with("docs/") {
+            continue;
+        }
+        let mut heading = String::new();
+        for line in text(document).lines() {
+            if let Some(title) = line.strip_prefix('#') {
+                heading = title.trim_start_matches('#').trim().to_owned();
+            } else if line.starts_with("    ") {
+                shown.insert((document.to_owned(), heading.clone()));
+            }
+        }
+    }
+    let known = RUN
+        .iter()
+        .map(|(document, heading, _)| (document.to_string(), heading.to_string()));
+    assert_eq!(shown, known.collect());
+
+    let by_hand: BTreeSet<_> = RUN
+        .iter()
+        .filter(|(.., by)| by.starts_with("not run: "))
+        .collect();
+    assert!(by_hand.len() <= 5, "{by_hand:?}");
+    for (document, heading, by) in RUN.iter().filter(|(.., by)| by.starts_with("tests/")) {
+        let runner = text(by);
+        assert!(
+            runner.contains(document) && runner.contains(heading),
+            "{by}: {document}, {heading}"
+        );
+    }
+}
+
+#[test]
+fn readme_is_short() {
+    let lines = text("README.md").lines().count();
+    assert!(lines <= 120, "{lines} lines");
+}
+
+#[test]
+fn the_chinese_readme_has_the_same_commands() {
+    // Comments may be translated.
+    let typed = |document| -> Vec<String> {
+        let text = text(document);
+        let lines = text.lines().filter(|line| line.starts_with("    "));
+        let lines = lines.map(|line| line.split("   #").next().unwrap().trim_end().to_owned());
+        lines.collect()
+    };
+    assert_eq!(typed("README.zh.md"), typed("README.md"));
+}
+
+#[test]
+fn readme_first_commands_print_what_it_shows() {
+    let [typed, shown] = blocks("README.md", "Try it").try_into().unwrap();
+    let (start, ask) = typed.split_once('\n').unwrap();
+    let arguments = start
+        .strip_prefix("cargo run -- ")
+        .unwrap()
+        .replace('\'', "");
+    let mut command = program();
+    command
+        .args(arguments.split(' '))
+        .args(["-listen", "127.0.0.1:0"]);
+    let server = Server::spawn(command);
+    // On a port that is free.
+    let ask = ask.replace("localhost:8080", &server.addr.to_string());
+    let output = Process::new("sh").args(["-c", &ask]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), shown);
+}
+
+#[test]
+fn shown_files_are_valid_and_the_shown_error_is_real() {
+    let directory = tempfile::tempdir().unwrap();
+    let check = |file: &str| {
+        fs::write(directory.path().join("vanity.yaml"), file).unwrap();
+        let mut check = program();
+        let output = check.arg("check").current_dir(&directory).output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let [file] = blocks("README.md", "govanityurls").try_into().unwrap();
+    let (valid, said) = check(&file);
+    assert!(valid, "{said}");
+    let (_, said) = check(&file.replace("repo:", "rep:"));
+    let [error] = blocks("README.md", "Change the file").try_into().unwrap();
+    assert!(said.starts_with(&error), "{said}");
+    let [file] = blocks(CONFIGURATION, "The file").try_into().unwrap();
+    let (valid, said) = check(&file);
+    assert!(valid, "{said}");
 }
 
 #[test]

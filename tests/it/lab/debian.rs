@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -56,12 +56,7 @@ impl Lab {
             let _ = writeln!(names, "127.0.0.1 {host}");
         }
         fs::write(self.dir.join("hosts"), names).unwrap();
-        fs::create_dir_all(self.dir.join("bin")).unwrap();
-        let systemctl = self.dir.join("bin/systemctl");
-        fs::write(&systemctl, SYSTEMCTL).unwrap();
-        fs::set_permissions(systemctl, fs::Permissions::from_mode(0o755)).unwrap();
-        let program = env!("CARGO_BIN_EXE_govanityurls");
-        symlink(program, self.dir.join("bin/govanityurls")).unwrap();
+        self.script("systemctl", SYSTEMCTL);
     }
 
     /// Starts nginx, with the git server next to its default site.
@@ -109,6 +104,13 @@ impl Lab {
         });
         let trusted = fs::read_to_string(self.ca()).unwrap() + &root;
         fs::write(self.ca(), trusted).unwrap();
+    }
+
+    /// Writes a command for the lab's shells.
+    pub fn script(&self, name: &str, text: &str) {
+        let path = self.dir.join("bin").join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Runs a shell command in the directory of the configuration in use; it must succeed.

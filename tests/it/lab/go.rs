@@ -97,6 +97,30 @@ impl Go {
         run(self.command().args(["run", "."]))
     }
 
+    /// Types commands into a shell in `dir`, which finds this go command and the program.
+    pub fn shell(&self, dir: &Path, typed: &str) -> String {
+        let path = env::var("PATH").unwrap();
+        let (lab, go) = (self.home.with_file_name("bin"), self.program.parent());
+        let path = format!("{}:{}:{path}", lab.display(), go.unwrap().display());
+        let mut shell = Command::new("sh");
+        shell
+            .current_dir(dir)
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env("PATH", path)
+            .args(["-euxc", typed]);
+        for name in ["AUTHOR", "COMMITTER"] {
+            shell.env(format!("GIT_{name}_NAME"), "Lab");
+            shell.env(format!("GIT_{name}_EMAIL"), "lab@git.example");
+        }
+        run(&mut shell)
+    }
+
+    /// Returns the directory of its module.
+    pub fn app(&self) -> PathBuf {
+        self.home.join("app")
+    }
+
     /// Returns a go command in its module, without arguments yet.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);

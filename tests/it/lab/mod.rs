@@ -8,6 +8,7 @@
 mod behind_nginx;
 mod browser;
 mod debian;
+mod documents;
 mod go;
 mod go_get;
 mod journal;
@@ -24,6 +25,7 @@ mod verify;
 
 use std::fmt::Write as _;
 use std::net::TcpStream;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs};
@@ -66,9 +68,14 @@ impl Lab {
     /// Creates an empty lab in `dir`: a certificate authority, and a git server at [`GIT_HOST`]
     /// once nginx runs.
     fn new(dir: PathBuf) -> Self {
-        for sub in ["certs", "nginx", "repos", "tmp", "work"] {
+        for sub in ["bin", "certs", "nginx", "repos", "tmp", "work"] {
             fs::create_dir_all(dir.join(sub)).unwrap();
         }
+        symlink(
+            env!("CARGO_BIN_EXE_govanityurls"),
+            dir.join("bin/govanityurls"),
+        )
+        .unwrap();
         let mut lab = Self {
             dir,
             daemons: Vec::new(),

@@ -2,11 +2,13 @@
 //! browser, and a site whose pages stay.
 
 use std::fs;
+use std::net::TcpStream;
 use std::process::Command;
 
+use crate::lab::documents::{documented, verify_and_get};
 use crate::lab::modules::package;
 use crate::lab::{Commit, GIT_HOST, Lab, enter, run, tools};
-use crate::support::{blocks, wait_until};
+use crate::support::wait_until;
 
 const DOCUMENT: &str = "docs/proxies.md";
 
@@ -25,18 +27,43 @@ fn go_gets_through_caddy() {
     enter(|mut lab| {
         start(&mut lab);
         lab.pebble();
-        let [block] = documented("Caddy");
-        let options = format!(
-            "{{\n admin off\n acme_ca https://localhost:14000/dir\n acme_ca_root {}\n\
-             storage file_system {}\n }}\n",
-            lab.ca().display(),
-            lab.dir().join("caddy").display()
-        );
-        fs::write(lab.dir().join("Caddyfile"), options + &block).unwrap();
-        let mut caddy = tool("caddy");
-        caddy.current_dir(lab.dir()).env("HOME", lab.dir());
-        lab.start(caddy.args(["run", "--config", "Caddyfile"]));
+        let [block] = documented(DOCUMENT, "Caddy");
+        fs::write(lab.dir().join("Caddyfile"), options(&lab) + &block).unwrap();
+        start_caddy(&mut lab);
         works(&lab);
+    });
+}
+
+#[test]
+#[ignore = "needs caddy, nginx, pebble, git and go; tests/run runs it"]
+fn the_commands_for_caddy() {
+    enter(|mut lab| {
+        start(&mut lab);
+        lab.pebble();
+        let [typed] = documented("README.md", "Caddy ([or another proxy](docs/proxies.md))");
+        let caddyfile = lab.dir().join("Caddyfile");
+        fs::write(&caddyfile, options(&lab)).unwrap();
+        let caddy = tool("caddy");
+        let program = caddy.get_program().display();
+        lab.script("apt", "#!/bin/sh\n");
+        let reload = format!(
+            "#!/bin/sh\nexec {program} reload --config {}\n",
+            caddyfile.display()
+        );
+        lab.script("systemctl", &reload);
+        start_caddy(&mut lab);
+        wait_until("caddy can be reloaded", || {
+            TcpStream::connect("127.0.0.1:2019").ok()
+        });
+        let typed = typed.replace("/etc/caddy/Caddyfile", caddyfile.to_str().unwrap());
+        let (before, after) = typed.split_once("govanityurls verify").unwrap();
+        lab.shell(before);
+        wait_until("caddy has a certificate", || page(&lab));
+        verify_and_get(
+            &lab,
+            &lab.dir().join("govanityurls"),
+            &format!("govanityurls verify{after}"),
+        );
     });
 }
 
@@ -46,7 +73,7 @@ fn go_gets_through_traefik() {
     enter(|mut lab| {
         start(&mut lab);
         lab.pebble();
-        let [block] = documented("Traefik");
+        let [block] = documented(DOCUMENT, "Traefik");
         let dir = lab.dir().join("traefik");
         fs::create_dir_all(dir.join("dynamic")).unwrap();
         fs::write(dir.join("dynamic/govanityurls.yml"), block).unwrap();
@@ -97,7 +124,7 @@ http:
 fn go_gets_through_apache() {
     enter(|mut lab| {
         start(&mut lab);
-        let [block, modules] = documented("Apache");
+        let [block, modules] = documented(DOCUMENT, "Apache");
         let apache = lab.dir().join("apache");
         for directory in ["log", "run/apache2"] {
             fs::create_dir_all(apache.join(directory)).unwrap();
@@ -137,7 +164,7 @@ fn go_gets_through_apache() {
 fn go_gets_through_haproxy() {
     enter(|mut lab| {
         start(&mut lab);
-        let [block] = documented("HAProxy");
+        let [block] = documented(DOCUMENT, "HAProxy");
         let dir = lab.dir().join("haproxy");
         fs::create_dir_all(dir.join("certs")).unwrap();
         let certificate = lab.certificate("example.com");
@@ -162,6 +189,21 @@ backend site
     server local 127.0.0.1:8081
 
 ";
+
+/// Returns the options that have Caddy use the lab's authority and directory.
+fn options(lab: &Lab) -> String {
+    format!(
+        "{{\nacme_ca https://localhost:14000/dir\nacme_ca_root {}\nstorage file_system {}\n}}\n",
+        lab.ca().display(),
+        lab.dir().join("caddy").display()
+    )
+}
+
+fn start_caddy(lab: &mut Lab) {
+    let mut caddy = tool("caddy");
+    caddy.current_dir(lab.dir()).env("HOME", lab.dir());
+    lab.start(caddy.args(["run", "--config", "Caddyfile"]));
+}
 
 /// Starts the repositories, the site and the program.
 fn start(lab: &mut Lab) {
@@ -206,18 +248,7 @@ fn start(lab: &mut Lab) {
 
 /// Everybody gets through the proxy what is meant for them.
 fn works(lab: &Lab) {
-    let page = wait_until("the proxy answers", || {
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--fail", "--cacert"]).arg(lab.ca());
-        let output = curl
-            .arg("https://example.com/x/experiments")
-            .output()
-            .unwrap();
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8(output.stdout).unwrap())
-    });
+    let page = wait_until("the proxy answers", || page(lab));
     assert!(page.contains("go get example.com/x/experiments"), "{page}");
     for go in lab.go_commands() {
         go.get("example.com/gowechat/mp");
@@ -246,9 +277,16 @@ fn works(lab: &Lab) {
     assert!(clone.join("sub/sub.go").exists());
 }
 
-fn documented<const N: usize>(heading: &str) -> [String; N] {
-    let blocks = blocks(DOCUMENT, heading);
-    blocks.try_into().unwrap()
+/// Fetches a module's page, if the proxy is up.
+fn page(lab: &Lab) -> Option<String> {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--fail", "--cacert"]).arg(lab.ca());
+    let output = curl
+        .arg("https://example.com/x/experiments")
+        .output()
+        .unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    output.status.success().then_some(page)
 }
 
 fn tool(name: &str) -> Command {

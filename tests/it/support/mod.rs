@@ -310,8 +310,9 @@ pub fn blocks(document: &str, heading: &str) -> Vec<String> {
             None => blocks.push(String::new()),
         }
     }
-    blocks.retain(|block| !block.is_empty());
-    blocks
+    let blocks = blocks.iter().map(|block| block.trim_end());
+    let blocks = blocks.filter(|block| !block.is_empty());
+    blocks.map(|block| format!("{block}\n")).collect()
 }
 
 /// Returns the path of a file in the repository.

@@ -1,5 +1,4 @@
-# Runs README's commands verbatim on a new machine, up to a `go get` over TLS, then renews the
-# certificate.
+# Types README's commands on a new machine, each way up to a `go get` over TLS; renews the certificate.
 . tests/vm/guest/lib.sh
 
 # The outside world: DNS names, Let's Encrypt, and a git server.
@@ -63,35 +62,91 @@ N
 nginx -t -q
 systemctl reload nginx
 
+# The site that the domain has already.
+certificate example.com /srv/world/site
+update-ca-certificates >/dev/null 2>&1
+mkdir -p /srv/site/gowechat
+echo 'the blog' >/srv/site/index.html
+cp -P /etc/nginx/sites-available/default /srv/world/default
+cat >/etc/nginx/sites-available/default <<'N'
+server {
+    listen 443 ssl;
+    server_name example.com;
+    ssl_certificate /srv/world/site.pem;
+    ssl_certificate_key /srv/world/site.key;
+    root /srv/site;
+}
+N
+systemctl reload nginx
+
+# Answers yes to apt's question.
+echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
+# In place of an editor: the domain is already right, but the repository is on the local server.
+cat >/usr/local/bin/nano <<'N'
+#!/bin/sh
+case $1 in
+/etc/govanityurls/vanity.yaml) sed -i s,https://github.com/bigwhite,https://git.example.com, "$1" ;;
+/etc/nginx/*) sed -i 's,server_name example.com;,& include snippets/govanityurls.conf;,' "$1" ;;
+esac
+N
+chmod +x /usr/local/bin/nano
+
 # Runs the user's `go get`, directly from the repositories: there is no module proxy here.
-go_get() {
+go_get() { # COMMAND
     local home
     home=$(mktemp -d)
     (
         cd "$home"
         export HOME=$home GOPROXY=direct GOSUMDB=off GOTOOLCHAIN=local GOFLAGS=-modcacherw
         go mod init test.example/t
-        go get example.com/gowechat
+        eval "$1"
         grep 'example.com/gowechat v1.0.0' go.mod
     )
 }
+# Types the commands below a heading of README.md, and its `go get` in a module.
+type_way() { # DIRECTORY HEADING
+    local typed
+    typed=$(commands README.md "$2")
+    [ -n "$typed" ] || fail "no commands below '$2'"
+    step "typing: $2"
+    (cd "$1" && bash -euxc "$(grep -v '^go get' <<<"$typed")")
+    if grep -q '^go get' <<<"$typed"; then go_get "$(grep '^go get' <<<"$typed")"; fi
+}
 serial() { openssl s_client -connect 127.0.0.1:443 -servername example.com </dev/null 2>/dev/null | openssl x509 -noout -serial; }
 
-heading="## Install it on Debian"
-typed=$(commands README.md "$heading")
-equal "$(grep -c '^nano ' <<<"$typed")" 1
-[ "$(grep -vc '^nano ' <<<"$typed")" -le 6 ] || fail "too many commands: $typed"
-# Replaces the edit in nano: the domain is already right, but the repository is on the local server.
-typed=${typed/nano /sed -i s,https://github.com/bigwhite,https://git.example.com, }
-# Answers yes to apt's question.
-echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
-(cd dist && bash -euxc "$typed")
-go_get
+type_way dist "## Choose your way"
+type_way /etc/govanityurls "### nginx already serves the domain"
+equal "$(curl -sS https://example.com/)" "the blog"
+step "typing: the same in docs/proxies.md"
+(cd /etc/govanityurls && bash -euxc "$(commands docs/proxies.md "## nginx")")
+nginx -t -q
 
+step "a container instead"
+systemctl stop govanityurls
+cp dist/*.oci.tar /etc/govanityurls/
+wait_for_container() { wait_until gives 200 http://127.0.0.1:8080/gowechat; }
+typed=$(commands README.md "### A container instead of the package")
+(cd /etc/govanityurls && bash -euxc "$(sed '/^govanityurls verify/,$d' <<<"$typed")")
+wait_for_container
+(cd /etc/govanityurls && govanityurls verify)
+go_get "$(grep '^go get' <<<"$typed")"
+podman stop -a -t 20 >/dev/null
+rm /etc/govanityurls/*.oci.tar
+systemctl start govanityurls
+
+rm /etc/nginx/conf.d/govanityurls.conf /etc/nginx/snippets/govanityurls.conf
+cp /srv/world/default /etc/nginx/sites-available/default
+systemctl reload nginx
+type_way /etc/govanityurls "### A fresh machine"
+
+type_commands docs/operations.md "## The certificate"
 step "a renewal by the timer's command; nginx serves the new certificate"
 old=$(serial)
 certbot renew --quiet --force-renewal --no-random-sleep-on-renew
 renewed() { [ "$(serial)" != "$old" ]; }
 wait_until renewed
-go_get
+go_get "go get example.com/gowechat"
+
+type_commands docs/operations.md "## Metrics and alerts"
+curl -sSf http://127.0.0.1:9090/metrics | grep -q govanityurls_requests
 systemctl --failed --no-legend
