@@ -282,7 +282,7 @@ impl Lab {
     }
 
     /// git's own CGI program serves every repository of the lab.
-    fn git_rule(&self) -> String {
+    pub fn git_rule(&self) -> String {
         let exec_path = run(Command::new("git").arg("--exec-path"));
         let (exec_path, dir) = (exec_path.trim(), self.dir.display());
         format!(

@@ -1,6 +1,7 @@
 //! Compares `govanityurls verify` with real go commands on the same faults.
 
 mod agreement;
+mod fixes;
 mod hostile;
 mod internet;
 

@@ -3,7 +3,7 @@
 //!
 //! The cases are those of a fixed seed. `VERIFY_SEED` takes another, `VERIFY_CASES` another number
 //! of cases, `VERIFY_KIND` those of them with a label that contains this text, and `VERIFY_ONLY` a
-//! single case by its number:
+//! single case by its number. With `VERIFY_PRINT`, agreements are printed too:
 //!
 //!     VERIFY_SEED=7 cargo test --test it verify_agrees -- --ignored --nocapture
 
@@ -76,6 +76,9 @@ fn verify_agrees_with_go() {
                 };
                 *counts.entry(verdict.to_owned()).or_default() += 1;
                 let Some(why) = disagreement(module, outcomes, &found) else {
+                    if env::var_os("VERIFY_PRINT").is_some() {
+                        describe(&mut report, case, module, outcomes, &found, "agreement");
+                    }
                     continue;
                 };
                 let kind = match exceptions::of(case, &why) {
