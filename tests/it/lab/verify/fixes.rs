@@ -100,7 +100,15 @@ const HEALTHY: &[Commit<'static>] = &[commit(
     &[("go.mod", "module HOST/m\n"), ("m.go", "package m\n")],
 )];
 
+/// Entries that the program still has, because it was not reloaded.
+const STALE: &[(&str, &str)] = &[
+    ("not-reloaded", ""),
+    ("differs", "/m:\n  repo: https://git.example/no-such.git\n"),
+];
+
 const SITUATIONS: &[Situation] = &[
+    of_site("not-reloaded", "", "", "fail http-status", Prints::Fix),
+    of_site("differs", "", "", "fail tag-differs", Prints::Fix),
     of_site("no-rules", "location / { return 404; }", "", "fail http-status", Prints::Fix),
     of_site(
         "blog",
@@ -140,6 +148,46 @@ const SITUATIONS: &[Situation] = &[
         "return 301 https://www.drops-query.example$uri;",
         "fail redirect-drops-query",
         Prints::Fix,
+    ),
+    of_site(
+        "directory",
+        "location = /m { return 301 http://$host/n$is_args$args; }
+         location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Host $host; }",
+        "return 301 http://$host/n$is_args$args;",
+        "fail redirect-insecure",
+        Prints::Look,
+    ),
+    of_site(
+        "second-host",
+        "location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Host not-reloaded.example; }",
+        "proxy_set_header Host not-reloaded.example;",
+        "fail tag-prefix-mismatch",
+        Prints::Fix,
+    ),
+    of_site(
+        "password",
+        "location = /m { auth_basic x; auth_basic_user_file passwords; proxy_pass http://127.0.0.1:8080; proxy_set_header Host $host; }
+         location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Host $host; }",
+        "",
+        "fail http-status",
+        Prints::Look,
+    ),
+    of_site(
+        "too-many",
+        "location = /m { return 429; }
+         location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Host $host; }",
+        "",
+        "fail http-status",
+        Prints::Look,
+    ),
+    of_site(
+        "login",
+        "location = /m { return 302 https://$host/login; }
+         location = /login { default_type text/html; return 200 '<title>Sign in</title><form>'; }
+         location / { proxy_pass http://127.0.0.1:8080; proxy_set_header Host $host; }",
+        "",
+        "fail tag-missing",
+        Prints::Look,
     ),
     of_site(
         "loop",
@@ -182,6 +230,101 @@ const SITUATIONS: &[Situation] = &[
         ],
         "fail module-path-mismatch",
         &["/util"],
+        Prints::Fix,
+    ),
+    of_repository(
+        "mixed-up",
+        "/alpha:\n  repo: https://git.example/NAME.git\nHOST/beta:\n  repo: https://git.example/NAME.git\n",
+        &[commit("v1.0.0", &[("go.mod", "module HOST/alpha\n"), ("a.go", "package alpha\n")])],
+        "fail module-path-mismatch",
+        &["/alpha"],
+        Prints::Look,
+    ),
+    of_repository(
+        "v2-in-tag",
+        M,
+        &[
+            commit("v1.0.0", &[("go.mod", "module HOST/m\n"), ("m.go", "package m\n")]),
+            commit("v2.0.0", &[("n.go", "package m\n")]),
+        ],
+        "warn major-version-mismatch",
+        &["/m", "/m/v2"],
+        Prints::Fix,
+    ),
+    of_repository(
+        "newer-go-mod",
+        "/m:\n  repo: https://git.example/NAME.git\n  subdir: go\n",
+        &[
+            commit("go/v1.0.0", &[("go/m.go", "package m\n")]),
+            commit("", &[("go/go.mod", "module HOST/m\n")]),
+        ],
+        "fail subdir-missing",
+        &["/m"],
+        Prints::Fix,
+    ),
+    of_repository(
+        "old-system",
+        "/m:\n  repo: https://git.example/NAME.git\n  vcs: svn\n",
+        HEALTHY,
+        "fail repo-unreachable",
+        &["/m"],
+        Prints::Look,
+    ),
+    of_repository(
+        "broken-proxy",
+        "/m:\n  repo: https://git.example/NAME.git\n  proxy: https://git.example/no-such\n",
+        HEALTHY,
+        "fail repo-unreachable",
+        &["/m"],
+        Prints::Look,
+    ),
+    of_repository(
+        "no-repository-host",
+        "/m:\n  repo: https://no-such-name.example/NAME.git\n",
+        HEALTHY,
+        "fail repo-unreachable",
+        &["/m"],
+        Prints::Look,
+    ),
+    of_repository(
+        "bad-name",
+        M,
+        &[commit("v1.0.0", &[
+            ("go.mod", "module HOST/m\n"),
+            ("m.go", "package m\n"),
+            ("docs/a:b.txt", "x\n"),
+        ])],
+        "fail module-path-mismatch",
+        &["/m"],
+        Prints::Fix,
+    ),
+    of_repository(
+        "local-replace",
+        M,
+        &[commit("v1.0.0", &[
+            ("go.mod", "module HOST/m\n\ngo 1.16\n\nrequire HOST/m/x v0.0.0\n\nreplace HOST/m/x => ./x\n"),
+            ("m.go", "package m\n"),
+            ("x/go.mod", "module HOST/m/x\n"),
+            ("x/x.go", "package x\n"),
+        ])],
+        "fail module-path-mismatch",
+        &["/m", "/m/x"],
+        Prints::Look,
+    ),
+    of_repository(
+        "empty",
+        M,
+        &[],
+        "fail no-versions",
+        &["/m"],
+        Prints::Look,
+    ),
+    of_repository(
+        "no-go-mod",
+        M,
+        &[commit("v1.0.0", &[("m.go", "package m\n")])],
+        "warn module-path-mismatch",
+        &["/m"],
         Prints::Fix,
     ),
     of_repository(
@@ -287,7 +430,6 @@ const SITUATIONS: &[Situation] = &[
 
 /// Situations whose fixes are known to be wrong, and still to be mended.
 const PENDING: &[&str] = &[
-    "no-rules",
     "blog",
     "script",
     "exact-rule",
@@ -307,6 +449,22 @@ const PENDING: &[&str] = &[
     "bad-go-mod",
     "gone",
     "locked",
+    "no-rules",
+    "directory",
+    "second-host",
+    "password",
+    "too-many",
+    "login",
+    "mixed-up",
+    "v2-in-tag",
+    "newer-go-mod",
+    "old-system",
+    "broken-proxy",
+    "no-repository-host",
+    "bad-name",
+    "local-replace",
+    "empty",
+    "no-go-mod",
 ];
 
 #[test]
@@ -342,11 +500,11 @@ impl<'a> Site<'a> {
         for situation in SITUATIONS {
             let host = situation.host();
             let entry = situation.of(situation.entry).replace("HOST", &host);
-            let _ = write!(
-                config,
-                "{host}{entry}{host}/other:\n  repo: https://git.example/other-{}.git\n",
+            let other_entry = format!(
+                "{host}/other:\n  repo: https://git.example/other-{}.git\n",
                 situation.name
             );
+            let _ = write!(config, "{host}{entry}{other_entry}");
             situation.make(lab, situation.name, situation.commits);
             let other = format!("module {host}/other\n");
             let files = [("go.mod", other.as_str()), ("o.go", "package other\n")];
@@ -384,7 +542,9 @@ impl<'a> Site<'a> {
         let www: Vec<_> = ["to-http", "drops-query"]
             .iter()
             .map(|name| {
+                // Without the query, it has other pages.
                 let block = PROGRAM.replace("$host", &format!("{name}.example"));
+                let block = format!("if ($args !~ go-get) {{ return 404; }}\n{block}");
                 (format!("www.{name}.example"), block)
             })
             .collect();
@@ -409,6 +569,9 @@ impl<'a> Site<'a> {
     /// Checks what verify prints in a situation, and applies it.
     fn check(&self, situation: &Situation, notes: &mut String) -> Result<(), String> {
         let host = situation.host();
+        if let Some((_, old)) = STALE.iter().find(|(name, _)| *name == situation.name) {
+            self.make_stale(situation, old);
+        }
         let checks = self.verify(&host);
         let expected = situation.finding.split_once(' ').unwrap();
         let is_expected =
@@ -458,6 +621,25 @@ impl<'a> Site<'a> {
             return Err(format!("after the fix, verify still says {left:#?}"));
         }
         Ok(())
+    }
+
+    /// Lets the program read an old entry, and changes the file after that.
+    fn make_stale(&self, situation: &Situation, old: &str) {
+        let (host, text) = (situation.host(), fs::read_to_string(&self.file).unwrap());
+        let key = situation.key("/m");
+        let old = if old.is_empty() {
+            String::new()
+        } else {
+            format!("{host}{old}")
+        };
+        self.edit_file(|text| remove_entry(text, &key) + &old);
+        let page = format!("https://{host}/m?go-get=1");
+        let repository = situation.of("/NAME.git");
+        wait_until("the program has the old entry", || {
+            let (_, page) = self.lab.browse(&page);
+            (!page.contains(&repository)).then_some(())
+        });
+        fs::write(&self.file, text).unwrap();
     }
 
     fn verify(&self, host: &str) -> Vec<Value> {
