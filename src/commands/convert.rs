@@ -1,216 +1,218 @@
 //! `govanityurls convert`: prints a `vanity.yaml` made from another server's file, pages or site.
 
 use std::collections::HashSet;
-use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::export::MARKER;
 use super::{Failure, print};
-use crate::config::{ConfigError, name, read_text};
-use crate::convert::{Page, convert, convert_pages};
-use crate::module::Problem;
-use crate::text::{escaped, quoted};
+use crate::config::name;
+use crate::convert::{Converted, Page, convert, convert_pages};
+use crate::text::{escaped, masked, quoted};
 
-/// Maximum size of a page in bytes; the tags are in its head.
-const MAX_PAGE: u64 = 1 << 20;
+/// How much of a file is read, in bytes. The tags of a page are in its head.
+const MAX_FILE: u64 = 16 << 20;
 /// Maximum number of files and folders in a directory.
-const MAX_ENTRIES: usize = 2_000_000;
+const MAX_ENTRIES: usize = 1_000_000;
 
 /// Reads the arguments and prints the vanity.yaml.
 pub fn run(from: &[PathBuf]) -> Result<(), Failure> {
     let mut found = Found::default();
     for path in from {
+        let origin = name(path);
         // `-` is standard input, even next to a directory of that name.
-        let is_path = path.as_os_str() != "-";
-        match fs::metadata(path) {
-            Ok(metadata) if is_path && metadata.is_dir() => found.add_directory(path)?,
-            Ok(metadata) if metadata.is_file() && is_html(path) => found.add_file(path, ""),
-            Err(error) if is_path && is_missing(&error) => {
-                found.asked.push(asked(path)?);
+        let is_stdin = path.as_os_str() == "-";
+        if path.is_dir() && !is_stdin {
+            found.add_directory(path);
+            continue;
+        }
+        let read = if is_stdin {
+            read(io::stdin())
+        } else {
+            File::open(path).and_then(read)
+        };
+        match read {
+            Ok(bytes) if is_html(path, &bytes) => found.add(&origin, "", &bytes),
+            Ok(_) if from.len() > 1 => {
+                found.fail(&origin, "a file that is not HTML is converted alone");
             }
-            _ => {
-                // The hint about -config does not apply here.
-                let text = read_text(path).map_err(ConfigError::without_hint)?;
-                if text
-                    .trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t'])
-                    .starts_with('<')
-                {
-                    found.add(&name(path), "", text.as_bytes());
-                } else if from.len() == 1 {
-                    return print(&convert(&name(path), &text)?);
-                } else {
-                    let what = "a file that is not HTML is converted alone\nname it alone";
-                    return Err(refused(path, what));
+            Ok(bytes) => return finish(vec![], &origin, convert_file(&origin, bytes)),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                match import_path(&origin) {
+                    Ok(path) => found.asked.push(path.to_owned()),
+                    Err(why) => found.fail(&origin, &why),
                 }
             }
+            Err(error) => found.fail(&origin, &error.to_string()),
         }
     }
     found.look_up()?;
-    let Found {
-        pages,
-        mut failures,
-        mut notes,
-        ..
-    } = found;
-    notes.extend(failures.iter().cloned());
-    let first = name(&from[0]);
-    let name = match from.len() {
-        1 => first,
-        count => format!("{first} and {} more", count - 1),
-    };
-    let result = match convert_pages(&name, &pages, notes) {
+    let mut origin = name(&from[0]);
+    if from.len() > 1 {
+        origin += &format!(" and {} more", from.len() - 1);
+    }
+    let mut made = convert_pages(&origin, &found.pages, found.failures.clone());
+    if found.pages.is_empty() && !found.failures.is_empty() {
         // The failures say why.
-        Err(_) if pages.is_empty() && !failures.is_empty() => Ok(()),
-        Err(error) => Err(error.into()),
-        Ok(converted) => {
-            failures.extend(converted.left_out);
-            print(&converted.text)
-        }
+        made.faults.clear();
+    }
+    finish(found.failures, &origin, made)
+}
+
+fn convert_file(origin: &str, bytes: Vec<u8>) -> Converted {
+    let fault = if bytes.len() as u64 > MAX_FILE {
+        format!(
+            "it is larger than {} MiB\nis it the right file?",
+            MAX_FILE >> 20
+        )
+    } else if let Ok(text) = String::from_utf8(bytes) {
+        return convert(origin, &text);
+    } else {
+        "it is not UTF-8 text\nis it the right file? Save it as UTF-8".to_owned()
     };
+    Converted::refused(fault)
+}
+
+/// Prints the result and what is wrong.
+fn finish(mut failures: Vec<String>, origin: &str, made: Converted) -> Result<(), Failure> {
+    if let Some(text) = &made.text {
+        print(text)?;
+    }
+    failures.extend(made.faults.iter().map(|fault| format!("{origin}: {fault}")));
     for failure in &failures {
-        let _ = writeln!(io::stderr(), "govanityurls: {}", escaped(failure));
+        let (what, hint) = failure.split_once('\n').unwrap_or((failure, ""));
+        let _ = writeln!(io::stderr(), "{}", escaped(&masked(what)));
+        if !hint.is_empty() {
+            let _ = writeln!(io::stderr(), "  hint: {}", escaped(&masked(hint)));
+        }
     }
-    match result {
-        Ok(()) if !failures.is_empty() => Err(Failure::Reported),
-        result => result,
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Reported)
     }
 }
 
-fn refused(path: &Path, what: &str) -> Failure {
-    ConfigError::new(&name(path), Problem::from(what.to_owned())).into()
+/// Reads a file up to one byte more than it may have.
+fn read(file: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
-/// Parses an argument that is not a file as an import path or URL.
-fn asked(path: &Path) -> Result<String, Failure> {
-    let Some(text) = path.to_str() else {
-        return Err(refused(path, "there is no such file"));
-    };
-    if text.contains("://") {
-        return Ok(text.to_owned());
-    }
-    let first = text.split('/').next().unwrap_or_default();
-    let looks_like_file = [".yaml", ".yml", ".json", ".html", ".htm"]
-        .iter()
-        .any(|end| text.ends_with(end));
-    if first.contains(':') && !first.contains('@') {
-        let hint = format!("it has no scheme\nwrite http://{text} or https://{text}");
-        return Err(refused(path, &hint));
-    }
-    if let Some((path_only, _)) = text.split_once('@') {
-        let hint = match first.contains('@') {
-            true => "it is a repository\nname the import path, such as `example.com/name`".into(),
-            false => format!("an import path has no version\nwrite {}", quoted(path_only)),
-        };
-        return Err(refused(path, &hint));
-    }
-    if first.starts_with('.') || !first.contains('.') || looks_like_file {
-        return Err(refused(
-            path,
-            "there is no such file\n\
-             name a file, a directory of HTML pages, or an import path such as `example.com/name`",
-        ));
-    }
-    Ok(text.trim_end_matches('/').to_owned())
+fn is_html(path: &Path, bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    has_html_name(path) || text.trim_ascii_start().starts_with(b"<")
 }
 
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-}
-
-fn is_html(path: &Path) -> bool {
+fn has_html_name(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
     extension.eq_ignore_ascii_case("html") || extension.eq_ignore_ascii_case("htm")
+}
+
+/// Parses an argument that is no file as an import path or URL; else says what it is.
+fn import_path(text: &str) -> Result<&str, String> {
+    if text.contains("://") {
+        return Ok(text);
+    }
+    let first = text.split('/').next().unwrap_or_default();
+    if first.contains('@') {
+        let why = "it is a repository\nname the import path, such as `example.com/name`";
+        return Err(why.to_owned());
+    }
+    if first.contains(':') {
+        return Err(format!(
+            "it has no scheme\nwrite http://{text} or https://{text}"
+        ));
+    }
+    if let Some((path, _)) = text.split_once('@') {
+        return Err(format!(
+            "an import path has no version\nwrite {}",
+            quoted(path)
+        ));
+    }
+    let ends = [".yaml", ".yml", ".json", ".html", ".htm"];
+    let is_file = ends.iter().any(|end| text.ends_with(end));
+    if is_file || first.starts_with('.') || !first.contains('.') {
+        let why = "there is no such file\n\
+             name a file, a directory of HTML pages, or an import path such as `example.com/name`";
+        return Err(why.to_owned());
+    }
+    Ok(text.trim_end_matches('/'))
 }
 
 /// What the arguments name.
 #[derive(Default)]
 struct Found {
     pages: Vec<Page>,
-    /// Errors, one line each.
+    /// What cannot be read, and why.
     failures: Vec<String>,
-    /// What pages cannot tell, one line each.
-    notes: Vec<String>,
     /// The import paths and URLs to look up.
     asked: Vec<String>,
 }
 
 impl Found {
+    fn fail(&mut self, origin: &str, why: &str) {
+        self.failures.push(format!("{origin}: {why}"));
+    }
+
     fn add(&mut self, origin: &str, path: &str, html: &[u8]) {
         match Page::parse(origin, path, html) {
             Ok(page) => self.pages.push(page),
-            Err(Some(fault)) => self.failures.push(format!("{origin}: {fault}")),
+            Err(Some(fault)) => self.fail(origin, &fault),
             Err(None) => {}
         }
     }
 
-    fn add_file(&mut self, file: &Path, path: &str) {
-        let origin = file.display().to_string();
-        let mut html = Vec::new();
-        let read = File::open(file).and_then(|file| file.take(MAX_PAGE).read_to_end(&mut html));
-        match read {
-            Ok(_) => self.add(&origin, path, &html),
-            Err(error) => self.failures.push(format!("{origin}: {error}")),
-        }
-    }
-
     /// Reads the pages below a directory, in the order of their names.
-    fn add_directory(&mut self, dir: &Path) -> Result<(), Failure> {
+    fn add_directory(&mut self, dir: &Path) {
         let mut files = Vec::new();
         // Each folder once: a symbolic link may lead back to one above it.
         let mut seen = HashSet::new();
-        let mut entries = 0;
         let mut folders = vec![dir.to_owned()];
+        let mut entries = 0;
         while let Some(folder) = folders.pop() {
-            let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
-            let is_new = fs::metadata(&folder).map(|metadata| seen.insert(identity(metadata)));
-            if !is_new.unwrap_or(true) {
+            if fs::canonicalize(&folder).is_ok_and(|real| !seen.insert(real)) {
                 continue;
             }
-            let mut below = Vec::new();
-            let listed = fs::read_dir(&folder).and_then(|mut listed| {
-                listed.try_for_each(|entry| entry.map(|entry| below.push(entry.path())))
-            });
-            if let Err(error) = listed {
-                self.failures.push(format!("{}: {error}", folder.display()));
+            let listed = match fs::read_dir(&folder) {
+                Ok(listed) => listed,
+                Err(error) => {
+                    self.fail(&name(&folder), &error.to_string());
+                    continue;
+                }
+            };
+            for entry in listed.flatten() {
+                let path = entry.path();
+                entries += 1;
+                if path.is_dir() {
+                    folders.push(path);
+                } else if has_html_name(&path) && (path.is_file() || !path.exists()) {
+                    files.push(path);
+                }
             }
-            entries += below.len();
             if entries > MAX_ENTRIES {
                 let why =
                     format!("it has more than {MAX_ENTRIES} files\nis it the right directory?");
-                return Err(refused(dir, &why));
+                return self.fail(&name(dir), &why);
             }
-            // Folders are popped from the end.
-            below.sort_unstable_by(|a, b| b.cmp(a));
-            for path in below {
-                match fs::metadata(&path) {
-                    Ok(metadata) if metadata.is_dir() => folders.push(path),
-                    Ok(metadata) if metadata.is_file() && is_html(&path) => files.push(path),
-                    Err(error) if is_html(&path) => {
-                        self.failures.push(format!("{}: {error}", path.display()));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if dir.join(MARKER).exists() {
-            let note = "pages of an export do not tell `hidden`, `index`, `title` and the \
-                        patterns of the file that they are from";
-            self.notes.push(format!("{}: {note}", dir.display()));
         }
         files.sort_unstable();
         for file in files {
+            let origin = name(&file);
             let path = file.strip_prefix(dir).unwrap_or(&file).with_extension("");
             let path = match path.file_name() {
                 Some(name) if name == "index" => path.parent().unwrap_or(Path::new("")),
                 _ => &path,
             };
-            let path = path.display().to_string();
-            let slash = if path.is_empty() { "" } else { "/" };
-            self.add_file(&file, &format!("{slash}{path}"));
+            let path = Path::new("/").join(path).display().to_string();
+            match File::open(&file).and_then(read) {
+                Ok(html) => self.add(&origin, path.trim_end_matches('/'), &html),
+                Err(error) => self.fail(&origin, &error.to_string()),
+            }
         }
-        Ok(())
     }
 
     fn look_up(&mut self) -> Result<(), Failure> {
@@ -223,7 +225,7 @@ impl Found {
             let path = name.split_once("://").map_or(&**name, |(_, rest)| rest);
             match result {
                 Ok(html) => self.add(name, &format!("/{path}"), &html),
-                Err(fault) => self.failures.push(format!("{name}: {fault}")),
+                Err(fault) => self.fail(name, &fault),
             }
         }
         Ok(())

@@ -56,12 +56,6 @@ impl ConfigError {
         }
     }
 
-    /// Removes the hint, which does not apply to files of other tools.
-    pub(crate) fn without_hint(mut self) -> Self {
-        self.hint = None;
-        self
-    }
-
     pub(super) fn place(&self) -> Option<(usize, usize)> {
         self.place
     }

@@ -17,7 +17,6 @@ use std::path::Path;
 
 pub use error::ConfigError;
 pub(crate) use file::{name, read_text};
-pub(crate) use hints::explain;
 pub use model::{Config, Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS};
 pub(crate) use walk::MAX_ERRORS;
 

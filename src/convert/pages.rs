@@ -1,17 +1,17 @@
 //! Pages with go-import tags, whatever made them: files, or the answers of live hosts.
+//!
+//! Of any page the tags and the refresh are carried over, and nothing else is concluded from it.
+//! Our own pages say that they are ours, and tell the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use serde_yaml::Mapping;
-
-use super::{Converted, Module, Site, fault_of, given, key, split};
-use crate::config::ConfigError;
-use crate::module::{Host, Problem, Url};
-use govanityurls_verify::tags::{GoImport, Head};
+use super::{Converted, Module, Site, key, split};
+use crate::module::{Host, Url};
+use govanityurls_verify::tags::{GoImport, Head, Meta};
 
 /// The documentation site unless a file names another.
 const DEFAULT_DOCS: &str = "https://pkg.go.dev";
-/// The most differing pages that a module's comments name.
+/// The most tags and pages that a module's comments name.
 const MAX_OTHERS: usize = 3;
 
 /// What a page says.
@@ -24,42 +24,26 @@ pub struct Page {
     path: String,
     /// By their import path, those of a version control system first.
     tags: BTreeMap<String, Vec<GoImport>>,
-    /// The contents of the go-source tags.
-    sources: Vec<String>,
-    /// What is known of the one module that the page is of.
-    about: Option<About>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct About {
-    docs: Docs,
+    /// The last three fields of the go-source tags, by import path.
+    sources: HashMap<String, String>,
+    /// The address that it leads people to.
+    docs: Option<String>,
     redirects: bool,
-    description: Option<String>,
+    maker: Maker,
 }
 
-/// Where a page leads people to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Docs {
-    /// To the import path on this site.
-    Site(String),
-    /// To this address.
-    At(String),
-    /// The page has no link to documentation.
-    None,
-    /// It does not say.
-    Unknown,
-}
-
-impl Docs {
-    fn of(url: &str, prefix: &str) -> Self {
-        match site_of(url, prefix) {
-            Some(site) => Self::Site(site.to_owned()),
-            None if url.starts_with('/') && !url.starts_with("//") => {
-                Self::At(format!("https://{}{url}", split(prefix).0))
-            }
-            None => Self::At(url.to_owned()),
-        }
-    }
+/// Who made a page.
+#[derive(Debug, PartialEq, Eq)]
+enum Maker {
+    /// Another program, or a person.
+    Other,
+    /// This program, for a module.
+    Us {
+        description: Option<String>,
+        hidden: bool,
+    },
+    /// This program, as 404.html, which repeats the tags of other pages.
+    NotFound,
 }
 
 impl Page {
@@ -75,10 +59,6 @@ impl Page {
             tag.prefix.truncate(tag.prefix.trim_end_matches('/').len());
             tags.entry(tag.prefix.clone()).or_default().push(tag);
         }
-        for of_prefix in tags.values_mut() {
-            of_prefix.sort_by_key(|tag| tag.vcs == "mod");
-            of_prefix.dedup();
-        }
         let html = String::from_utf8_lossy(html);
         if tags.is_empty() {
             return Err(html.contains("go-import").then(|| match head.error {
@@ -87,16 +67,31 @@ impl Page {
                     .to_owned(),
             }));
         }
-        let only = tags.keys().next().filter(|_| tags.len() == 1);
-        let named = |name| head.metas.iter().filter(move |meta| meta.name == name);
+        for of_prefix in tags.values_mut() {
+            of_prefix.sort_by_key(|tag| tag.vcs == "mod");
+            of_prefix.dedup();
+        }
+        let mut sources = HashMap::new();
+        for meta in head.metas.iter().filter(|meta| meta.name == "go-source") {
+            let mut fields = meta.content.split_whitespace();
+            let prefix = fields.next().unwrap_or_default().trim_end_matches('/');
+            let fields: Vec<_> = fields.collect();
+            sources.entry(prefix.to_owned()).or_insert(fields.join(" "));
+        }
+        let mut refreshes = head.metas.iter().filter(|meta| is_refresh(meta));
+        let refresh = refreshes.find_map(|meta| refresh_url(&meta.content));
+        let maker = Maker::of(&head, &html);
         Ok(Self {
             origin: origin.to_owned(),
             path: path.to_owned(),
-            about: only.map(|prefix| About::new(&head, &html, prefix)),
-            sources: named("go-source")
-                .map(|meta| meta.content.clone())
-                .collect(),
             tags,
+            sources,
+            redirects: refresh.is_some(),
+            docs: match maker {
+                Maker::Us { .. } => refresh.or_else(|| documentation(&html)),
+                _ => refresh,
+            },
+            maker,
         })
     }
 
@@ -106,106 +101,71 @@ impl Page {
             (host, "/") => self.path.is_empty() || self.path == format!("/{host}"),
             (_, path) => self.path.ends_with(path),
         };
-        (self.about.is_none(), !is_own, self.path.len())
+        (self.maker == Maker::NotFound, !is_own, self.path.len())
+    }
+
+    /// Returns whether it is known that the module has no documentation.
+    fn is_without_docs(&self) -> bool {
+        self.docs.is_none() && matches!(self.maker, Maker::Us { .. })
     }
 }
 
-impl About {
-    fn new(head: &Head, html: &str, prefix: &str) -> Self {
-        let refresh = head
-            .metas
-            .iter()
-            .find(|meta| meta.http_equiv.eq_ignore_ascii_case("refresh"))
-            .and_then(|meta| refresh_url(&meta.content));
-        // As this program's pages say; others' headings and paragraphs may be about anything.
-        let is_own = html.contains(&format!("go get {prefix}"));
-        let docs = match &refresh {
-            Some(url) => Docs::of(url, prefix),
-            None => linked(html, prefix, is_own),
+impl Maker {
+    fn of(head: &Head, html: &str) -> Self {
+        let content = |name| {
+            let mut metas = head.metas.iter();
+            metas
+                .find(|meta| meta.name == name)
+                .map(|meta| meta.content.clone())
         };
-        let named = head.metas.iter().find(|meta| meta.name == "description");
-        let description = named.map(|meta| meta.content.clone());
-        Self {
-            docs,
-            redirects: refresh.is_some(),
-            description: description
-                .or_else(|| paragraph(html).filter(|_| is_own))
-                .filter(|text| !text.is_empty()),
+        if content("generator").as_deref() != Some("govanityurls") {
+            Self::Other
+        } else if html.contains("<link rel=\"canonical\"") {
+            Self::Us {
+                description: content("description"),
+                hidden: content("robots").is_some(),
+            }
+        } else {
+            Self::NotFound
         }
     }
+}
+
+fn is_refresh(meta: &Meta) -> bool {
+    meta.http_equiv.eq_ignore_ascii_case("refresh")
 }
 
 /// Returns the address in the content of a refresh: `0; url=https://…`.
 fn refresh_url(content: &str) -> Option<String> {
     let (_, rest) = content.split_once([';', ','])?;
-    let rest = rest.trim_start();
-    let url = match rest.get(..4) {
-        Some(start) if start.eq_ignore_ascii_case("url=") => &rest[4..],
-        _ => rest,
-    };
-    let url = url.trim().trim_matches(['\'', '"']);
+    let mut url = rest.trim();
+    if let Some((name, value)) = url.split_once('=')
+        && name.trim_end().eq_ignore_ascii_case("url")
+    {
+        url = value.trim();
+    }
+    let url = url.trim_matches(['\'', '"']);
     (!url.is_empty()).then(|| url.to_owned())
+}
+
+/// Returns the link to the documentation on a page of ours, whose template this follows.
+fn documentation(html: &str) -> Option<String> {
+    let (_, rest) = html.split_once("<dt>Documentation</dt>\n<dd><a href=\"")?;
+    Some(rest.split_once('"')?.0.replace("&#38;", "&"))
 }
 
 /// Returns the address of a documentation site from that of a module or package on it.
 fn site_of<'u>(url: &'u str, prefix: &str) -> Option<&'u str> {
     let name = format!("/{prefix}");
-    url.match_indices(&name).find_map(|(at, _)| {
-        let (site, rest) = (&url[..at], &url[at + name.len()..]);
-        let is_whole = rest.is_empty() || rest.starts_with('/');
-        let is_plain = is_whole && !url.contains(['?', '#']);
-        (is_plain && Url::web(site).is_ok()).then_some(site)
-    })
+    let (site, rest) = url.split_at(url.find(&name)?);
+    let rest = &rest[name.len()..];
+    let is_whole = rest.is_empty() || rest.starts_with('/');
+    (is_whole && !url.contains(['?', '#']) && Url::web(site).is_ok()).then_some(site)
 }
 
-/// Finds the link to documentation on a page that redirects nowhere.
-fn linked(html: &str, prefix: &str, is_own: bool) -> Docs {
-    if is_own {
-        let link = html
-            .split_once(">Documentation<")
-            .and_then(|(_, rest)| links(rest).next());
-        return link.map_or(Docs::None, |url| Docs::of(&url, prefix));
-    }
-    let sites = links(html).filter_map(|url| site_of(&url, prefix).map(str::to_owned));
-    // Other sites, such as those of badges, have the import path in their addresses too.
-    let site = sites.min_by_key(|site| site != DEFAULT_DOCS);
-    site.map_or(Docs::Unknown, Docs::Site)
-}
-
-fn links(html: &str) -> impl Iterator<Item = String> {
-    html.split("href=").skip(1).filter_map(|rest| {
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        Some(unescaped(rest[1..].split_once(quote)?.0))
-    })
-}
-
-/// Returns the paragraph after the heading, if it is plain text.
-fn paragraph(html: &str) -> Option<String> {
-    let (_, rest) = html.split_once("</h1>")?;
-    let (_, text) = rest.trim_start().strip_prefix("<p")?.split_once('>')?;
-    let (text, _) = text.split_once("</p>")?;
-    (!text.contains('<')).then(|| unescaped(text.trim()))
-}
-
-/// Resolves the entities of a text, by the parser's own rules for attributes.
-fn unescaped(text: &str) -> String {
-    let tag = format!("<meta content=\"{}\">", text.replace('"', "&quot;"));
-    let meta = Head::parse(tag.as_bytes()).metas.pop();
-    meta.map_or_else(|| text.to_owned(), |meta| meta.content)
-}
-
-/// Converts pages to a `vanity.yaml`. `name` says in it, and in errors, where they are; `notes` are
-/// comments at its start.
-///
-/// # Errors
-///
-/// None of the pages has a tag that can be carried over.
-pub fn convert_pages(
-    name: &str,
-    pages: &[Page],
-    notes: Vec<String>,
-) -> Result<Converted, ConfigError> {
-    let refused = |problem| ConfigError::new(name, problem);
+/// Converts pages to a `vanity.yaml`. `name` says in it where they are; `notes` are comments at its
+/// start.
+pub fn convert_pages(name: &str, pages: &[Page], notes: Vec<String>) -> Converted {
     let mut by_prefix: BTreeMap<&str, Vec<&Page>> = BTreeMap::new();
     for page in pages {
         for prefix in page.tags.keys() {
@@ -213,54 +173,29 @@ pub fn convert_pages(
         }
     }
     if by_prefix.is_empty() {
-        let what = "there is no page with a go-import tag in it";
-        return Err(refused(Problem::from(what.to_owned())));
+        return Converted::refused("there is no page with a go-import tag in it");
     }
     for (prefix, of_prefix) in &mut by_prefix {
         of_prefix.sort_by_key(|page| page.rank(prefix));
     }
     let hosts = by_prefix.keys().map(|prefix| split(prefix).0);
     let host = most_common(hosts.filter(|host| Host::parse(host).is_ok()));
-    let first_pages = || by_prefix.values().map(|of_prefix| of_prefix[0]);
-    let abouts = || first_pages().filter_map(|page| page.about.as_ref());
-    let documented = || abouts().filter(|about| about.docs != Docs::None);
-    let site = most_common(abouts().filter_map(|about| match &about.docs {
-        Docs::Site(site) => Some(site.as_str()),
-        _ => None,
-    }));
-    let defaults = Defaults {
-        docs: match site {
-            Some(site) => site,
-            None if documented().next().is_none() && abouts().next().is_some() => "none",
-            None => DEFAULT_DOCS,
-        },
-        redirects: documented().next().is_none() || documented().any(|about| about.redirects),
-    };
-    let mut settings = Mapping::new();
-    if let Some(host) = host {
-        settings.insert("host".into(), host.into());
+    let first_pages = || by_prefix.iter().map(|(prefix, pages)| (*prefix, pages[0]));
+    let settings = Settings::of(first_pages());
+    let plural = if pages.len() == 1 { "" } else { "s" };
+    let mut site = Site::new(format!("{} page{plural} with tags", pages.len()));
+    site.notes = notes;
+    site.set("host", host);
+    site.set(
+        "docs",
+        (settings.docs != DEFAULT_DOCS).then_some(settings.docs),
+    );
+    site.set("redirect", (!settings.redirects).then_some(false));
+    for (prefix, of_prefix) in &by_prefix {
+        let module = module(prefix, key(prefix, host), of_prefix, &settings);
+        site.add((*prefix).to_owned(), Ok(module));
     }
-    if defaults.docs != DEFAULT_DOCS {
-        settings.insert("docs".into(), defaults.docs.into());
-    }
-    if !defaults.redirects {
-        settings.insert("redirect".into(), false.into());
-    }
-    let modules = by_prefix
-        .iter()
-        .map(|(prefix, of_prefix)| module(prefix, key(prefix, host), of_prefix, &defaults));
-    let count = pages.len();
-    let site = Site {
-        source: format!(
-            "{count} page{} with tags",
-            if count == 1 { "" } else { "s" }
-        ),
-        skips: true,
-        notes,
-        modules: modules.collect(),
-        settings,
-    };
-    site.print(name).map_err(refused)
+    site.print(name)
 }
 
 /// Returns the most common of some values, the first of several.
@@ -273,87 +208,115 @@ fn most_common<'v>(values: impl Iterator<Item = &'v str>) -> Option<&'v str> {
     most.map(|(value, _)| value)
 }
 
-/// The settings of the whole file.
-struct Defaults<'p> {
+/// The settings of the whole file: what most modules have.
+struct Settings<'p> {
     docs: &'p str,
     redirects: bool,
 }
 
+impl<'p> Settings<'p> {
+    /// Chooses them by the first page of each module.
+    fn of(pages: impl Iterator<Item = (&'p str, &'p Page)>) -> Self {
+        let mut sites = Vec::new();
+        let (mut staying, mut redirecting) = (0, 0);
+        let mut all_without = true;
+        for (prefix, page) in pages {
+            sites.extend(page.docs.as_deref().and_then(|url| site_of(url, prefix)));
+            let is_without = page.is_without_docs();
+            all_without &= is_without;
+            if page.redirects {
+                redirecting += 1;
+            } else if page.maker != Maker::NotFound && !is_without {
+                staying += 1;
+            }
+        }
+        Self {
+            docs: match most_common(sites.into_iter()) {
+                Some(site) => site,
+                None if all_without => "none",
+                None => DEFAULT_DOCS,
+            },
+            redirects: redirecting >= staying,
+        }
+    }
+}
+
 /// Returns the module of the first of its pages.
-fn module(prefix: &str, key: String, pages: &[&Page], defaults: &Defaults) -> Module {
-    let mut module = Module::new(prefix.to_owned(), key, Vec::new());
+fn module(prefix: &str, key: String, pages: &[&Page], settings: &Settings<'_>) -> Module {
+    let mut module = Module::new(key);
     let page = pages[0];
     let tags = &page.tags[prefix];
     let tag = &tags[0];
     module.set("repo", Some(tag.repo.as_str()));
     module.set_vcs(&tag.repo, &tag.vcs);
-    module.set("subdir", given(Some(tag.subdir.clone())));
-    let mut proxy = None;
-    for other in &tags[1..] {
-        match other.vcs == "mod" && tag.vcs != "mod" && proxy.is_none() {
-            true => proxy = Some(other.repo.as_str()),
-            false => module.note(format!(
-                "a second go-import tag, `{other}`, is left out: the go command accepts one"
-            )),
-        }
+    if !tag.subdir.is_empty() {
+        module.set("subdir", Some(tag.subdir.as_str()));
     }
-    module.set_valid("proxy", proxy);
-    set_source(&mut module, page, tag);
-    match &page.about {
-        Some(about) => set_about(&mut module, prefix, about, defaults),
-        None => module.note(
-            "its only page is of several modules: where it led people to is not carried over",
-        ),
+    let mut others = &tags[1..];
+    if let [proxy, rest @ ..] = others
+        && proxy.vcs == "mod"
+        && tag.vcs != "mod"
+    {
+        module.set_valid("proxy", Some(&proxy.repo));
+        others = rest;
     }
+    for other in others.iter().take(MAX_OTHERS) {
+        module.note(format!(
+            "a second go-import tag, `{other}`, is left out: the go command accepts one"
+        ));
+    }
+    if let Some(fields) = page.sources.get(prefix) {
+        module.set_source(&tag.repo, fields, None);
+    }
+    set_docs(&mut module, prefix, page, settings);
     let differing = pages[1..]
         .iter()
         .filter(|other| other.tags[prefix] != *tags);
     for other in differing.take(MAX_OTHERS) {
-        let theirs: Vec<_> = other.tags[prefix].iter().map(GoImport::to_string).collect();
         module.note(format!(
             "{} has another tag, `{}`: left out for that of {}",
-            other.origin,
-            theirs.join("` and `"),
-            page.origin
+            other.origin, other.tags[prefix][0], page.origin
         ));
     }
     module
 }
 
-fn set_source(module: &mut Module, page: &Page, tag: &GoImport) {
-    let mut fields = page.sources.iter().map(|source| source.split_whitespace());
-    let found = fields.find_map(|mut fields| {
-        let is_its = fields.next()?.trim_end_matches('/') == tag.prefix;
-        is_its.then(|| fields.collect::<Vec<_>>().join(" "))
-    });
-    match found.as_deref() {
-        // `_` is a placeholder; three of them carry no information.
-        None | Some("_ _ _") => {}
-        Some(fields) => {
-            match fault_of("display", fields) {
-                Some(fault) => module.note(format!("go-source is left out: {fault}")),
-                None if tag.vcs == "mod" => module.set("display", Some(fields)),
-                None => module.set_source(&tag.repo, fields),
-            };
+/// Sets where a page leads people to, and what only our own pages tell.
+fn set_docs(module: &mut Module, prefix: &str, page: &Page, settings: &Settings<'_>) {
+    let is_without = page.is_without_docs();
+    match &page.docs {
+        Some(url) => match site_of(url, prefix) {
+            Some(site) if site == settings.docs => {}
+            Some(site) => {
+                module.set_valid("docs", Some(&format!("{site}/{prefix}")));
+                module.note("docs: pages of packages led to their own address on that site");
+            }
+            None if url.starts_with('/') && !url.starts_with("//") => {
+                let host = split(prefix).0;
+                module.set_valid("docs", Some(&format!("https://{host}{url}")));
+            }
+            None => module.set_valid("docs", Some(url)),
+        },
+        None if is_without && settings.docs != "none" => module.set("docs", Some("none")),
+        None => {}
+    }
+    if page.redirects != settings.redirects && page.maker != Maker::NotFound && !is_without {
+        module.set("redirect", Some(page.redirects));
+    }
+    match &page.maker {
+        Maker::Other => {}
+        Maker::Us {
+            description,
+            hidden,
+        } => {
+            module.set_valid("description", description.as_deref());
+            module.set("hidden", hidden.then_some(true));
+        }
+        Maker::NotFound => {
+            module.pattern = prefix.ends_with("/*");
+            module.note("404.html tells only the repository");
         }
     }
-}
-
-fn set_about(module: &mut Module, prefix: &str, about: &About, defaults: &Defaults) {
-    let docs = match &about.docs {
-        Docs::Site(site) if site != defaults.docs => {
-            module.note("docs: pages of packages led to their own address on that site");
-            Some(format!("{site}/{prefix}"))
-        }
-        Docs::None if defaults.docs != "none" => Some("none".to_owned()),
-        Docs::At(url) => Some(url.clone()),
-        _ => None,
-    };
-    module.set_valid("docs", docs.as_deref());
-    if about.redirects != defaults.redirects && about.docs != Docs::None {
-        module.set("redirect", Some(about.redirects));
-    }
-    module.set_valid("description", about.description.as_deref());
 }
 
 #[cfg(test)]

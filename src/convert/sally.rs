@@ -3,101 +3,82 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_yaml::Mapping;
+use serde_yaml::Value;
 
-use super::{Module, Site, docs_site, given, join, key, split, unknown};
-use crate::module::Problem;
+use super::fields::Fields;
+use super::{Module, Site, is_scp, join, key, split, without_scheme};
 
-#[derive(Deserialize)]
-#[serde(expecting = "a map with `url` and `packages`")]
-pub(super) struct Sally {
-    url: Option<String>,
-    packages: BTreeMap<String, Package>,
-    godoc: Option<Godoc>,
-    #[serde(flatten)]
-    other: BTreeMap<String, IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(expecting = "a map with `host`")]
-struct Godoc {
-    host: Option<String>,
-}
+/// The keys of a package. `branch` is for go-source, up to sally 1.3.
+const KEYS: [&str; 7] = [
+    "repo",
+    "url",
+    "vcs",
+    "description",
+    "doc_url",
+    "doc_badge",
+    "branch",
+];
 
 #[derive(Deserialize)]
-#[serde(expecting = "a map with `repo`")]
-struct Package {
-    repo: String,
-    url: Option<String>,
-    vcs: Option<String>,
-    description: Option<String>,
-    doc_url: Option<String>,
-    doc_badge: Option<String>,
-    /// For go-source; up to sally 1.3.
-    branch: Option<String>,
-    #[serde(flatten)]
-    other: BTreeMap<String, IgnoredAny>,
+struct Packages<P> {
+    packages: BTreeMap<String, P>,
 }
 
-pub(super) fn site(file: Sally) -> Result<Site, Problem> {
-    let base = given(file.url);
-    let host = base.as_deref().map(|base| split(base).0);
-    let mut settings = Mapping::new();
-    if let Some(host) = host {
-        settings.insert("host".into(), host.into());
+/// Returns the packages with every name as it is spelt, and every value too if all are texts:
+/// `1.10` is not a number here.
+fn packages(text: &str) -> serde_yaml::Result<Value> {
+    type Texts = BTreeMap<String, Option<String>>;
+    if let Ok(file) = serde_yaml::from_str::<Packages<Texts>>(text) {
+        return serde_yaml::to_value(file.packages);
     }
-    if let Some(docs) = docs_site(file.godoc.and_then(|godoc| godoc.host)) {
-        settings.insert("docs".into(), docs);
-    }
-    let modules = file.packages.into_iter().map(|(name, package)| {
-        let origin = format!("packages.{name}");
-        let url = given(package.url.clone()).or_else(|| base.clone());
-        let Some(url) = url else {
-            return Err(Problem::from(format!(
-                "{origin}: no `url` names its domain\n\
-                 sally.yaml starts with one, such as `url: go.example.org`"
-            )));
-        };
-        Ok(module(origin, key(&join(&url, &name), host), package))
-    });
-    Ok(Site {
-        source: "a file of uber-go/sally".to_owned(),
-        skips: false,
-        notes: unknown(file.other.keys(), "sally"),
-        modules: modules.collect::<Result<_, _>>()?,
-        settings,
-    })
+    serde_yaml::to_value(serde_yaml::from_str::<Packages<Value>>(text)?.packages)
 }
 
-fn module(origin: String, key: String, package: Package) -> Module {
-    let mut module = Module::new(origin, key, unknown(package.other.keys(), "sally"));
-    // sally prepends https://; accept a full URL as well.
-    let repo = with_scheme(package.repo);
-    module.set("repo", Some(repo.as_str()));
-    module.set_vcs(&repo, given(package.vcs).as_deref().unwrap_or("git"));
-    module.set("branch", given(package.branch));
-    if let Some(docs) = given(package.doc_url) {
-        module.set("docs", Some(with_scheme(docs)));
+pub(super) fn site(file: Fields<'_>, text: &str) -> Result<Site, String> {
+    let base = file.text("url")?.map(without_scheme);
+    let docs = file.get("godoc").text("host")?;
+    let mut site = Site::new("a file of uber-go/sally");
+    site.notes = file.unknown(&["url", "packages", "godoc"], "sally");
+    site.set("host", base.map(|base| split(base).0));
+    site.set_docs(docs);
+    let packages = packages(text).map_err(|error| error.to_string())?;
+    for (name, package) in Fields(&packages).entries() {
+        let made = module(base, name, package);
+        site.add(format!("packages.{name}"), made);
+    }
+    Ok(site)
+}
+
+fn module(base: Option<&str>, name: &str, package: Fields<'_>) -> Result<Module, String> {
+    let url = package.text("url")?.map(without_scheme).or(base);
+    let url = url.ok_or("no `url` names its domain, such as `url: go.example.org`")?;
+    let repo = with_scheme(package.text("repo")?.ok_or("it has no `repo`")?);
+    let mut module = Module::new(key(&join(url, name), base));
+    module.notes = package.unknown(&KEYS, "sally");
+    module.set("repo", Some(&*repo));
+    module.set_vcs(&repo, package.text("vcs")?.unwrap_or("git"));
+    module.set_valid("branch", package.text("branch")?);
+    if let Some(docs) = package.text("doc_url")? {
+        module.set_valid("docs", Some(&with_scheme(docs)));
         module.note("docs: sally appends a package's path to doc_url; here all lead to this page");
     }
-    let description = given(package.description);
-    module.set("description", description.map(|text| one_line(&text)));
-    if let Some(badge) = given(package.doc_badge) {
+    if let Some(text) = package.text("description")? {
+        let words: Vec<_> = text.split_whitespace().collect();
+        module.set_valid("description", Some(&words.join(" ")));
+    }
+    if let Some(badge) = package.text("doc_badge")? {
         module.note(format!(
             "doc_badge: {badge} has no equivalent, the list has no badges"
         ));
     }
-    module
+    Ok(module)
 }
 
-fn with_scheme(url: String) -> String {
-    match url.contains("://") || url.is_empty() {
-        true => url,
-        false => format!("https://{url}"),
+/// Adds the scheme that sally adds, to a URL that has none.
+fn with_scheme(url: &str) -> String {
+    if url.contains("://") || is_scp(url) {
+        url.to_owned()
+    } else {
+        format!("https://{url}")
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -33,6 +33,8 @@ pub struct ModulePage<'a> {
     /// The repository's web page; none for a repository that is not on the web.
     pub home: Option<&'a str>,
     pub description: Option<&'a str>,
+    /// Whether search engines are to leave it out, as the lists do.
+    pub hidden: bool,
     /// Whether these are the values of a pattern, with a `*` where the element goes.
     pub pattern: bool,
     /// Whether this is the page for subpaths.

@@ -42,6 +42,7 @@ fn page(pattern: bool) -> ModulePage<'static> {
         has_badge: true,
         home: Some("https://h.example/a"),
         description: Some("<b>&\"'"),
+        hidden: true,
         pattern,
         below: false,
         command: false,
@@ -83,6 +84,7 @@ fn pages() -> [(&'static str, Bytes); 7] {
         docs: None,
         has_badge: false,
         description: None,
+        hidden: false,
         ..page(false)
     };
     let home = |url| Some(Cow::Borrowed(url));

@@ -45,6 +45,7 @@ impl VirtualHost {
             has_badge: on_site && docs_host == PKG_GO_DEV,
             home: home.as_deref().filter(|_| module.vcs != Vcs::Mod),
             description: module.description.as_deref(),
+            hidden: module.hidden,
             pattern: module.key.pattern,
             below,
             command,

@@ -106,12 +106,10 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
     found
 }
 
-/// Asserts that each page equals the server's response on `host`, but for the style and the tags of
-/// 404.html; returns the pages' names.
+/// Asserts that each page equals the server's response on `host`, but for the tags of 404.html;
+/// returns the pages' names.
 fn compare(dir: &Path, server: &Server, host: &str) -> Vec<String> {
     let mut files = files(dir);
-    let mut styles = files.clone();
-    styles.retain(|name, _| name.ends_with(".css"));
     // The others are for static hosts, and of no address.
     files.retain(|name, _| name.ends_with(".html"));
     for (name, body) in &files {
@@ -127,10 +125,6 @@ fn compare(dir: &Path, server: &Server, host: &str) -> Vec<String> {
             }
         };
         let mut body = body.clone();
-        for (name, style) in &styles {
-            let link = format!("<link rel=\"stylesheet\" href=\"/{name}\">");
-            body = body.replace(&link, &format!("<style>{style}</style>"));
-        }
         if status == 404 {
             let lines = body.split_inclusive('\n');
             body = lines.filter(|line| !line.contains("go-import")).collect();
@@ -197,7 +191,11 @@ fn pages_equal_the_responses() {
         "{said}"
     );
     let site = place.path("site");
-    let listed = ["tonybai.com/gowechat", "tonybai.com/x/experiments"];
+    let listed = [
+        "tonybai.com/z/*",
+        "tonybai.com/gowechat",
+        "tonybai.com/x/experiments",
+    ];
     assert_eq!(not_found_tags(&site), listed);
     assert!(
         !fs::read_to_string(site.join("_redirects"))
@@ -230,10 +228,9 @@ fn writes_the_files_of_static_hosts() {
     );
     assert_eq!(
         not_found_tags(&place.path("site")),
-        ["tonybai.com/a", "tonybai.com/a-b"]
+        ["tonybai.com/z/*", "tonybai.com/a", "tonybai.com/a-b"]
     );
     assert_eq!(read(".nojekyll").unwrap(), "");
-    assert!(read("style.css").unwrap().contains("color-scheme"));
     assert!(read("CNAME").is_err());
     let output = place.command("site").arg("-cname").output().unwrap();
     assert!(output.status.success());
@@ -242,7 +239,10 @@ fn writes_the_files_of_static_hosts() {
     // With a module at the root, everything is below another.
     place.config(&format!("{config}/:\n  repo: https://h.example/root\n"));
     place.export("site");
-    assert_eq!(not_found_tags(&place.path("site")), ["tonybai.com"]);
+    assert_eq!(
+        not_found_tags(&place.path("site")),
+        ["tonybai.com/z/*", "tonybai.com"]
+    );
     assert!(
         read("_redirects")
             .unwrap()
@@ -252,7 +252,7 @@ fn writes_the_files_of_static_hosts() {
     place.config("/z/*:\n  repo: https://h.example/*\n");
     place.export("site");
     assert!(read("_redirects").is_err());
-    assert!(not_found_tags(&place.path("site")).is_empty());
+    assert_eq!(not_found_tags(&place.path("site")), ["tonybai.com/z/*"]);
 
     let many = (0..101).map(|n| format!("/m{n}:\n  repo: https://h.example/m\n"));
     place.config(&many.collect::<String>());
@@ -352,12 +352,12 @@ fn a_module_with_the_name_of_a_file_is_left_out() {
 ",
     );
     place.config(&format!(
-        "{}/Style.css/d: {{repo: https://h.example/d}}\n/_redirects: {{repo: https://h.example/e}}\n\
+        "{}/_redirects: {{repo: https://h.example/e}}\n\
          /CNAME/x: {{repo: https://h.example/f}}\n",
         fs::read_to_string(place.path("vanity.yaml")).unwrap()
     ));
     let said = place.export("site");
-    assert_eq!(said.matches("left out").count(), 5, "{said}");
+    assert_eq!(said.matches("left out").count(), 4, "{said}");
     assert!(said.contains("tonybai.com/a/index.html/b: "), "{said}");
     assert!(said.contains("tonybai.com/404.html: "), "{said}");
     assert!(place.path("site/a/index.html").is_file());
@@ -387,15 +387,18 @@ fn foreign_directory_is_refused() {
     place.export("site");
     fs::write(place.path("file"), "mine").unwrap();
     fs::create_dir_all(place.path("mine/folder")).unwrap();
+    fs::create_dir(place.path(".other.new")).unwrap();
+    fs::write(place.path(".other.new/mine"), "").unwrap();
     symlink("site", place.path("link")).unwrap();
     symlink("none", place.path("dangling")).unwrap();
     for (out, why) in [
         ("file", "it is not a directory"),
-        ("mine", "folder in it is not from an export"),
+        ("mine", "it has files that no export wrote"),
+        ("other", ".other.new: it has files that no export wrote"),
         ("link", "symbolic link"),
         ("link/", "symbolic link"),
         ("dangling", "symbolic link"),
-        ("none/site", "create it"),
+        ("vanity.yaml/site", "Not a directory"),
         (".", "name a directory"),
         ("site/..", "name a directory"),
         ("/", "name a directory"),
@@ -403,15 +406,10 @@ fn foreign_directory_is_refused() {
         let said = place.refused(out);
         assert!(said.contains(why), "{out}: {said}");
     }
-    // Nor files that someone else put into an exported directory.
-    for file in ["CNAME", "gowechat/.git"] {
-        let file_in = place.path("site").join(file);
-        fs::write(&file_in, "mine").unwrap();
-        let said = place.refused("site");
-        assert!(said.contains(&format!("{file} in it is not")), "{said}");
-        fs::remove_file(file_in).unwrap();
-    }
-    place.export("site");
+    let about = fs::read_to_string(place.path("site/.govanityurls")).unwrap();
+    assert!(about.contains("keep other files elsewhere"), "{about}");
+    place.export("new/site");
+    assert!(place.path("new/site/index.html").is_file());
 }
 
 #[test]
@@ -440,23 +438,27 @@ fn failure_changes_nothing() {
 }
 
 #[test]
-fn paths_that_differ_in_case_only_are_noted() {
+fn a_version_is_noted_only_if_its_key_could_help() {
     let of = |path: &str| format!("{path}:\n  repo: https://h.example/a\n");
-    let place = Place::new(&["/gokit", "/GoKit", "/X/a", "/x/b"].map(of).concat());
-    let said = place.export("site");
-    for files in [
-        "GoKit/index.html and gokit/index.html",
-        "X/index.html and x/index.html",
+    let hidden = |path: &str| format!("{}  hidden: true\n", of(path));
+    for (config, noted) in [
+        (of("/foo") + &of("/foo/v2"), None),
+        (of("/foo") + &of("/foo/v2") + &of("/foo/v3"), None),
+        (of("/foo") + &of("/foo/bar") + &of("/foo/bar/v2"), None),
+        (of("/foo") + &of("/foo/bar"), Some("/foo/bar/v2")),
+        (of("/foo") + &of("/foo/v1x"), Some("/foo/v1x/v2")),
+        (hidden("/foo/v2"), None),
+        (hidden("/foo") + &of("/foo/v2"), None),
+        (hidden("/foo"), Some("tonybai.com/foo: hidden")),
     ] {
-        assert!(
-            said.contains(&format!("note: {files} differ in case only")),
-            "{said}"
-        );
+        let place = Place::new(&config);
+        let said = place.export("site");
+        match noted {
+            None => assert!(!said.contains("note:"), "{config}{said}"),
+            Some(noted) => assert!(said.contains(noted), "{config}{said}"),
+        }
+        assert!(!said.contains("/v2/v2"), "{said}");
     }
-    assert!(!said.contains("a/index.html"), "{said}");
-    place.config(&["/a/Index.HTML/b", "/404.HTML"].map(of).concat());
-    let said = place.export("site");
-    assert_eq!(said.matches("left out").count(), 2, "{said}");
 }
 
 #[test]
@@ -480,109 +482,28 @@ fn the_longest_path_and_element_are_files() {
     }
 }
 
-/// Interrupts an export while it writes `site`; returns its messages.
-fn interrupted(place: &Place, signal: &str, meanwhile: impl FnOnce()) -> (Option<i32>, String) {
-    let many: String = (0..5_000)
-        .map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"))
-        .collect();
-    place.config(&many);
-    let mut command = place.command("site");
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let first = place.path(".site.export/new/index.html");
-    wait_until("it writes", || first.exists().then_some(()));
-    place.config(SEED);
-    meanwhile();
-    lab::run(Command::new("kill").args(["-s", signal, &child.id().to_string()]));
-    let status = wait_until("it ends", || child.try_wait().unwrap());
-    let said = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
-    (status.code(), said)
-}
-
 #[test]
-fn only_one_export_writes_a_directory() {
-    let place = Place::new(SEED);
-    let (status, said) = interrupted(&place, "INT", || {
-        let output = place.command("site").output().unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        let said = text(output.stderr);
-        assert!(
-            said.contains("-out `site`: another export is writing to it"),
-            "{said}"
-        );
-        place.export("other");
-    });
-    assert!(said.contains("nothing has changed"), "{said}");
-    assert_eq!(status, Some(1));
-    place.export("site");
-    assert_eq!(place.names(), ["other", "site", "vanity.yaml"]);
-}
-
-#[test]
-fn export_cleans_up_after_a_killed_one() {
-    let place = Place::new(SEED);
-    interrupted(&place, "KILL", || ());
-    assert_eq!(place.names(), [".site.export", "vanity.yaml"]);
-    place.export("site");
-    assert_eq!(place.names(), ["site", "vanity.yaml"]);
-
-    // Killed between the two renames, and while removing the old files.
-    let before = files(&place.path("site"));
-    let work = place.path(".site.export");
-    fs::create_dir(&work).unwrap();
-    fs::rename(place.path("site"), work.join("old")).unwrap();
-    place.config("/a:\n");
-    assert_eq!(
-        place.command("site").output().unwrap().status.code(),
-        Some(1)
-    );
-    place.config(SEED);
-    fs::write(work.join("old/CNAME"), "mine").unwrap();
-    let output = place.command("site").output().unwrap();
-    let said = text(output.stderr);
-    assert!(said.contains("CNAME in it is not from an export"), "{said}");
-    fs::remove_file(place.path("site/CNAME")).unwrap();
-    assert_eq!(files(&place.path("site")), before);
-
-    fs::create_dir(&work).unwrap();
-    fs::rename(place.path("site"), work.join("old")).unwrap();
-    fs::remove_file(work.join("old/gowechat/index.html")).unwrap();
-    fs::create_dir(place.path("site")).unwrap();
-    place.export("site");
-    assert_eq!(files(&place.path("site")), before);
-    assert_eq!(place.names(), ["site", "vanity.yaml"]);
-}
-
-#[test]
-fn added_files_stay_in_place() {
-    let place = Place::new(SEED);
-    place.export("site");
-    let modules = (0..1000).map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"));
-    place.config(&modules.collect::<String>());
-    let mut command = place.command("site");
-    let child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let first = place.path(".site.export/new/index.html");
-    wait_until("it writes", || first.exists().then_some(()));
-    fs::write(place.path("site/CNAME"), "mine").unwrap();
-    assert!(first.exists(), "it was too fast");
-    let output = child.wait_with_output().unwrap();
-    let said = text(output.stderr);
-    assert!(said.contains("CNAME in it is not from an export"), "{said}");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(place.path("site/CNAME").exists());
-    assert!(place.path("site/gowechat/index.html").exists());
-    assert_eq!(place.names(), ["site", "vanity.yaml"]);
-}
-
-#[test]
-fn ctrl_c_changes_nothing() {
+fn a_killed_export_leaves_the_old_files() {
     let place = Place::new(SEED);
     place.export("site");
     let before = files(&place.path("site"));
-    let (status, said) = interrupted(&place, "INT", || ());
-    assert_eq!(status, Some(1));
-    assert!(said.contains("nothing has changed"), "{said}");
-    assert_eq!(place.names(), ["site", "vanity.yaml"]);
+    for signal in ["INT", "KILL"] {
+        let many = (0..5_000).map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"));
+        place.config(&many.collect::<String>());
+        let mut command = place.command("site");
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let first = place.path(".site.new/index.html");
+        wait_until("it writes", || first.exists().then_some(()));
+        lab::run(Command::new("kill").args(["-s", signal, &child.id().to_string()]));
+        let status = wait_until("it ends", || child.try_wait().unwrap());
+        assert_eq!(status.code(), None, "it was too fast");
+        assert_eq!(files(&place.path("site")), before);
+        assert_eq!(place.names(), [".site.new", "site", "vanity.yaml"]);
+    }
+    place.config(SEED);
+    place.export("site");
     assert_eq!(files(&place.path("site")), before);
+    assert_eq!(place.names(), ["site", "vanity.yaml"]);
 }
 
 /// Modules of more kinds: with packages of any depth, and below another with a version 2.
