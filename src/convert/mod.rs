@@ -22,6 +22,8 @@ pub use pages::{Page, convert_pages};
 
 /// The largest file of YAML, in bytes: the parser may take 60 times as much memory.
 const MAX_YAML: usize = 4 << 20;
+/// The most brackets that may be open, texts included: the parser's time grows with their square.
+const MAX_DEPTH: usize = 1000;
 
 /// What a conversion results in.
 #[derive(Debug)]
@@ -57,10 +59,21 @@ fn read(text: &str) -> Result<Value, String> {
     if let Ok(file) = serde_json::from_str(text) {
         return Ok(file);
     }
+    let mut depth = 0_usize;
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return Err("it has too many open brackets\nis it the right file?".to_owned());
+        }
+    }
     if text.len() > MAX_YAML {
+        let most = MAX_YAML >> 20;
         return Err(format!(
-            "it has more than {} MiB\nis it the right file?",
-            MAX_YAML >> 20
+            "it has more than {most} MiB\nis it the right file?"
         ));
     }
     serde_yaml::from_str(text).map_err(|error| error.to_string())
@@ -132,6 +145,9 @@ impl Site {
 
     /// Returns the YAML text, with a comment in place of each invalid module.
     fn print(&self, name: &str) -> Converted {
+        if self.modules.is_empty() {
+            return Converted::refused("there is no module in it");
+        }
         let mut text = format!("# Converted from {}, {}.\n", escaped(name), self.source);
         text += &comments("", &self.notes);
         if !self.settings.is_empty() {
