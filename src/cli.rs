@@ -79,7 +79,8 @@ pub enum Command {
     /// Writes a page for each module, the lists, 404.html (by which go finds packages and major
     /// versions on any static host), and _redirects for Netlify and Cloudflare Pages. If the file
     /// has several hosts, each gets its own directory in DIR. DIR is replaced as a whole, and only
-    /// if everything in it comes from an earlier export.
+    /// if it is empty or holds `.govanityurls`, the mark of an earlier export: keep your own files
+    /// elsewhere.
     Export(Export),
     /// Print a vanity.yaml made from another server's file, pages or live site
     ///
