@@ -36,7 +36,7 @@ pub fn run(from: &[PathBuf]) -> Result<(), Failure> {
             Ok(_) if from.len() > 1 => {
                 found.fail(&origin, "a file that is not HTML is converted alone");
             }
-            Ok(bytes) => return finish(vec![], &origin, convert_file(&origin, bytes)),
+            Ok(bytes) => return finish(&[], &origin, convert_file(&origin, bytes)),
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
@@ -58,7 +58,7 @@ pub fn run(from: &[PathBuf]) -> Result<(), Failure> {
         // The failures say why.
         made.faults.clear();
     }
-    finish(found.failures, &origin, made)
+    finish(&found.failures, &origin, made)
 }
 
 fn convert_file(origin: &str, bytes: Vec<u8>) -> Converted {
@@ -76,19 +76,20 @@ fn convert_file(origin: &str, bytes: Vec<u8>) -> Converted {
 }
 
 /// Prints the result and what is wrong.
-fn finish(mut failures: Vec<String>, origin: &str, made: Converted) -> Result<(), Failure> {
+fn finish(failures: &[String], origin: &str, made: Converted) -> Result<(), Failure> {
     if let Some(text) = &made.text {
         print(text)?;
     }
-    failures.extend(made.faults.iter().map(|fault| format!("{origin}: {fault}")));
-    for failure in &failures {
-        let (what, hint) = failure.split_once('\n').unwrap_or((failure, ""));
-        let _ = writeln!(io::stderr(), "{}", escaped(&masked(what)));
+    let mut faults: Vec<_> = failures.iter().map(|fault| masked(fault).into()).collect();
+    faults.extend(made.faults.iter().map(|fault| format!("{origin}: {fault}")));
+    for fault in &faults {
+        let (what, hint) = fault.split_once('\n').unwrap_or((fault, ""));
+        let _ = writeln!(io::stderr(), "{}", escaped(what));
         if !hint.is_empty() {
-            let _ = writeln!(io::stderr(), "  hint: {}", escaped(&masked(hint)));
+            let _ = writeln!(io::stderr(), "  hint: {}", escaped(hint));
         }
     }
-    if failures.is_empty() {
+    if faults.is_empty() {
         Ok(())
     } else {
         Err(Failure::Reported)

@@ -117,7 +117,7 @@ impl Config {
 
 /// Rejects what the parser would take long for or word badly: characters that no text has, merge
 /// conflicts, too many open brackets. An error has its byte offset.
-fn check_lines(text: &str) -> Result<(), (Problem, usize)> {
+pub(crate) fn check_lines(text: &str) -> Result<(), (Problem, usize)> {
     check_characters(text)?;
     let mut depth = 0;
     let mut start = 0;

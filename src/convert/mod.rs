@@ -13,7 +13,7 @@ use std::collections::HashSet;
 
 use serde_yaml::{Mapping, Value};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::module::{Forge, Host, Key, Url, Vcs, go_source};
 use crate::text::{escaped, masked};
 use fields::Fields;
@@ -22,9 +22,6 @@ pub use pages::{Page, convert_pages};
 
 /// The largest file of YAML, in bytes: the parser may take 60 times as much memory.
 const MAX_YAML: usize = 4 << 20;
-/// The most brackets that may be open, texts included: the parser's time grows with their square.
-const MAX_DEPTH: usize = 1000;
-
 /// What a conversion results in.
 #[derive(Debug)]
 pub struct Converted {
@@ -59,17 +56,7 @@ fn read(text: &str) -> Result<Value, String> {
     if let Ok(file) = serde_json::from_str(text) {
         return Ok(file);
     }
-    let mut depth = 0_usize;
-    for byte in text.bytes() {
-        match byte {
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Err("it has too many open brackets\nis it the right file?".to_owned());
-        }
-    }
+    config::check_lines(text).map_err(|(problem, _)| problem.message)?;
     if text.len() > MAX_YAML {
         let most = MAX_YAML >> 20;
         return Err(format!(
@@ -169,7 +156,7 @@ impl Site {
             };
             faults.push(format!("{origin}: {fault}"));
             text += &comments("", &faults[faults.len() - 1..]);
-            let lines: Vec<_> = entry.lines().map(str::to_owned).collect();
+            let lines: Vec<_> = entry.lines().map(|line| masked(line).into()).collect();
             text += &comments("", &lines);
         }
         match fault_of(&text, None) {
@@ -233,7 +220,7 @@ impl Module {
         module.set("repo", Some("https://git.example/a"));
         module.set(key, Some(value));
         match fault_of(&module.print(), None) {
-            Some(fault) => self.note(format!("{key} is left out: {fault}")),
+            Some(fault) => self.notes.push(format!("{key} is left out: {fault}")),
             None => self.set(key, Some(value)),
         }
     }
@@ -264,8 +251,9 @@ impl Module {
         self.set_valid("display", Some(fields));
     }
 
-    fn note(&mut self, note: impl Into<String>) {
-        self.notes.push(note.into());
+    /// Adds a note, which may have text of the other tool's file in it.
+    fn note(&mut self, note: &str) {
+        self.notes.push(masked(note).into());
     }
 }
 
@@ -286,7 +274,7 @@ fn yaml(map: &Mapping) -> String {
 fn comments(indent: &str, notes: &[String]) -> String {
     let mut text = String::new();
     for note in notes {
-        text += &format!("{indent}# {}\n", escaped(&masked(note)));
+        text += &format!("{indent}# {}\n", escaped(note));
     }
     text
 }

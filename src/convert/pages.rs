@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Converted, Module, Site, key, split};
 use crate::module::{Host, Url};
+use crate::text::masked;
 use govanityurls_verify::tags::{GoImport, Head, Meta};
 
 /// The documentation site unless a file names another.
@@ -184,7 +185,7 @@ pub fn convert_pages(name: &str, pages: &[Page], notes: Vec<String>) -> Converte
     let settings = Settings::of(first_pages());
     let plural = if pages.len() == 1 { "" } else { "s" };
     let mut site = Site::new(format!("{} page{plural} with tags", pages.len()));
-    site.notes = notes;
+    site.notes = notes.iter().map(|note| masked(note).into()).collect();
     site.set("host", host);
     site.set(
         "docs",
@@ -261,7 +262,7 @@ fn module(prefix: &str, key: String, pages: &[&Page], settings: &Settings<'_>) -
         others = rest;
     }
     for other in others.iter().take(MAX_OTHERS) {
-        module.note(format!(
+        module.note(&format!(
             "a second go-import tag, `{other}`, is left out: the go command accepts one"
         ));
     }
@@ -273,7 +274,7 @@ fn module(prefix: &str, key: String, pages: &[&Page], settings: &Settings<'_>) -
         .iter()
         .filter(|other| other.tags[prefix] != *tags);
     for other in differing.take(MAX_OTHERS) {
-        module.note(format!(
+        module.note(&format!(
             "{} has another tag, `{}`: left out for that of {}",
             other.origin, other.tags[prefix][0], page.origin
         ));

@@ -67,7 +67,7 @@ fn module(base: Option<&str>, name: &str, package: Fields<'_>) -> Result<Module,
         module.set_valid("description", Some(&words.join(" ")));
     }
     if let Some(badge) = package.text("doc_badge")? {
-        module.note(format!(
+        module.note(&format!(
             "doc_badge: {badge} has no equivalent, the list has no badges"
         ));
     }

@@ -421,6 +421,10 @@ fn one_bad_entry_does_not_cost_the_others() {
             "packages.bad: `git@github.com:acme/bad.git` is not a valid repository URL: it is \
              the scp form, which only git reads; write `ssh://git@github.com/acme/bad.git`",
         ),
+        (
+            in_sally("bad: {repo: 'ssh://git@github.com:acme/bad.git'}"),
+            "write `ssh://git@github.com/acme/bad.git`",
+        ),
         (in_sally("bad:"), "packages.bad: it has no `repo`"),
         (in_sally("bad: [x]"), "packages.bad: it has no `repo`"),
         (
@@ -550,7 +554,7 @@ fn input_without_end_is_read_in_part() {
         ("sparse.yaml", "it is larger than 16 MiB"),
         ("binary", "it is not UTF-8 text"),
         ("long.yaml", "it has more than 4 MiB"),
-        ("deep.yaml", "too many open brackets"),
+        ("deep.yaml", "nested deeper than 64 levels"),
     ] {
         let (status, out, said) = run(directory.path(), &[name]);
         assert_eq!((status, &*out), (Some(1), ""), "{said}");
