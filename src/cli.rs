@@ -1,7 +1,5 @@
 //! The command line: clap's definition of every flag and command.
 
-mod upstream;
-
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,12 +14,12 @@ use clap::{
 use clap_complete::Shell;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::commands::Upstream;
 use crate::http::Network;
 use crate::logging::LogFormat;
 use crate::module::Host;
 use crate::server::ListenAddr;
 use crate::text::quoted;
-pub use upstream::Upstream;
 
 /// The opening of the usage text, as the Go tool words it.
 pub const ABOUT: &str =

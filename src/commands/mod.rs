@@ -24,6 +24,7 @@ use crate::logging;
 use crate::module::Host;
 use crate::server::BindError;
 use crate::terminal::{self, ERROR};
+pub use nginx::Upstream;
 
 /// Why a command failed. Its `Display` text is what the user reads.
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,22 @@
 //! `govanityurls nginx`: prints the nginx rules that pass requests on.
 
+mod upstream;
+
 use std::ffi::OsString;
 
 use askama::Template;
 
 use super::Failure;
-use crate::cli::{Common, Match, Nginx, Part, Upstream};
+use crate::cli::{Common, Match, Nginx, Part};
 use crate::config::{Config, Index, Module};
 use crate::module::Host;
 use crate::site::WELL_KNOWN;
+pub use upstream::Upstream;
+
+/// Up to this many host names, nginx finds a hash of its default size that holds them.
+const FEW_HOSTS: usize = 32;
+/// The longest host name that fits in a bucket of nginx's default size.
+const SHORT_HOST: usize = 46;
 
 /// Prints the rules for the file.
 pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
@@ -24,7 +32,11 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
         }
     };
     let config = super::read_config(common)?;
-    let mut hosts = hosts(&config, flags.depth.map(usize::from));
+    let depth = flags.depth.map(usize::from);
+    let mut hosts = Vec::new();
+    for (name, modules) in config.by_host() {
+        hosts.push(host_rules(&config, name, modules, depth));
+    }
     if let Some(only) = &flags.only {
         let names: Vec<&str> = hosts.iter().map(HostRules::name).collect();
         let known = format!(
@@ -58,7 +70,8 @@ pub fn run(common: &Common, flags: &Nginx) -> Result<(), Failure> {
         upstreams: &flags.upstream,
         part: flags.part,
         cache: flags.cache,
-        hash: hash(&hosts),
+        needs_larger_hash: hosts.len() > FEW_HOSTS
+            || hosts.iter().any(|host| host.name().len() > SHORT_HOST),
         shape,
         hosts,
     };
@@ -76,8 +89,8 @@ struct NginxTemplate<'a> {
     /// The part to print; both if `None`.
     part: Option<Part>,
     cache: bool,
-    /// The sizes of nginx's hash table of server names, if the defaults are too small.
-    hash: Hash,
+    /// Whether the names may not fit in nginx's hash table of its default size.
+    needs_larger_hash: bool,
     shape: Shape,
     hosts: Vec<HostRules<'a>>,
 }
@@ -141,35 +154,37 @@ impl Covered<'_> {
     }
 }
 
-/// Returns the hosts that have modules, in the order of the file.
-fn hosts(config: &Config, depth: Option<usize>) -> Vec<HostRules<'_>> {
-    let rules = config.by_host().into_iter().map(|(name, mut modules)| {
-        // Sort each path directly before everything below it.
-        modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
-        let mut paths: Vec<Covered<'_>> = Vec::new();
-        for module in &modules {
-            // A pattern also covers its folder, and what covers /x/ also covers /x.
-            let path = module.key.path.as_str();
-            let end = depth.and_then(|depth| path.match_indices('/').nth(depth));
-            let covered = Covered {
-                path: end.map_or(path, |(end, _)| &path[..end]),
-                is_folder: end.is_some(),
-            };
-            if !paths.last().is_some_and(|last| last.covers(covered.path)) {
-                paths.push(covered);
-            }
+/// Returns the rules of one host.
+fn host_rules<'c>(
+    config: &'c Config,
+    name: Option<&'c Host>,
+    mut modules: Vec<&'c Module>,
+    depth: Option<usize>,
+) -> HostRules<'c> {
+    // Sort each path directly before everything below it.
+    modules.sort_by(|a, b| a.key.order().cmp(b.key.order()));
+    let mut paths: Vec<Covered<'_>> = Vec::new();
+    for module in &modules {
+        // A pattern also covers its folder, and what covers /x/ also covers /x.
+        let path = module.key.path.as_str();
+        let end = depth.and_then(|depth| path.match_indices('/').nth(depth));
+        let covered = Covered {
+            path: end.map_or(path, |(end, _)| &path[..end]),
+            is_folder: end.is_some(),
+        };
+        if !paths.last().is_some_and(|last| last.covers(covered.path)) {
+            paths.push(covered);
         }
-        HostRules {
-            name,
-            list: list(config, &paths),
-            left_alone: match paths.as_slice() {
-                [root] if root.path.is_empty() => left_alone(&modules),
-                _ => Vec::new(),
-            },
-            paths,
-        }
-    });
-    rules.collect()
+    }
+    HostRules {
+        name,
+        list: list(config, &paths),
+        left_alone: match paths.as_slice() {
+            [root] if root.path.is_empty() => left_alone(&modules),
+            _ => Vec::new(),
+        },
+        paths,
+    }
 }
 
 /// Returns the path of the list, unless it is at or below one of these paths.
@@ -178,53 +193,28 @@ fn list<'c>(config: &'c Config, paths: &[Covered<'_>]) -> Option<&'c str> {
         return None;
     };
     let list = list.as_str();
-    let is_folder = |covered: &Covered<'_>| covered.is_folder && covered.path == list;
-    let mut covering = paths.iter().filter(|covered| covered.covers(list));
-    covering.all(is_folder).then_some(list)
+    for covered in paths {
+        let is_this_folder = covered.is_folder && covered.path == list;
+        if covered.covers(list) && !is_this_folder {
+            return None;
+        }
+    }
+    Some(list)
 }
 
 /// Returns the locations of what browsers, crawlers and certificate authorities request from
 /// every host, except for modules.
 fn left_alone(modules: &[&Module]) -> Vec<String> {
-    let is_module = |path: &str| {
-        modules
-            .iter()
-            .any(|module| !module.key.pattern && module.key.path.as_str() == path)
-    };
-    let paths = WELL_KNOWN.iter().map(|name| format!("/{name}"));
-    paths
-        .filter(|path| !is_module(path))
-        .map(|path| format!("= {path}"))
-        .chain(["^~ /.well-known/".to_owned()])
-        .collect()
-}
-
-/// The sizes of nginx's hash table of server names; 0 means its default.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Hash {
-    bucket_size: usize,
-    max_size: usize,
-}
-
-/// Returns the sizes that nginx needs for these hosts. It refuses a name that does not fit in a
-/// bucket with two pointers and its length, and warns if some bucket has too many names at every
-/// size up to the largest.
-fn hash(hosts: &[HostRules<'_>]) -> Hash {
-    const BUCKET: usize = 64;
-    const MAX: usize = 512;
-    /// Up to this many names, there is a size at which each has its own bucket.
-    const FEW: usize = 32;
-    let longest = hosts.iter().map(|host| host.name().len()).max();
-    let one = 16 + (longest.unwrap_or(0) + 2).next_multiple_of(8);
-    let one = one.next_power_of_two().max(BUCKET);
-    let (bucket_size, max_size) = match hosts.len() {
-        ..=FEW => (one, 0),
-        many => (4 * one, (4 * many).next_power_of_two()),
-    };
-    Hash {
-        bucket_size: if bucket_size > BUCKET { bucket_size } else { 0 },
-        max_size: if max_size > MAX { max_size } else { 0 },
+    let mut locations = Vec::new();
+    for name in WELL_KNOWN {
+        let path = format!("/{name}");
+        let mut keys = modules.iter().map(|module| &module.key);
+        if !keys.any(|key| !key.pattern && key.path.as_str() == path) {
+            locations.push(format!("= {path}"));
+        }
     }
+    locations.push("^~ /.well-known/".to_owned());
+    locations
 }
 
 /// Returns the command that prints the same rules, quoted for a shell, on one line.
@@ -256,11 +246,11 @@ mod tests {
             })
             .collect();
         let config = Config::parse("vanity.yaml", &text, None).unwrap();
-        let hosts = hosts(&config, depth);
-        let lines = hosts.iter().map(|host| {
-            let paths = host.paths.iter().map(|covered| match covered.is_folder {
-                true => format!("{}/", covered.path),
-                false => covered.path.to_owned(),
+        let lines = config.by_host().into_iter().map(|(name, modules)| {
+            let host = host_rules(&config, name, modules, depth);
+            let paths = host.paths.iter().map(|covered| {
+                let slash = if covered.is_folder { "/" } else { "" };
+                format!("{}{slash}", covered.path)
             });
             format!(
                 "{}: {:?} {:?}",

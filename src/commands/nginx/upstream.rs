@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::server::ListenAddr;
-use crate::text::quoted;
+use crate::text::{is_digits, quoted};
 
 /// An address of the program, in nginx's syntax.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,33 +26,28 @@ impl FromStr for Upstream {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let of = |address| Self {
+        let address = match text.parse() {
+            Ok(ListenAddr::Port(port)) => connectable((Ipv4Addr::LOCALHOST, port).into())?,
+            Ok(ListenAddr::Tcp(address)) => connectable(address)?,
+            Ok(ListenAddr::Unix(path)) => socket(&path)?,
+            Err(_) if is_name_and_port(text) => {
+                return Ok(Self {
+                    address: text.to_owned(),
+                    is_name: true,
+                });
+            }
+            Err(_) => {
+                return Err(format!(
+                    "write HOST:PORT, such as `127.0.0.1:8080` or `app:8080`, \
+                     or `unix:/run/govanityurls/http.sock`, not {}",
+                    quoted(text)
+                ));
+            }
+        };
+        Ok(Self {
             address,
             is_name: false,
-        };
-        match text.parse() {
-            Ok(ListenAddr::Port(port)) => connectable((Ipv4Addr::LOCALHOST, port).into()).map(of),
-            Ok(ListenAddr::Tcp(address)) => connectable(address).map(of),
-            Ok(ListenAddr::Unix(path)) => match path.to_str() {
-                Some(path) if Path::new(path).is_absolute() && path.bytes().all(is_plain) => {
-                    Ok(of(format!("unix:{path}")))
-                }
-                _ => Err(format!(
-                    "nginx needs an absolute path of A-Z, a-z, 0-9 and `-._/` for the socket, \
-                     not {}",
-                    quoted(&path.to_string_lossy())
-                )),
-            },
-            Err(_) if is_name_and_port(text) => Ok(Self {
-                address: text.to_owned(),
-                is_name: true,
-            }),
-            Err(_) => Err(format!(
-                "write HOST:PORT, such as `127.0.0.1:8080` or `app:8080`, \
-                 or `unix:/run/govanityurls/http.sock`, not {}",
-                quoted(text)
-            )),
-        }
+        })
     }
 }
 
@@ -62,17 +57,27 @@ fn connectable(mut address: SocketAddr) -> Result<String, String> {
         return Err("nginx needs the port that the program listens on, not 0".to_owned());
     }
     // The program may listen on every address; nginx connects to one.
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.is_ipv4() {
-            true => Ipv4Addr::LOCALHOST.into(),
-            false => Ipv6Addr::LOCALHOST.into(),
-        });
+    if address.ip().is_unspecified() && address.is_ipv4() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    } else if address.ip().is_unspecified() {
+        address.set_ip(Ipv6Addr::LOCALHOST.into());
     }
     Ok(address.to_string())
 }
 
+fn socket(path: &Path) -> Result<String, String> {
+    let text = path.to_string_lossy();
+    if path.is_absolute() && text.bytes().all(|b| is_plain(b) || b == b'/') {
+        return Ok(format!("unix:{text}"));
+    }
+    Err(format!(
+        "nginx needs an absolute path of A-Z, a-z, 0-9 and `-._/` for the socket, not {}",
+        quoted(&text)
+    ))
+}
+
 fn is_plain(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"-._/".contains(&b)
+    b.is_ascii_alphanumeric() || b"-._".contains(&b)
 }
 
 /// Returns whether the text is a host name, as in DNS or for containers, and a port.
@@ -80,16 +85,13 @@ fn is_name_and_port(text: &str) -> bool {
     let Some((name, port)) = text.rsplit_once(':') else {
         return false;
     };
-    let is_label = |label: &str| {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-        (1..=63).contains(&label.len()) && label.bytes().all(plain) && !label.starts_with('-')
-    };
     // A number as the last label means an invalid address, such as 10.0.0.256, not a name.
-    let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
-    name.len() <= 253
-        && name.split('.').all(is_label)
-        && !name.rsplit('.').next().is_some_and(is_number)
-        && port.bytes().all(|b| b.is_ascii_digit())
+    let last_label = name.rsplit('.').next().unwrap_or_default();
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(is_plain)
+        && !name.contains("..")
+        && !is_digits(last_label)
+        && is_digits(port)
         && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
