@@ -1,5 +1,6 @@
 //! The command line: clap's definition of every flag and command.
 
+use std::cmp::Ordering;
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -323,12 +324,13 @@ pub struct Serve {
         value_delimiter = ','
     )]
     pub trusted_proxy: Vec<Network>,
-    /// Format of log lines
+    /// Format of log lines: text or json
     #[arg(
         long,
         value_name = "FORMAT",
         env = "GOVANITYURLS_LOG_FORMAT",
-        default_value = "text"
+        default_value = "text",
+        hide_possible_values = true
     )]
     pub log_format: LogFormat,
     /// Log level
@@ -376,15 +378,26 @@ impl Serve {
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut command = Cli::command().mut_args(without_empty_variable);
     let matches = command.try_get_matches_from_mut(two_dashes(args))?;
-    let cli = Cli::from_arg_matches(&matches)?;
-    if cli.common.repo.is_some() && cli.common.config.is_some() {
-        let why = "--repo takes the place of a file: leave out --repo or --config";
-        return Err(command.error(ErrorKind::ArgumentConflict, why));
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    // Of --repo and --config, a flag beats the other's variable.
+    let given = matches.subcommand().map_or(&matches, |(_, given)| given);
+    if let Some(repo) = given.value_source("repo")
+        && let Some(config) = given.value_source("config")
+    {
+        match repo.cmp(&config) {
+            Ordering::Greater => cli.common.config = None,
+            Ordering::Less => cli.common.repo = None,
+            Ordering::Equal => {
+                let why = "--repo takes the place of a file: leave out --repo or --config";
+                return Err(command.error(ErrorKind::ArgumentConflict, why));
+            }
+        }
     }
     if let Some((name, _)) = matches.subcommand()
         && let Some(flag) = misplaced_flag(&command, &matches)
     {
-        let why = format!("--{flag} is a flag of serving, and `{name}` comes after it");
+        let why =
+            format!("--{flag} has no effect before `{name}`: write it after, or leave it out");
         return Err(command.error(ErrorKind::ArgumentConflict, why));
     }
     Ok(cli)

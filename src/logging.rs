@@ -21,7 +21,7 @@ use crate::terminal::colours;
 /// Maximum number of queued lines; further ones are dropped and counted.
 const MOST_WAITING: usize = 4096;
 /// How often lost lines are reported.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
+const REPORT_EVERY: Duration = Duration::from_secs(2);
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -312,7 +312,13 @@ fn repo_takes_the_place_of_a_file() {
     let one = "https://github.com/example/one";
     let host = "-host=go.example.com";
     let env = [("GOVANITYURLS_REPO", every)];
-    for (args, env) in [(&[host, "-repo", every][..], &[][..]), (&[host], &env)] {
+    let file = [("GOVANITYURLS_CONFIG", "vanity.yaml")];
+    for (args, env) in [
+        (&[host, "-repo", every][..], &[][..]),
+        (&[host], &env),
+        // A flag beats a variable.
+        (&[host, "-repo", every], &file),
+    ] {
         let mut server = serve(empty.path(), args, env);
         assert_eq!(
             content(&server, "/hello/sub"),
@@ -704,8 +710,8 @@ impl Drop for Killed {
     }
 }
 
-/// With `stderr` as its standard error, a server still answers many requests, good and bad, that
-/// each produce a log line, and still stops on request.
+/// With `stderr` as its standard error, a server still answers many requests that each produce a
+/// log line, and still stops on request.
 fn assert_serves_with(stderr: Stdio) {
     let directory = directory(SEED);
     let addr = TcpListener::bind("127.0.0.1:0")
@@ -715,7 +721,7 @@ fn assert_serves_with(stderr: Stdio) {
     let mut command = program();
     command
         .current_dir(&directory)
-        .args(["-host=tonybai.com", "-log-level=trace", "-listen"])
+        .args(["-host=tonybai.com", "-access-log", "-listen"])
         .arg(addr.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -727,8 +733,13 @@ fn assert_serves_with(stderr: Stdio) {
         Some(stream)
     };
     wait_until("it listens", connect);
+    // More than a pipe holds.
     for _ in 0..1500 {
-        let _ = connect().unwrap().write_all(b"nonsense\r\n\r\n");
+        let mut stream = connect().unwrap();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
     }
     let mut stream = connect().unwrap();
     stream

@@ -1,6 +1,6 @@
 //! Log output: one line per request, whatever the client sends, and few others.
 
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::process::Stdio;
 
 use crate::support::{self, SEED, Server, program};
@@ -317,4 +317,49 @@ fn keeps_serving_if_the_log_is_not_read() {
     support::signal(child.id(), "TERM");
     let status = support::wait_until("it ends", || child.try_wait().unwrap());
     assert!(status.success(), "{status}");
+}
+
+/// Nobody reads the log: requests are answered all the same, and later the log says how many lines
+/// are missing.
+#[test]
+fn lost_lines_are_reported_once_the_log_is_read() {
+    const BATCH: usize = 100;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("vanity.yaml"), SEED).unwrap();
+    let socket = directory.path().join("http.sock");
+    let mut command = program();
+    command
+        .current_dir(directory.path())
+        .args(["-host", "tonybai.com", "-access-log", "-listen"])
+        .arg(format!("unix:{}", socket.display()));
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut client = support::wait_until("it listens", || {
+        std::os::unix::net::UnixStream::connect(&socket).ok()
+    });
+    // A pipe holds a few hundred lines, and the queue 4096.
+    let request = "HEAD /gowechat HTTP/1.1\r\nHost: tonybai.com\r\n\r\n";
+    for _ in 0..80 {
+        client.write_all(request.repeat(BATCH).as_bytes()).unwrap();
+        let (mut answers, mut text) = (0, Vec::new());
+        while answers < BATCH {
+            let mut part = [0; 1 << 16];
+            let length = client.read(&mut part).unwrap();
+            assert!(length > 0, "closed");
+            text.extend_from_slice(&part[..length]);
+            answers = String::from_utf8_lossy(&text)
+                .matches("HTTP/1.1 200 OK")
+                .count();
+        }
+    }
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let report = log
+        .lines()
+        .map(Result::unwrap)
+        .find(|line| line.contains("log lines lost"))
+        .unwrap();
+    let (_, rest) = report.split_once(" WARN ").unwrap();
+    let lost: usize = rest.split(' ').next().unwrap().parse().unwrap();
+    assert!((1..80 * BATCH).contains(&lost), "{report}");
+    support::signal(child.id(), "TERM");
+    assert!(child.wait().unwrap().success());
 }
