@@ -2,8 +2,10 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
 
-use crate::support::{self, SEED, Server, program};
+use crate::support::{self, PATIENCE, SEED, Server, program};
 use serde_json::Value;
 
 /// Sends `head`, reads the whole response, and returns its access log line.
@@ -352,14 +354,16 @@ fn lost_lines_are_reported_once_the_log_is_read() {
         }
     }
     let log = BufReader::new(child.stderr.take().unwrap());
-    let report = log
-        .lines()
-        .map(Result::unwrap)
-        .find(|line| line.contains("log lines lost"))
-        .unwrap();
+    let (found, report) = mpsc::channel();
+    thread::spawn(move || {
+        let mut lines = log.lines().map_while(Result::ok);
+        found.send(lines.find(|line| line.contains("log lines lost")))
+    });
+    let report = report.recv_timeout(PATIENCE);
+    support::signal(child.id(), "TERM");
+    child.wait().unwrap();
+    let report = report.unwrap().unwrap();
     let (_, rest) = report.split_once(" WARN ").unwrap();
     let lost: usize = rest.split(' ').next().unwrap().parse().unwrap();
     assert!((1..80 * BATCH).contains(&lost), "{report}");
-    support::signal(child.id(), "TERM");
-    assert!(child.wait().unwrap().success());
 }
