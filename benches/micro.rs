@@ -11,11 +11,10 @@ use std::sync::{Mutex, PoisonError};
 
 use divan::{Bencher, black_box};
 use govanityurls::App;
-use govanityurls::config::Config;
-use govanityurls::module::RequestPath;
-use govanityurls::site::{Answer, Site};
+use govanityurls::internal::{Answer, RequestPath};
+use govanityurls::{Config, Site};
 
-const SIZES: [usize; 3] = [10, 10_000, 1_000_000];
+const SIZES: [usize; 3] = [10, 10_000, 250_000];
 /// Number of paths to cycle through: too many for a large site to stay in the CPU caches, and few
 /// enough to render all their pages beforehand.
 const PATHS: usize = 1024;

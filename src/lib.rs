@@ -42,11 +42,11 @@
 //! A change of the file, while requests are answered:
 //!
 //! ```
-//! use govanityurls::{App, Config, Host, Site};
+//! use govanityurls::{App, Config, ConfigError, Host, Site};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let host = Host::parse("go.example")?;
-//! let site = |text| -> Result<Site, govanityurls::config::ConfigError> {
+//! let site = |text| -> Result<Site, ConfigError> {
 //!     Ok(Site::new(host.clone(), Config::parse("vanity.yaml", text, Some(&host))?))
 //! };
 //! let app = App::new(site("/a: {repo: https://git.example/a}")?);
@@ -59,25 +59,24 @@
 //! # }
 //! ```
 
-pub mod config;
-pub mod module;
-pub mod site;
-
 mod cli;
 mod commands;
+mod config;
 mod convert;
 mod hash;
 mod http;
 mod logging;
 mod metrics;
+mod module;
 mod page;
 mod server;
+mod site;
 mod terminal;
 #[cfg(test)]
 mod testing;
 mod text;
 
-pub use config::Config;
+pub use config::{Config, ConfigError};
 pub use http::{App, router};
 pub use module::Host;
 pub use site::Site;
@@ -87,6 +86,8 @@ pub use site::Site;
 pub mod internal {
     pub use crate::cli::{Cli, parse};
     pub use crate::commands::run;
-    pub use crate::config::{MODULE_KEYS, SETTINGS};
+    pub use crate::config::{Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS};
+    pub use crate::module::{Forge, Key, RequestPath, Url, Vcs, is_path_element};
+    pub use crate::site::Answer;
     pub use govanityurls_verify::tags::{GoImport, Head};
 }

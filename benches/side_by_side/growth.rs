@@ -12,7 +12,7 @@ use crate::process::{Process, free_port};
 use crate::table::Table;
 use crate::{Error, Lab, wrk};
 
-const SIZES: [usize; 4] = [1, 1_000, 100_000, 1_000_000];
+const SIZES: [usize; 4] = [1, 1_000, 100_000, 250_000];
 /// Number of modules requested in turn, spread over the file.
 const REQUESTED: usize = 10_000;
 /// Interval between one client's requests during a reload.

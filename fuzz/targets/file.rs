@@ -5,9 +5,8 @@
 
 use std::sync::LazyLock;
 
-use govanityurls::config::{Config, ConfigError};
-use govanityurls::module::Host;
-use govanityurls::site::{Answer, Site};
+use govanityurls::internal::Answer;
+use govanityurls::{Config, ConfigError, Host, Site};
 use libfuzzer_sys::fuzz_target;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::parse("go.example").unwrap());

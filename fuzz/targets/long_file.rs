@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use govanityurls::config::Config;
+use govanityurls::Config;
 use libfuzzer_sys::fuzz_target;
 use rustix::time::{ClockId, clock_gettime};
 

@@ -11,9 +11,8 @@ mod naive;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use govanityurls::config::{Config, Module};
-use govanityurls::module::{Host, Key, RequestPath, is_path_element};
-use govanityurls::site::{Answer, Site};
+use govanityurls::internal::{Answer, Key, Module, RequestPath, is_path_element};
+use govanityurls::{Config, Host, Site};
 use libfuzzer_sys::fuzz_target;
 
 /// Files that a pattern at the root does not match.

@@ -5,10 +5,9 @@
 
 use std::sync::LazyLock;
 
-use govanityurls::config::Config;
+use govanityurls::internal::Answer;
+use govanityurls::{Config, Host, Site};
 use govanityurls::internal::{GoImport, Head};
-use govanityurls::module::Host;
-use govanityurls::site::{Answer, Site};
 use libfuzzer_sys::fuzz_target;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::parse("go.example").unwrap());

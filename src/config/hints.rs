@@ -137,33 +137,39 @@ pub(super) fn position_in(text: &str, message: &str) -> Option<usize> {
 
 /// Finds a look-alike of an ASCII character that can be the cause of a problem; returns its offset.
 pub(super) fn lookalike(text: &str, problem: &Problem, at: usize) -> Option<(Problem, usize)> {
-    let line_at = |start: usize| text[start..].split('\n').next().unwrap_or_default();
     let is_syntax = problem.message.starts_with("YAML:");
-    let (mut start, mut line) = (at, line_at(at));
-    // After `/a：`, the parser is content until the next colon.
-    let before = text[..at].rsplit('\n').nth(1).unwrap_or_default();
-    if is_syntax && !before.contains(':') {
-        let line_start = text[..at].rfind('\n').unwrap_or_default();
-        (start, line) = (line_start - before.len(), before);
+    // After `/a：`, the parser is content until the colon in the next line.
+    let before_end = text[..at].rfind('\n').unwrap_or(0);
+    let before_start = text[..before_end]
+        .rfind('\n')
+        .map_or(0, |newline| newline + 1);
+    let before = &text[before_start..before_end];
+    let in_line_before = first_lookalike(before).filter(|_| is_syntax && !before.contains(':'));
+    let (start, (offset, found, hint)) = match in_line_before {
+        Some(found) => (before_start, found),
+        None => (at, first_lookalike(&text[at..])?),
+    };
+    if !is_syntax && !problem.to_string().contains(found) {
+        return None;
     }
-    let (offset, found, hint) =
-        line.char_indices()
-            .take(MAX_LINE)
-            .find_map(|(offset, found)| {
-                let hint = match found {
-                    '\u{a0}' | '\u{3000}' => "write a space, or remove it",
-                    '\u{ff1a}' => "write `:` and a space",
-                    '\u{2018}' | '\u{2019}' | '\u{201c}'..='\u{201e}' => {
-                        "write `\"`, or no quote at all"
-                    }
-                    '\u{ff0f}' => "write `/`",
-                    _ => return None,
-                };
-                Some((offset, found, hint))
-            })?;
-    let is_cause = is_syntax || problem.to_string().contains(found);
     let message = format!("this is {}", quoted_char(found));
-    is_cause.then(|| (Problem::new(message, hint), start + offset))
+    Some((Problem::new(message, hint), start + offset))
+}
+
+/// Returns the first look-alike in the first line of a text: its offset, and what to write instead.
+fn first_lookalike(text: &str) -> Option<(usize, char, &'static str)> {
+    let line = text.lines().next()?;
+    for (offset, found) in line.char_indices().take(MAX_LINE) {
+        let hint = match found {
+            '\u{a0}' | '\u{3000}' => "write a space, or remove it",
+            '\u{ff1a}' => "write `:` and a space",
+            '\u{2018}' | '\u{2019}' | '\u{201c}'..='\u{201e}' => "write `\"`, or no quote at all",
+            '\u{ff0f}' => "write `/`",
+            _ => continue,
+        };
+        return Some((offset, found, hint));
+    }
+    None
 }
 
 /// Returns a hint for an unknown key at the top level: a synonym, a misplaced key, a path.

@@ -254,13 +254,13 @@ impl<'t> Visitor<'t> for Seed<'_, 't, '_> {
 
     fn visit_borrowed_str<E: Error>(self, text: &'t str) -> Result<Node<'t>, E> {
         let file = self.reader.text;
-        let mut at = text.as_ptr().addr() - file.as_ptr().addr();
-        at -= usize::from(file[..at].ends_with(['"', '\'']));
+        let start = text.as_ptr().addr() - file.as_ptr().addr();
+        self.reader.end = self.reader.end.max(start + text.len());
+        let mut at = start - usize::from(file[..start].ends_with(['"', '\'']));
         // What an alias stands for is placed at the alias.
         if at < self.after {
             at = self.reader.value_start(self.after);
         }
-        self.reader.end = self.reader.end.max(at + text.len());
         self.counted(at, Value::Text(Cow::Borrowed(text)))
     }
 

@@ -107,8 +107,10 @@ impl<'t> Walk<'t> {
             return None;
         };
         if let Some(first) = seen[index] {
-            let problem = hints::twice(name, "", self.line(first));
-            self.report(problem, key.at);
+            // Counting lines for errors that are not shown would take long.
+            let is_shown = self.errors.len() < MAX_ERRORS;
+            let line = if is_shown { self.line(first) } else { 0 };
+            self.report(hints::twice(name, "", line), key.at);
             return None;
         }
         seen[index] = Some(key.at);
@@ -148,7 +150,6 @@ impl<'t> Walk<'t> {
     }
 
     fn module(&mut self, key: Key, at: usize, value: &Node<'t>) {
-        let shown = quoted(&key.to_string());
         let entries = match &value.value {
             Value::Map(entries) => entries,
             Value::Null => {
@@ -158,7 +159,7 @@ impl<'t> Walk<'t> {
                     // The keys under it are not: an error of each tells why.
                     return;
                 }
-                let message = format!("{shown} has nothing under it");
+                let message = format!("{} has nothing under it", quoted(&key.to_string()));
                 let hint = "add `repo: ` and the repository's URL, indented";
                 return self.report(Problem::new(message, hint), at);
             }
@@ -194,7 +195,7 @@ impl<'t> Walk<'t> {
         }
         let repo_at = node_of(&keys, "repo").map(|node| node.at);
         let Some(repo) = repo else {
-            let message = format!("{shown} has no `repo`");
+            let message = format!("{} has no `repo`", quoted(&key.to_string()));
             let hint = "add `repo: ` and the repository's URL under it";
             return self.report(Problem::new(message, hint), repo_at.unwrap_or(at));
         };

@@ -12,7 +12,7 @@ mod source;
 mod vcs;
 
 pub use host::Host;
-pub use path::{Key, MAX_PATH, ModulePath, RequestPath, is_path_element};
+pub use path::{Key, ModulePath, RequestPath, is_path_element};
 pub use problem::Problem;
 pub use repo::Url;
 pub use source::{Forge, go_source};

@@ -12,7 +12,7 @@ use super::{Host, Problem};
 use crate::text::{is_digits, quoted, quoted_char};
 
 /// The longest path in the file, in bytes: nginx stores the length of a location in one byte.
-pub const MAX_PATH: usize = 255;
+const MAX_PATH: usize = 255;
 /// The longest path element, in bytes: an exported page is a file of that name.
 const MAX_ELEMENT: usize = 200;
 

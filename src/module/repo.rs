@@ -589,8 +589,7 @@ impl<'a> Page<'a> {
     /// forges put between a repository and a branch.
     fn of(host: &str, elements: &'a [&'a str], count: Option<usize>) -> Option<Self> {
         let is_raw = host.eq_ignore_ascii_case(GITHUB_RAW);
-        // There, a group may have the name `tree`.
-        let is_gitlab = Forge::infer(host) == Some(Forge::Gitlab);
+        let forge = Forge::infer(host);
         let marker = elements.windows(2).position(|pair| {
             matches!(
                 pair,
@@ -602,9 +601,10 @@ impl<'a> Page<'a> {
         let before_branch = match rest {
             ["-", "tree" | "blob" | "raw", ..] => 2,
             ["src" | "raw", "branch" | "tag" | "commit", ..] => 2,
-            ["tree" | "blob" | "raw", _, ..] if !is_gitlab => 1,
+            // On GitLab, a group may have the name `tree`.
+            ["tree" | "blob" | "raw", _, ..] if forge != Some(Forge::Gitlab) => 1,
             [_, ..] if is_raw => 0,
-            ["src", _, ..] if count.is_some() => 1,
+            ["src", _, ..] if matches!(forge, Some(Forge::Bitbucket | Forge::Gogs)) => 1,
             [_, ..] if count.is_some() => rest.len(),
             _ => return None,
         };

@@ -119,15 +119,17 @@ const ROWS: [Row; 9] = [
 
 impl Forge {
     /// The forges' names, as the file spells them.
-    pub const NAMES: [&'static str; ROWS.len()] = {
-        let mut names = [""; ROWS.len()];
-        let mut i = 0;
-        while i < ROWS.len() {
-            names[i] = ROWS[i].name;
-            i += 1;
-        }
-        names
-    };
+    pub const NAMES: [&'static str; ROWS.len()] = [
+        "github",
+        "gitlab",
+        "gitea",
+        "forgejo",
+        "gogs",
+        "bitbucket",
+        "sourcehut",
+        "gitiles",
+        "cgit",
+    ];
 
     /// Parses a forge's name.
     ///
@@ -201,6 +203,7 @@ mod tests {
 
     #[test]
     fn table_matches_the_order_of_the_enum() {
+        assert_eq!(ROWS.map(|row| row.name), Forge::NAMES);
         for row in &ROWS {
             assert_eq!(row.forge.row().name, row.name);
             assert_eq!(Forge::parse(row.name), Ok(row.forge));

@@ -11,7 +11,8 @@ use std::process::{Command, Output};
 
 use crate::lab::{Lab, Scheme, enter};
 use crate::support::{self, Server, program};
-use govanityurls::config::{Config, Module, ModuleDocs};
+use govanityurls::Config;
+use govanityurls::internal::{Module, ModuleDocs};
 
 fn convert(name: &str, text: &str) -> Output {
     let directory = tempfile::tempdir().unwrap();

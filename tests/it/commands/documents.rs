@@ -8,7 +8,7 @@ use std::process::Command as Process;
 
 use clap::{Arg, Command, CommandFactory as _};
 use govanityurls::internal::{Cli, MODULE_KEYS, SETTINGS};
-use govanityurls::module::{Forge, Vcs};
+use govanityurls::internal::{Forge, Vcs};
 use regex::Regex;
 use serde_json::Value;
 

@@ -4,9 +4,8 @@
 use std::hint::black_box;
 
 use allocation_counter::measure;
-use govanityurls::config::Config;
-use govanityurls::module::RequestPath;
-use govanityurls::site::{Answer, Site};
+use govanityurls::internal::{Answer, RequestPath};
+use govanityurls::{Config, Site};
 
 /// One element deeper than the deepest module, so that every prefix is looked up.
 const DEEP: &str = "/a/b/c/d/e/f/g/h/i/j/k";

@@ -184,7 +184,7 @@ fn values_of_the_file_are_escaped() {
         ),
     ] {
         let config = format!("{module}  forge: gitea\n  {key}: {value}\n");
-        if govanityurls::config::Config::parse("vanity.yaml", &config, None).is_err() {
+        if govanityurls::Config::parse("vanity.yaml", &config, None).is_err() {
             continue;
         }
         tried += 1;
@@ -198,7 +198,7 @@ fn values_of_the_file_are_escaped() {
     assert!(tried >= 2, "a description and a display can say anything");
     for key in ["/m<script>", "/m\"", "a.b<script>/m", "/m&x"] {
         let config = format!("host: a.b\n'{key}':\n  repo: https://h.example/m\n");
-        assert!(govanityurls::config::Config::parse("vanity.yaml", &config, None).is_err());
+        assert!(govanityurls::Config::parse("vanity.yaml", &config, None).is_err());
     }
     for repo in [
         "https://h.example/<script>",
@@ -206,7 +206,7 @@ fn values_of_the_file_are_escaped() {
         "https://h.example/a b",
     ] {
         let config = format!("host: a.b\n/m:\n  repo: '{repo}'\n");
-        assert!(govanityurls::config::Config::parse("vanity.yaml", &config, None).is_err());
+        assert!(govanityurls::Config::parse("vanity.yaml", &config, None).is_err());
     }
 }
 

@@ -25,9 +25,8 @@ mod go;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use govanityurls::config::Config;
-use govanityurls::module::{Url, Vcs};
-use govanityurls::site::{Answer, Site};
+use govanityurls::internal::{Answer, Url, Vcs};
+use govanityurls::{Config, Site};
 use proptest::prelude::*;
 use proptest::sample::select;
 
