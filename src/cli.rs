@@ -16,7 +16,6 @@ use clap_complete::Shell;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::commands::Upstream;
-use crate::http::Network;
 use crate::logging::LogFormat;
 use crate::module::Host;
 use crate::server::ListenAddr;
@@ -34,8 +33,8 @@ Flags take one dash or two, and a value after a space or `=`.
 A flag overrides its environment variable, which overrides the file.
 PORT in the environment sets the port of the default --listen address.
 A reload rereads only the file; flags and environment apply until the next start.
-Signals: HUP reloads the file; TERM, INT and QUIT stop the server once the requests in progress
-are answered.";
+Signals: HUP reloads the file; TERM and INT stop the server once the requests in progress are
+answered.";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -315,15 +314,6 @@ pub struct Serve {
         value_parser = BoolishValueParser::new()
     )]
     pub access_log: bool,
-    /// Network of proxies whose X-Forwarded-For and X-Real-IP name the client in the access log,
-    /// such as 10.0.0.0/8; repeatable [default: this machine]
-    #[arg(
-        long,
-        value_name = "CIDR",
-        env = "GOVANITYURLS_TRUSTED_PROXY",
-        value_delimiter = ','
-    )]
-    pub trusted_proxy: Vec<Network>,
     /// Format of log lines: text or json
     #[arg(
         long,

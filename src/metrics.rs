@@ -1,15 +1,12 @@
 //! The program's metrics, by prometheus-client: created once and kept across reloads.
 
-mod process;
-
-use std::collections::HashSet;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::StatusCode;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::{encode, encode_registry};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -60,6 +57,12 @@ impl Kind {
     }
 }
 
+impl EncodeLabelValue for Kind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
+    }
+}
+
 /// The sender of a request, according to its user agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Client {
@@ -76,13 +79,23 @@ pub enum Client {
 }
 
 impl Client {
-    const ALL: [(Self, &str); 5] = [
-        (Self::Go, "go"),
-        (Self::Mirror, "mirror"),
-        (Self::Git, "git"),
-        (Self::Browser, "browser"),
-        (Self::Other, "other"),
+    const ALL: [Self; 5] = [
+        Self::Go,
+        Self::Mirror,
+        Self::Git,
+        Self::Browser,
+        Self::Other,
     ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Mirror => "mirror",
+            Self::Git => "git",
+            Self::Browser => "browser",
+            Self::Other => "other",
+        }
+    }
 
     /// Returns the client for a User-Agent header, which is empty if there is none.
     pub fn of(agent: &[u8]) -> Self {
@@ -97,6 +110,12 @@ impl Client {
         } else {
             Self::Other
         }
+    }
+}
+
+impl EncodeLabelValue for Client {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
     }
 }
 
@@ -119,17 +138,17 @@ const USUAL: [(Kind, StatusCode); 13] = [
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    kind: &'static str,
+    kind: Kind,
     status: u16,
-    client: &'static str,
+    client: Client,
 }
 
 impl RequestLabels {
     fn new(kind: Kind, status: StatusCode, client: Client) -> Self {
         Self {
-            kind: kind.as_str(),
+            kind,
             status: status.as_u16(),
-            client: Client::ALL[client as usize].1,
+            client,
         }
     }
 }
@@ -141,15 +160,12 @@ type Label<V = &'static str> = [(&'static str, V); 1];
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Metrics of the process, with the names that Prometheus's own libraries use.
-    process: Registry,
     requests: Family<RequestLabels, Counter>,
-    /// The counters of [`USUAL`], by client, cached because a family would look one up for each
-    /// request.
-    usual: [[Counter; Client::ALL.len()]; USUAL.len()],
     durations: Histogram,
     /// Requests of the go command, by module.
-    pub go_gets: GoGets,
+    go_gets: Family<Label<String>, Counter>,
+    /// How many modules have a counter of their own.
+    counted_modules: AtomicUsize,
     /// Connections.
     pub connections: Connections,
     /// Reloads.
@@ -161,14 +177,13 @@ impl Metrics {
     pub fn new(modules: usize) -> Self {
         let mut registry = Registry::with_prefix("govanityurls");
         let requests = Family::<RequestLabels, Counter>::default();
-        let usual = USUAL.map(|(kind, status)| {
-            Client::ALL.map(|(client, _)| {
-                let labels = RequestLabels::new(kind, status, client);
-                requests.get_or_create(&labels).clone()
-            })
-        });
+        for (kind, status) in USUAL {
+            for client in Client::ALL {
+                drop(requests.get_or_create(&RequestLabels::new(kind, status, client)));
+            }
+        }
         let durations = Histogram::new(DURATIONS);
-        let go_gets = GoGets::default();
+        let go_gets = Family::<Label<String>, Counter>::default();
         let connections = Connections {
             requests: requests.clone(),
             ..Connections::default()
@@ -200,7 +215,7 @@ impl Metrics {
         registry.register(
             "go_gets",
             "Requests of the go command that found a module, by module",
-            go_gets.by_module.clone(),
+            go_gets.clone(),
         );
         registry.register(
             "connections",
@@ -214,8 +229,8 @@ impl Metrics {
         );
         registry.register(
             "connections_refused",
-            "Connections given up: not accepted for want of descriptors, cut for slowness, \
-             or no HTTP",
+            "Connections given up: not accepted for want of descriptors, cut after 75 s without a \
+             whole request, or no HTTP",
             connections.refused.clone(),
         );
         registry.register("modules", "Modules served", reloads.modules.clone());
@@ -240,15 +255,12 @@ impl Metrics {
             "Whether the watched file is missing: 1 if so",
             reloads.file_missing.clone(),
         );
-        let mut process = Registry::default();
-        process.register_collector(Box::new(process::Process::started_at(now())));
         Self {
             registry,
-            process,
             requests,
-            usual,
             durations,
             go_gets,
+            counted_modules: AtomicUsize::new(0),
             connections,
             reloads,
         }
@@ -256,81 +268,39 @@ impl Metrics {
 
     /// Counts a response and how long it took.
     pub fn answered(&self, kind: Kind, client: Client, status: StatusCode, took: Duration) {
-        match USUAL.iter().position(|&usual| usual == (kind, status)) {
-            Some(index) => _ = self.usual[index][client as usize].inc(),
-            None => {
-                let labels = RequestLabels::new(kind, status, client);
-                self.requests.get_or_create(&labels).inc();
-            }
-        }
+        let labels = RequestLabels::new(kind, status, client);
+        self.requests.get_or_create(&labels).inc();
         self.durations.observe(took.as_secs_f64());
+    }
+
+    /// Returns the counter of a module's requests by the go command; `None` stands for all hidden
+    /// modules. Callers ask once and keep it.
+    pub fn go_gets(&self, import_path: Option<String>) -> Counter {
+        let module = match import_path {
+            None => HIDDEN_MODULES.to_owned(),
+            Some(import_path) => {
+                if self.counted_modules.fetch_add(1, Ordering::Relaxed) < MOST_MODULES {
+                    import_path
+                } else {
+                    OTHER_MODULES.to_owned()
+                }
+            }
+        };
+        self.go_gets.get_or_create_owned(&[("module", module)])
+    }
+
+    /// Drops the counters of all modules, as others may be served from now on.
+    pub fn clear_go_gets(&self) {
+        self.go_gets.clear();
+        self.counted_modules.store(0, Ordering::Relaxed);
     }
 
     /// Returns all metrics as OpenMetrics text.
     pub fn openmetrics(&self) -> String {
         let mut text = String::new();
         // Only the writer can fail, and a String does not.
-        let _ = encode_registry(&mut text, &self.registry);
-        let _ = encode(&mut text, &self.process);
+        let _ = encode(&mut text, &self.registry);
         text
-    }
-
-    /// Returns all metrics in the older text format of Prometheus, which curl and promtool
-    /// expect.
-    ///
-    /// Only counters differ: here the family's name has the `_total` suffix too, which
-    /// OpenMetrics gives only to the samples.
-    pub fn prometheus_text(&self) -> String {
-        let openmetrics = self.openmetrics();
-        let counters: Vec<&str> = openmetrics
-            .lines()
-            .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
-            .collect();
-        let mut text = String::with_capacity(openmetrics.len());
-        for line in openmetrics.lines() {
-            let mut words = line.splitn(4, ' ');
-            match (words.next(), words.next(), words.next(), words.next()) {
-                (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(&name) => {
-                    text.push_str(&format!("# {what} {name}_total {rest}\n"));
-                }
-                _ => text.extend([line, "\n"]),
-            }
-        }
-        text
-    }
-}
-
-/// Counters by module, for a bounded number of modules.
-#[derive(Debug, Default)]
-pub struct GoGets {
-    by_module: Family<Label<String>, Counter>,
-    /// The modules with their own counter.
-    modules: Mutex<HashSet<String>>,
-}
-
-impl GoGets {
-    /// Returns the counter of a module, or of all hidden modules for `None`. Callers ask once and
-    /// keep it.
-    pub fn counter(&self, import_path: Option<String>) -> Counter {
-        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        let module = match import_path {
-            None => HIDDEN_MODULES.to_owned(),
-            Some(module) if modules.contains(&module) => module,
-            Some(module) if modules.len() < MOST_MODULES => {
-                modules.insert(module.clone());
-                module
-            }
-            Some(_) => OTHER_MODULES.to_owned(),
-        };
-        self.by_module.get_or_create_owned(&[("module", module)])
-    }
-
-    /// Drops the counters of all modules that `keep` rejects, so that others can have them.
-    pub fn retain(&self, keep: impl Fn(&str) -> bool) {
-        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        for module in modules.extract_if(|module| !keep(module)) {
-            self.by_module.remove(&[("module", module)]);
-        }
     }
 }
 
@@ -355,17 +325,30 @@ impl Connections {
     pub fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&[("reason", reason)]).inc();
     }
-
-    /// Counts a request that was refused with this status before it reached the router.
-    pub fn rejected(&self, status: StatusCode) {
-        let labels = RequestLabels::new(Kind::Other, status, Client::Other);
-        self.requests.get_or_create(&labels).inc();
-    }
 }
 
 /// A connection that is counted as open.
 #[derive(Debug)]
-pub struct OpenConnection(pub Connections);
+pub struct OpenConnection(Connections);
+
+impl OpenConnection {
+    /// Counts why the connection failed. A request that is not HTTP, or whose head is too large,
+    /// is answered by hyper; it counts as a request as well.
+    pub fn failed(&self, error: &hyper::Error) {
+        if error.is_timeout() {
+            self.0.refused("timeout");
+        } else if error.is_parse() {
+            self.0.refused("bad_request");
+            let status = if error.is_parse_too_large() {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            } else {
+                StatusCode::BAD_REQUEST
+            };
+            let labels = RequestLabels::new(Kind::Other, status, Client::Other);
+            self.0.requests.get_or_create(&labels).inc();
+        }
+    }
+}
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {

@@ -150,22 +150,6 @@ impl Site {
         self.hosts.iter().map(|host| host.modules.len()).sum()
     }
 
-    /// Returns whether there is a listed module with this import path; a pattern's ends in `/*`.
-    pub(crate) fn lists(&self, import_path: &str) -> bool {
-        let (host, path) = import_path.split_at(import_path.find('/').unwrap_or(import_path.len()));
-        let Some(&host) = self.by_name.get(host) else {
-            return false;
-        };
-        let host = &self.hosts[host];
-        let (table, path) = match path.strip_suffix("/*") {
-            Some(parent) => (&host.patterns, parent),
-            None => (&host.exact, path),
-        };
-        table
-            .get(path)
-            .is_some_and(|&index| !host.modules[index as usize].hidden)
-    }
-
     /// Returns a summary of the module counts per host, for a message.
     pub fn summary(&self) -> String {
         let hosts = self.hosts.iter();

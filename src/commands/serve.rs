@@ -4,17 +4,17 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::geteuid;
+use rustix::process::{Resource, geteuid, getrlimit, setrlimit};
 use tokio::signal::unix::Signal;
 use tracing::{Level, error, info, warn};
 
 use super::Failure;
 use crate::cli::{Common, Serve};
-use crate::http::{self, AccessLog, App};
+use crate::http::{self, App};
 use crate::logging::{self, Logging};
 use crate::metrics::Connections;
 use crate::server::{
-    self, FileStamp, Handlers, ListenAddr, Listener, PassedSockets, Reloader, systemd,
+    self, FileHash, Handlers, ListenAddr, Listener, PassedSockets, Reloader, systemd,
 };
 use crate::site::Site;
 
@@ -32,8 +32,6 @@ instead, as `host:`. The paths are read from vanity.yaml, or from -config FILE; 
 
 /// Connection limit of the admin listener: enough for a scraper, a probe and a person.
 const ADMIN_CONNECTIONS: usize = 100;
-/// Idle timeout of admin connections; it is short because a scraper reconnects.
-const ADMIN_IDLE: Duration = Duration::from_secs(10);
 /// How long clients of the admin listener may delay the exit once all others are done.
 const ADMIN_DRAIN: Duration = Duration::from_secs(1);
 
@@ -66,9 +64,6 @@ fn prepare_and_serve(
 ) -> Result<(), Failure> {
     let port = std::env::var_os("PORT").map(|port| port.to_string_lossy().into_owned());
     let listen = flags.listen(port.as_deref()).map_err(Failure::usage)?;
-    if let Some(clash) = clash(flags, &listen, &passed) {
-        return Err(Failure::usage(clash));
-    }
     let file = common.file();
     // The file may name the host. With no -host, -config or -repo, and no default file, print how
     // to use the program.
@@ -80,21 +75,20 @@ fn prepare_and_serve(
             "-watch has no file to follow with -repo: leave one of them out",
         ));
     }
-    // Record the state before reading the file, which may take seconds, so that a change in
-    // between is noticed.
-    let stamp = flags.watch.then(|| FileStamp::of(file));
+    raise_descriptor_limit();
+    // Before the file is read for the site, so that a change in between is noticed.
+    let read = flags.watch.then(|| FileHash::of(file));
     let config = super::read_config(common)?;
     let host = super::require_host(common, &config)?;
     let mut app = App::new(Site::new(host, config));
-    app.access_log = access_log(flags);
-    app.trusted_proxies = flags.trusted_proxy.clone();
+    app.access_log = flags.access_log;
     let app = Arc::new(app);
 
     let Handlers { runtime, reload } = handlers;
     let within = runtime.enter();
     tokio::spawn(logging.report_lost_lines());
     drop(within);
-    let result = runtime.block_on(serve(common, flags, &listen, passed, app, (reload, stamp)));
+    let result = runtime.block_on(serve(common, flags, &listen, passed, app, (reload, read)));
     // Do not wait for a reload that is stuck reading its file.
     runtime.shutdown_background();
     result
@@ -106,7 +100,7 @@ async fn serve(
     listen: &[ListenAddr],
     passed: PassedSockets,
     app: Arc<App>,
-    (reload, stamp): (Signal, Option<FileStamp>),
+    (reload, read): (Signal, Option<FileHash>),
 ) -> Result<(), Failure> {
     let stop = server::stop_signal()?;
     let mode = flags.socket_mode;
@@ -146,25 +140,14 @@ async fn serve(
     {
         warn!("{source}: {note}");
     }
-    let asked = flags.max_connections as usize;
-    let left = server::descriptors_left();
-    let max_admin = (left / 4).clamp(1, ADMIN_CONNECTIONS);
-    let max_connections = asked.min(left.saturating_sub(max_admin).max(1));
-    if max_connections < asked {
-        warn!(
-            "the limit on connections is {max_connections} instead of {asked}: there are too few \
-             file descriptors; raise LimitNOFILE= of the unit, or lower -max-connections"
-        );
-    }
     // The admin listener outlives the others, to report that they are stopping.
     let (admin_stop, admin_stopped) = tokio::sync::oneshot::channel::<()>();
     let admin = tokio::spawn(server::run(
         admin,
         server::admin_router(app.clone()),
         server::Limits {
-            max_connections: max_admin,
-            idle: ADMIN_IDLE,
-            access_log: AccessLog::Off,
+            max_connections: ADMIN_CONNECTIONS,
+            with_peer: false,
             metrics: Connections::default(),
         },
         async { _ = admin_stopped.await },
@@ -174,7 +157,7 @@ async fn serve(
         Some(_) => tokio::spawn(refuse_reloads(reload)),
         None => {
             let file = common.file().to_owned();
-            let reloader = Reloader::new(file, common.host.clone(), app.clone(), stamp);
+            let reloader = Reloader::new(file, common.host.clone(), app.clone(), read);
             tokio::spawn(reloader.run(reload))
         }
     };
@@ -188,9 +171,8 @@ async fn serve(
     };
     let router = http::router(app.clone());
     let limits = server::Limits {
-        max_connections,
-        idle: server::IDLE_TIMEOUT,
-        access_log: access_log(flags),
+        max_connections: flags.max_connections as usize,
+        with_peer: flags.access_log,
         metrics: app.metrics.connections.clone(),
     };
     server::run(listeners, router, limits, stop).await;
@@ -207,28 +189,14 @@ async fn refuse_reloads(mut reload: Signal) {
     }
 }
 
-/// Returns a message if this process cannot listen on two of its own addresses: the kernel would
-/// only report that one of them is in use.
-fn clash(flags: &Serve, listen: &[ListenAddr], passed: &PassedSockets) -> Option<String> {
-    let systemds = passed.serve.iter().chain(&passed.admin);
-    let listen = listen.iter().filter(|_| passed.serve.is_empty());
-    let admin = flags.admin.iter().filter(|_| passed.admin.is_empty());
-    let all: Vec<_> = systemds
-        .map(|listener| ("the socket from systemd", listener.address()))
-        .chain(listen.map(|address| ("-listen", address)))
-        .chain(admin.map(|address| ("-admin", address)))
-        .collect();
-    all.iter().enumerate().find_map(|(n, (other_flag, other))| {
-        let mut before = all[..n].iter();
-        let (flag, address) = before.find(|(_, address)| address.overlaps(other))?;
-        Some(match flag == other_flag && address == other {
-            true => format!("{flag} names {address} twice: leave one out"),
-            false => format!(
-                "{flag} {address} and {other_flag} {other} are both addresses of this server, \
-                 and only one of them can have the port: choose another for one of them"
-            ),
-        })
-    })
+/// Raises the soft limit on file descriptors to the hard one: the soft limit only protects
+/// programs that use `select`.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        warn!("cannot raise the limit on file descriptors: {error}");
+    }
 }
 
 /// Warns about addresses that have no effect because systemd passed sockets instead.
@@ -249,10 +217,3 @@ fn warn_of_unused(flag: &str, addresses: &[ListenAddr], passed: &[Listener]) {
     }
 }
 
-fn access_log(flags: &Serve) -> AccessLog {
-    if flags.access_log {
-        AccessLog::Fields
-    } else {
-        AccessLog::Off
-    }
-}

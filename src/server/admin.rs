@@ -2,32 +2,31 @@
 //!
 //! - `/healthz`: the process is up
 //! - `/readyz`: it serves a valid site; 503 while stopping
-//! - `/metrics`: OpenMetrics text if the client accepts it, as Prometheus does; otherwise the
-//!   older text format
+//! - `/metrics`: OpenMetrics text
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, any_service, get};
 
 use crate::http::App;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the router of the admin listener.
 pub fn router(app: Arc<App>) -> MethodRouter {
     let router = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get("ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics));
     any_service(router.with_state(app))
 }
 
-async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+async fn ready(State(app): State<Arc<App>>) -> impl IntoResponse {
     if app.is_closing() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
     } else {
@@ -35,18 +34,6 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     }
 }
 
-async fn metrics(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-) -> ([(HeaderName, &'static str); 1], String) {
-    let is_openmetrics = |value: &HeaderValue| {
-        value
-            .to_str()
-            .is_ok_and(|value| value.contains("openmetrics"))
-    };
-    let (content_type, text) = match headers.get_all(ACCEPT).iter().any(is_openmetrics) {
-        true => (OPENMETRICS, app.metrics.openmetrics()),
-        false => (TEXT, app.metrics.prometheus_text()),
-    };
-    ([(CONTENT_TYPE, content_type)], text)
+async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPENMETRICS)], app.metrics.openmetrics())
 }

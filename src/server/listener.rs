@@ -1,36 +1,30 @@
 //! Listening sockets: binding and accepting.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::ListenAddr;
+use super::connection::HEAD_TIMEOUT;
 use crate::http::Peer;
+use crate::metrics::Connections;
 
 /// How many connections may wait to be accepted; the kernel's own limit (net.core.somaxconn) may
 /// be lower.
 const BACKLOG: i32 = 4096;
-/// How long to wait before accepting again after an error that only time fixes.
+/// How long to wait before accepting again after an error: connections that end free descriptors
+/// and memory.
 const BACK_OFF: Duration = Duration::from_millis(50);
-/// How long after the last such error accepting counts as recovered. Sooner, a success is not
-/// news: one connection ended and made room for one, and the next accept fails again.
-const MENDED: Duration = Duration::from_secs(10);
-/// How long to wait for the lock on a Unix socket's directory, and how often to retry.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-const LOCK_RETRY: Duration = Duration::from_millis(10);
-/// The kernel's limit for the path of a Unix socket, in bytes, without the trailing NUL.
-const LONGEST_SOCKET_PATH: usize = 107;
+/// How long not to log another such error: disk space may be short as well.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Why the program cannot listen on an address, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -43,26 +37,34 @@ pub struct BindError {
 impl BindError {
     fn new(address: &ListenAddr, error: &io::Error) -> Self {
         let why = match (address.port(), error.kind()) {
-            (Some(port), io::ErrorKind::AddrInUse) => format!(
+            (Some(port), ErrorKind::AddrInUse) => format!(
                 "the port is in use; stop what uses it (`ss -ltnp 'sport = :{port}'` names it), \
                  or choose another with -listen, PORT or -admin"
             ),
-            (Some(port), io::ErrorKind::PermissionDenied) => format!(
+            (Some(port), ErrorKind::PermissionDenied) => format!(
                 "permission denied; a port below 1024 needs CAP_NET_BIND_SERVICE, \
                  or choose another with -listen, PORT or -admin (this is {port})"
             ),
-            (_, io::ErrorKind::AddrNotAvailable) => {
+            (_, ErrorKind::AddrNotAvailable) => {
                 "this machine has no such address; use 0.0.0.0 for all of its addresses".to_owned()
             }
-            (None, io::ErrorKind::AddrInUse) => {
+            (None, ErrorKind::AddrInUse) => {
                 "another process listens there; stop it, or choose another path".to_owned()
             }
-            (None, io::ErrorKind::PermissionDenied) => {
+            (None, ErrorKind::InvalidInput) => {
+                "the path is longer than the 107 bytes that a Unix socket's may have; choose a \
+                 shorter one, such as /run/govanityurls/http.sock"
+                    .to_owned()
+            }
+            (None, ErrorKind::AlreadyExists) => {
+                "a file that is not a socket is there; remove it, or choose another path".to_owned()
+            }
+            (None, ErrorKind::PermissionDenied) => {
                 "permission denied; the user that the server runs as must be able to write to \
                  the directory"
                     .to_owned()
             }
-            (None, io::ErrorKind::NotFound) => {
+            (None, ErrorKind::NotFound) => {
                 "there is no such directory; create it, or let systemd create it with \
                  RuntimeDirectory="
                     .to_owned()
@@ -81,10 +83,10 @@ impl BindError {
 pub struct Listener {
     socket: Accepting,
     address: ListenAddr,
-    /// When accepting last failed, until it recovers.
-    failed: Option<Instant>,
-    /// Removed when the listener is dropped; `None` if systemd owns it.
-    _file: Option<SocketFile>,
+    /// When a failure to accept was last logged.
+    logged: Option<Instant>,
+    /// The file of a Unix socket, removed on drop; `None` if systemd owns it.
+    file: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -92,6 +94,9 @@ enum Accepting {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
+
+/// A connection and its other end.
+pub(super) type Accepted = (Stream, Peer);
 
 /// An accepted connection.
 pub(super) enum Stream {
@@ -107,17 +112,16 @@ impl Listener {
     ///
     /// The operating system refuses an address.
     pub fn bind_all(addresses: &[ListenAddr], socket_mode: u32) -> Result<Vec<Self>, BindError> {
-        addresses
-            .iter()
-            .map(|address| {
-                match address {
-                    ListenAddr::Port(port) => bind_port(*port),
-                    ListenAddr::Tcp(tcp) => bind_tcp(*tcp, addresses),
-                    ListenAddr::Unix(path) => bind_unix(path, socket_mode),
-                }
-                .map_err(|error| BindError::new(address, &error))
-            })
-            .collect()
+        let mut listeners = Vec::new();
+        for address in addresses {
+            let listener = match address {
+                ListenAddr::Port(port) => bind_port(*port),
+                ListenAddr::Tcp(tcp) => bind_tcp(*tcp, addresses),
+                ListenAddr::Unix(path) => bind_unix(path, socket_mode),
+            };
+            listeners.push(listener.map_err(|error| BindError::new(address, &error))?);
+        }
+        Ok(listeners)
     }
 
     /// Takes over a TCP or Unix socket that already listens. The file of a Unix socket is left
@@ -128,8 +132,10 @@ impl Listener {
         let (socket, address) = match bound.as_socket() {
             Some(tcp) => {
                 // A response goes out in one write, so Nagle's algorithm gains nothing. Accepted
-                // sockets inherit the option, which saves a system call per connection.
+                // sockets inherit both options, which saves system calls per connection.
                 socket.set_tcp_nodelay(true)?;
+                // The kernel cuts clients that accept nothing of a response for this long.
+                socket.set_tcp_user_timeout(Some(HEAD_TIMEOUT))?;
                 let address = match tcp.ip() {
                     IpAddr::V6(ip) if ip.is_unspecified() && !socket.only_v6()? => {
                         ListenAddr::Port(tcp.port())
@@ -148,8 +154,8 @@ impl Listener {
         Ok(Self {
             socket,
             address,
-            failed: None,
-            _file: None,
+            logged: None,
+            file: None,
         })
     }
 
@@ -166,37 +172,23 @@ impl Listener {
         }
     }
 
-    /// Returns the next connection. Retries after every error, as none of them is permanent;
-    /// `on_error` is called for each one that kept a client waiting.
-    pub(super) async fn accept(&mut self, on_error: impl Fn()) -> (Stream, Peer) {
+    /// Returns the next connection. Retries after every error, as none of them is permanent.
+    pub(super) async fn accept(&mut self, metrics: &Connections) -> Accepted {
         loop {
-            match self.try_accept().await {
-                Ok(accepted) => {
-                    let recovered = self.failed.take_if(|failed| failed.elapsed() > MENDED);
-                    if recovered.is_some() {
-                        info!("{}: accepting connections again", self.address);
-                    }
-                    return accepted;
-                }
-                // The client gave up before it was accepted.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => on_error(),
-                // Out of file descriptors or memory: connections that end will free some.
-                Err(error) => {
-                    on_error();
-                    // Log it once, not on every retry: disk space may be short as well.
-                    if self.failed.replace(Instant::now()).is_none() {
-                        warn!(
-                            "{}: cannot accept connections: {error}; retrying",
-                            self.address
-                        );
-                    }
-                    tokio::time::sleep(BACK_OFF).await;
-                }
+            let error = match self.try_accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => error,
+            };
+            metrics.refused("accept");
+            // Otherwise, the client gave up before it was accepted.
+            if error.kind() != ErrorKind::ConnectionAborted {
+                self.log(&error);
+                tokio::time::sleep(BACK_OFF).await;
             }
         }
     }
 
-    async fn try_accept(&self) -> io::Result<(Stream, Peer)> {
+    async fn try_accept(&self) -> io::Result<Accepted> {
         match &self.socket {
             Accepting::Tcp(socket) => {
                 let (stream, peer) = socket.accept().await?;
@@ -208,6 +200,24 @@ impl Listener {
             }
         }
     }
+
+    fn log(&mut self, error: &io::Error) {
+        if self.logged.is_none_or(|logged| logged.elapsed() > QUIET) {
+            let address = &self.address;
+            warn!("{address}: cannot accept connections: {error}; retrying");
+            self.logged = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Before the socket is closed: a server that starts now finds either a live socket or no
+        // file, and never loses its own.
+        if let Some(file) = &self.file {
+            let _ = fs::remove_file(file);
+        }
+    }
 }
 
 /// Listens on a port of every address; IPv4 only if there is no IPv6.
@@ -216,7 +226,7 @@ fn bind_port(port: u16) -> io::Result<Listener> {
         Err(error)
             if !matches!(
                 error.kind(),
-                io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+                ErrorKind::AddrInUse | ErrorKind::PermissionDenied
             ) =>
         {
             bind((Ipv4Addr::UNSPECIFIED, port).into(), false)
@@ -251,99 +261,33 @@ fn bind(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
 }
 
 fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
-    if path.as_os_str().len() > LONGEST_SOCKET_PATH {
-        return Err(io::Error::other(format!(
-            "the path is longer than the {LONGEST_SOCKET_PATH} bytes that a Unix socket's may \
-             have; choose a shorter one, such as /run/govanityurls/http.sock"
-        )));
-    }
-    // If several servers start at once, only one may find a stale socket and replace it. The lock
-    // on the directory is released on return.
-    let _lock = lock_directory_of(path)?;
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&socket2::SockAddr::unix(path)?)?;
-    let file = SocketFile::at(path)?;
     // chmod before listen, so the umask's mode is never exposed.
     fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     socket.listen(BACKLOG)?;
-    Ok(Listener {
-        _file: Some(file),
-        ..Listener::new(socket)?
-    })
-}
-
-/// Locks the directory of `path`, with a timeout: systemd-tmpfiles and others take such locks
-/// too, some for a long time.
-fn lock_directory_of(path: &Path) -> io::Result<File> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    let directory = File::open(directory)?;
-    let start = Instant::now();
-    loop {
-        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(directory),
-            Err(Errno::WOULDBLOCK) if start.elapsed() < LOCK_TIMEOUT => thread::sleep(LOCK_RETRY),
-            Err(Errno::WOULDBLOCK) => {
-                return Err(io::Error::other(
-                    "another process has locked the directory; choose one of the server's own, \
-                     such as /run/govanityurls",
-                ));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let mut listener = Listener::new(socket)?;
+    listener.file = Some(path.to_owned());
+    Ok(listener)
 }
 
 /// Removes the socket left behind by a server that was killed. Keeps one that a process still has
 /// open, and anything that is not a socket.
 fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
-        Ok(file) if !file.file_type().is_socket() => {
-            return Err(io::Error::other(
-                "a file that is not a socket is there; remove it, or choose another path",
-            ));
-        }
+        Ok(file) if !file.file_type().is_socket() => return Err(ErrorKind::AlreadyExists.into()),
         Ok(_) => {}
     }
     // A datagram socket cannot connect to a stream socket: the kernel returns EPROTOTYPE if a
     // process has one open there, and ECONNREFUSED if none has. It does so at once, even if the
     // process does not listen yet or its backlog is full, and the process does not notice.
     match UnixDatagram::unbound()?.connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
-        _ => Err(io::ErrorKind::AddrInUse.into()),
-    }
-}
-
-/// The file of a Unix socket, removed on drop if it is still the same file: a server started in
-/// the meantime may have put its own there.
-#[derive(Debug)]
-struct SocketFile {
-    path: PathBuf,
-    id: (u64, u64),
-}
-
-impl SocketFile {
-    fn at(path: &Path) -> io::Result<Self> {
-        let file = fs::symlink_metadata(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            id: (file.dev(), file.ino()),
-        })
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.id) {
-            let _ = fs::remove_file(&self.path);
-        }
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error),
+        _ => Err(ErrorKind::AddrInUse.into()),
     }
 }
 
@@ -359,10 +303,12 @@ mod tests {
             panic!("it is TCP");
         };
         let _client = std::net::TcpStream::connect(address).unwrap();
-        let (stream, _) = listener.accept(|| ()).await;
+        let (stream, _) = listener.accept(&Connections::default()).await;
         let Stream::Tcp(stream) = stream else {
             panic!("it is TCP");
         };
         assert!(stream.nodelay().unwrap());
+        let timeout = socket2::SockRef::from(&stream).tcp_user_timeout();
+        assert_eq!(timeout.unwrap(), Some(HEAD_TIMEOUT));
     }
 }

@@ -1,6 +1,4 @@
 //! Limits on what one client may use, so that others are not affected.
-//!
-//! The timeouts themselves are tested in src/, where tests control the clock.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -48,10 +46,10 @@ fn metric(admin: &mut TcpStream, name: &str) -> u64 {
     line.unwrap().trim().parse().unwrap()
 }
 
-/// Gets one response and starts another request, so that the connection is not idle.
-fn keep_busy(stream: &mut TcpStream) {
-    ask(stream);
+/// Starts a request, so that the connection is not idle.
+fn start_request(mut stream: TcpStream) -> TcpStream {
     stream.write_all(&REQUEST[..20]).unwrap();
+    stream
 }
 
 fn connect_admin(server: &Server) -> TcpStream {
@@ -139,17 +137,14 @@ fn connections_above_the_limit_wait_and_are_served() {
     let args = ["-max-connections", "10", "-admin", "127.0.0.1:0"];
     let server = Server::start_with(SEED, &args);
     let mut admin = connect_admin(&server);
-    let mut open: Vec<_> = (0..10).map(|_| server.connect()).collect();
-    open.iter_mut().for_each(keep_busy);
+    let mut open: Vec<_> = (0..10).map(|_| start_request(server.connect())).collect();
     let mut eleventh = server.connect();
     eleventh.write_all(REQUEST).unwrap();
     assert!(waits(&mut eleventh));
     assert_eq!(metric(&mut admin, "govanityurls_connections "), 10);
-    // Existing connections are unaffected.
+    // A connection that ends makes room for it.
     open[3].write_all(&REQUEST[20..]).unwrap();
     read_answer(&mut open[3]);
-    open[3].write_all(&REQUEST[..20]).unwrap();
-    open.pop();
     assert!(read_answer(&mut eleventh).starts_with("HTTP/1.1 200 "));
     assert_eq!(metric(&mut admin, "govanityurls_connections "), 10);
 }
@@ -167,59 +162,45 @@ fn the_limit_is_one_for_all_listeners() {
     };
     // Either client may use all connections.
     for _ in 0..2 {
-        let mut open = [server.connect(), server.connect()];
-        open.iter_mut().for_each(keep_busy);
+        let open = [server.connect(), server.connect()].map(start_request);
         let mut third = connect_other();
         third.write_all(REQUEST).unwrap();
         assert!(waits(&mut third));
         drop(open);
         read_answer(&mut third);
-
-        keep_busy(&mut third);
-        let mut fourth = connect_other();
-        keep_busy(&mut fourth);
-        let mut fifth = server.connect();
-        fifth.write_all(REQUEST).unwrap();
-        assert!(waits(&mut fifth));
         drop(third);
-        read_answer(&mut fifth);
+
+        let open = [connect_other(), server.connect()].map(start_request);
+        let mut last = server.connect();
+        last.write_all(REQUEST).unwrap();
+        assert!(waits(&mut last));
+        drop(open);
+        read_answer(&mut last);
     }
 }
 
 #[test]
 fn idle_connections_make_room_for_new_ones() {
-    let args = ["-max-connections", "64", "-admin", "127.0.0.1:0"];
-    let server = Server::start_with(SEED, &args);
-    let mut busy: Vec<_> = (0..8).map(|_| server.connect()).collect();
-    busy.iter_mut().for_each(keep_busy);
-    let mut resting: Vec<_> = (8..64).map(|_| server.connect()).collect();
+    let server = Server::start_with(SEED, &["-max-connections", "50"]);
     // Half of them have had a response; the other half have never sent a byte.
-    resting[..28].iter_mut().for_each(|stream| _ = ask(stream));
-    // More at once than the server closes at a time.
-    let mut new: Vec<_> = (0..20).map(|_| server.connect()).collect();
-    new.iter_mut().for_each(|stream| _ = ask(stream));
-    for stream in &mut busy {
-        stream.write_all(&REQUEST[20..]).unwrap();
-        read_answer(stream);
-    }
-    // The server closes no more than it needs to.
-    let open = |stream: &&mut TcpStream| waits_briefly(stream);
-    let left = resting.iter_mut().filter(open).count();
-    assert!((20..=36).contains(&left), "{left} of 56 are left");
-
-    let mut clients: Vec<_> = (0..100).map(|_| connect_admin(&server)).collect();
-    assert!(metric(&mut clients[0], "govanityurls_connections ") > 0);
-    // The 101st and the 102nd.
-    let mut admin = [connect_admin(&server), connect_admin(&server)];
-    for client in &mut admin {
-        assert!(metric(client, "govanityurls_connections ") > 0);
-    }
+    let mut answered: Vec<_> = (0..25).map(|_| server.connect()).collect();
+    answered.iter_mut().for_each(|stream| _ = ask(stream));
+    let _silent: Vec<_> = (0..25).map(|_| server.connect()).collect();
+    let mut last = server.connect();
+    last.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    ask(&mut last);
 }
 
-fn waits_briefly(stream: &TcpStream) -> bool {
-    stream.set_nonblocking(true).unwrap();
-    let result = stream.peek(&mut [0]);
-    result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+#[test]
+fn requests_in_progress_are_finished_while_others_make_room() {
+    let server = Server::start_with(SEED, &["-max-connections", "50"]);
+    let mut busy: Vec<_> = (0..8).map(|_| start_request(server.connect())).collect();
+    let mut others: Vec<_> = (0..60).map(|_| server.connect()).collect();
+    ask(others.last_mut().unwrap());
+    for stream in &mut busy {
+        stream.write_all(&REQUEST[20..]).unwrap();
+        assert!(read_answer(stream).contains("\r\nconnection: close\r\n"));
+    }
 }
 
 /// Returns the program under limits on file descriptors, given as to `ulimit`.
@@ -251,36 +232,11 @@ fn the_soft_limit_on_descriptors_is_raised() {
 }
 
 #[test]
-fn reload_and_admin_work_without_free_descriptors() {
-    let mut server = start_limited("-n 64");
-    server.wait_for_line("there are too few file descriptors");
-    let mut all: Vec<_> = (0..45).map(|_| server.connect()).collect();
-    keep_busy(&mut all[0]);
-    let refused = "govanityurls_connections_refused_total{reason=\"accept\"}";
-    let mut admin = connect_admin(&server);
-    assert_eq!(metric(&mut admin, refused), 0);
-    for _ in 0..2 {
-        server.signal("HUP");
-        server.wait_for_line("reloaded ");
-    }
-    // Idle connections make room until every request has a response.
-    all[1..].iter_mut().for_each(|stream| {
-        // An idle connection may have been closed.
-        if stream.write_all(REQUEST).is_ok() {
-            let _ = stream.read(&mut [0; 4096]);
-        }
-    });
-    all[0].write_all(&REQUEST[20..]).unwrap();
-    read_answer(&mut all[0]);
-}
-
-#[test]
 fn recovers_when_descriptors_are_free_again() {
     let mut server = Server::start_with(SEED, &["-admin", "127.0.0.1:0"]);
     let mut admin = connect_admin(&server);
     let mut first = server.connect();
     ask(&mut first);
-    // Lowered only now: at startup, the program would adapt to the limit.
     server.limit_descriptors(64);
     let refused = "govanityurls_connections_refused_total{reason=\"accept\"}";
     assert_eq!(metric(&mut admin, refused), 0);
@@ -311,7 +267,7 @@ fn recovers_when_descriptors_are_free_again() {
 /// Simulates a Slowloris attack: 2,000 connections that send nothing, half a head, or a byte a
 /// second, next to one well-behaved client.
 #[test]
-#[ignore = "takes 12 s; tests/run runs it"]
+#[ignore = "takes 80 s; tests/run runs it"]
 fn two_thousand_slow_clients_do_not_delay_others() {
     let pid = std::process::id().to_string();
     let raised = Command::new("prlimit")
@@ -349,7 +305,7 @@ fn two_thousand_slow_clients_do_not_delay_others() {
             .collect();
         let mut ends = Vec::new();
         let start = Instant::now();
-        while !slow.is_empty() && start.elapsed() < PATIENCE {
+        while !slow.is_empty() && start.elapsed() < Duration::from_secs(90) {
             slow.retain_mut(|(n, stream, since, dripped)| {
                 let open = stream
                     .read(&mut [0])
@@ -372,8 +328,8 @@ fn two_thousand_slow_clients_do_not_delay_others() {
 
         assert!(slow.is_empty(), "{} are still open", slow.len());
         let (shortest, last) = (ends.iter().min().unwrap(), ends.iter().max().unwrap());
-        assert!(shortest.as_secs_f64() > 9.5, "{shortest:?}");
-        assert!(last.as_secs_f64() < 15.0, "{last:?}");
+        assert!(shortest.as_secs_f64() > 74.5, "{shortest:?}");
+        assert!(last.as_secs_f64() < 80.0, "{last:?}");
         assert!(
             answers > 50 && longest < Duration::from_secs(3),
             "{answers} {longest:?}"

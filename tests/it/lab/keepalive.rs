@@ -111,7 +111,7 @@ fn idle_timeout_exceeds_that_of_nginx() {
         let n = stream.read(&mut [0; 4096]).unwrap();
         assert!(n > 0, "closed after {n} bytes");
     };
-    // A client that keeps sending requests and reads no response is cut off after a minute.
+    // A client that keeps sending requests and reads no response is cut off too.
     let mut floods = server.connect();
     floods
         .set_write_timeout(Some(Duration::from_secs(1)))
@@ -129,7 +129,6 @@ fn idle_timeout_exceeds_that_of_nginx() {
     request(&mut rests);
     request(&mut returns);
     let start = Instant::now();
-    // Longer than the timeout for a head.
     thread::sleep(Duration::from_secs(12));
     request(&mut returns);
 
@@ -142,24 +141,4 @@ fn idle_timeout_exceeds_that_of_nginx() {
     request(&mut returns);
     let cut = floods.write_all(b"G").unwrap_err();
     assert_ne!(cut.kind(), ErrorKind::WouldBlock);
-}
-
-/// The response comes before the body, which nobody reads; nginx still sends all of it.
-#[test]
-#[ignore = "needs nginx; tests/run runs it"]
-fn nginx_gets_the_response_to_a_large_body() {
-    enter(|mut lab| {
-        start(&mut lab);
-        let size = 900_000;
-        let mut request = format!(
-            "POST /gowechat HTTP/1.1\r\nHost: tonybai.com\r\nConnection: close\r\n\
-             Content-Length: {size}\r\n\r\n"
-        )
-        .into_bytes();
-        request.resize(request.len() + size, b'x');
-        for _ in 0..50 {
-            assert_eq!(send("127.0.0.1:80", &request).status, 405);
-        }
-        assert_first_try(&lab, 405, 50);
-    });
 }

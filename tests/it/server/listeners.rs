@@ -3,12 +3,10 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv6Addr, TcpListener, TcpStream};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-use rustix::fs::{FlockOperation, flock};
+use std::process::Command;
 
 use crate::support::{PATIENCE, Response, SEED, Server, program, wait_until};
 
@@ -180,35 +178,13 @@ fn bare_port_falls_back_to_ipv4() {
 fn duplicate_addresses_are_rejected() {
     let directory = directory();
     let socket = unix(&directory.path().join("http.sock"));
-    for (args, words) in [
-        (
-            &["-listen=:8080", "-admin=:8080"][..],
-            "-listen :8080 and -admin :8080 are both addresses of this server",
-        ),
-        (
-            &["-admin=127.0.0.1:8080"],
-            "-listen 0.0.0.0:8080 and -admin 127.0.0.1:8080 are both addresses of this server",
-        ),
-        (
-            &["-listen=127.0.0.1:8080,[::1]:1,127.0.0.1:8080"],
-            "-listen names 127.0.0.1:8080 twice: leave one out",
-        ),
-        (
-            &["-listen", &socket, "-admin", &socket],
-            "are both addresses of this server",
-        ),
+    for (address, words) in [
+        ("127.0.0.1:18080", "the port is in use"),
+        (&*socket, "another process listens there"),
     ] {
-        let mut command = serving(program(), directory.path(), &[]);
-        let output = command.args(args).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let said = refused(directory.path(), &[address, address]);
         assert!(said.contains(words), "{said}");
     }
-    // Not conflicts: other loopback addresses, and a port chosen by the kernel.
-    let mut command = serving(program(), directory.path(), &["127.0.0.1:0"]);
-    command.args(["-admin", "127.0.0.1:0"]);
-    stop(&mut Server::spawn(command));
 }
 
 #[test]
@@ -242,6 +218,7 @@ fn socket_file_has_the_requested_mode() {
         let is = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(is, mode, "{is:o}");
         stop(&mut server);
+        assert!(!path.exists());
     }
 }
 
@@ -317,60 +294,6 @@ fn a_socket_that_is_busy_or_not_ready_is_refused() {
 }
 
 #[test]
-fn one_of_several_concurrent_starts_wins() {
-    let directory = directory();
-    let path = directory.path().join("http.sock");
-    for _ in 0..10 {
-        drop(fs::remove_file(&path));
-        // Left behind by a killed server.
-        drop(UnixListener::bind(&path).unwrap());
-        let mut servers: Vec<_> = (0..3)
-            .map(|_| {
-                serving(program(), directory.path(), &[&unix(&path)])
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .unwrap()
-            })
-            .collect();
-        let mut said = Vec::new();
-        wait_until("all but one have given up", || {
-            servers.retain_mut(|server| {
-                let ended = server.try_wait().unwrap().is_some();
-                if ended {
-                    let mut text = String::new();
-                    let mut stderr = server.stderr.take().unwrap();
-                    stderr.read_to_string(&mut text).unwrap();
-                    said.push(text);
-                }
-                !ended
-            });
-            (servers.len() == 1).then_some(())
-        });
-        assert!(answers_at(&path));
-        servers[0].kill().unwrap();
-        servers[0].wait().unwrap();
-        for said in said {
-            assert!(said.contains("another process listens there"), "{said}");
-        }
-    }
-}
-
-#[test]
-fn locked_directory_is_waited_for() {
-    let directory = directory();
-    let path = directory.path().join("http.sock");
-    let lock = fs::File::open(directory.path()).unwrap();
-    flock(&lock, FlockOperation::LockExclusive).unwrap();
-    let said = refused(directory.path(), &[&unix(&path)]);
-    assert!(
-        said.contains("another process has locked the directory"),
-        "{said}"
-    );
-    drop(lock);
-    start(directory.path(), &[&unix(&path)]);
-}
-
-#[test]
 fn file_that_is_not_a_socket_is_left_alone() {
     let directory = directory();
     let path = directory.path().join("notes.txt");
@@ -386,20 +309,6 @@ fn file_that_is_not_a_socket_is_left_alone() {
     }
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     assert!(link.is_symlink());
-}
-
-#[test]
-fn socket_of_another_server_is_kept_on_stop() {
-    let directory = directory();
-    let path = directory.path().join("http.sock");
-    let mut old = start(directory.path(), &[&unix(&path)]);
-    fs::remove_file(&path).unwrap();
-    let mut new = start(directory.path(), &[&unix(&path)]);
-    stop(&mut old);
-    assert!(fs::metadata(&path).unwrap().file_type().is_socket());
-    assert!(answers_at(&path));
-    stop(&mut new);
-    assert!(!path.exists());
 }
 
 #[test]

@@ -74,15 +74,15 @@ fn lines_of_injections(args: &[&str]) -> (usize, Vec<String>) {
         stream.write_all(&head).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 "), "{answer:?}");
-        answered += 1;
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 "), "{answer:?}");
+        // Otherwise, it is not HTTP: hyper answers that, and only the metrics count it.
+        if answer.contains("content-type") {
+            answered += 1;
+        }
     }
     server.get("/the-last");
     server.wait_for_line("/the-last");
-    // The line of a request that was rejected comes when its connection ends, a little later.
-    while server.log.len() - started <= answered {
-        server.wait_for_line("");
-    }
     let mut lines = server.log.split_off(started);
     lines.retain(|line| !line.contains("/the-last"));
     (answered, lines)
@@ -95,7 +95,7 @@ fn access_log_has_client_request_and_status() {
         &mut server,
         &get(
             "/gowechat/mp?go-get=1",
-            "User-Agent: Go-http-client/1.1\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n",
+            "User-Agent: Go-http-client/1.1\r\nX-Forwarded-For: 192.0.2.7\r\n",
         ),
     );
     let (start, rest) = line.split_once(" micros=").unwrap();
@@ -105,7 +105,7 @@ fn access_log_has_client_request_and_status() {
     assert_eq!(
         start.trim_start(),
         format!(
-            "INFO request client=\"192.0.2.7\" method=\"GET\" host=\"tonybai.com\" \
+            "INFO request peer=\"127.0.0.1\" forwarded_for=\"192.0.2.7\" method=\"GET\" host=\"tonybai.com\" \
              path=\"/gowechat/mp?go-get=1\" status=200 bytes={}",
             body.len()
         )
@@ -129,7 +129,8 @@ fn json_access_log_has_the_same_fields() {
         ("level", Value::from("INFO")),
         ("target", "access".into()),
         ("message", "request".into()),
-        ("client", "127.0.0.1".into()),
+        ("peer", "127.0.0.1".into()),
+        ("forwarded_for", "".into()),
         ("method", "GET".into()),
         ("host", "tonybai.com".into()),
         ("path", "/x".into()),
@@ -151,17 +152,8 @@ fn json_access_log_has_the_same_fields() {
 }
 
 #[test]
-fn malformed_request_is_logged() {
+fn request_with_a_bad_host_is_logged() {
     let mut server = Server::start_with(SEED, &["-access-log"]);
-    let large = get("/", &format!("X: {}\r\n", "x".repeat(17_000)));
-    for (head, status) in [(b"nonsense\r\n\r\n".to_vec(), 400), (large, 431)] {
-        let line = logged(&mut server, &head);
-        let said = format!(
-            "INFO request client=\"127.0.0.1\" method=\"\" host=\"\" path=\"\" status={status} \
-             bytes=0 micros=0 agent=\"\" go_get=false module=\"\""
-        );
-        assert!(line.ends_with(&said), "{line}");
-    }
     let bad_host = b"GET /gowechat HTTP/1.1\r\nHost: a b\r\n\r\n";
     let line = logged(&mut server, bad_host);
     let said = "method=\"GET\" host=\"a b\" path=\"/gowechat\" status=400";
@@ -169,30 +161,15 @@ fn malformed_request_is_logged() {
 }
 
 #[test]
-fn trusted_proxy_names_the_client() {
+fn forwarded_for_is_logged_as_sent() {
+    let mut server = Server::start_with(SEED, &["-access-log"]);
     let head = get(
         "/gowechat",
         "X-Forwarded-For: 6.6.6.6, 203.0.113.9\r\nX-Forwarded-For: 10.1.2.3\r\n",
     );
-    for (args, client) in [
-        (&["-access-log"][..], "10.1.2.3"),
-        (
-            &["-access-log", "-trusted-proxy", "10.0.0.0/8"],
-            "203.0.113.9",
-        ),
-        (
-            &[
-                "-access-log",
-                "-trusted-proxy=192.0.2.0/24,10.1.2.3",
-                "-trusted-proxy=203.0.113.0/24",
-            ],
-            "6.6.6.6",
-        ),
-    ] {
-        let mut server = Server::start_with(SEED, args);
-        let line = logged(&mut server, &head);
-        assert!(line.contains(&format!(" client=\"{client}\" ")), "{line}");
-    }
+    let line = logged(&mut server, &head);
+    let said = " peer=\"127.0.0.1\" forwarded_for=\"6.6.6.6, 203.0.113.9, 10.1.2.3\" ";
+    assert!(line.contains(said), "{line}");
 }
 
 /// Returns whether a character controls a terminal, or hides or reorders its neighbours.
@@ -231,8 +208,19 @@ fn clients_cannot_inject_text_log_lines() {
         assert_eq!(
             names,
             [
-                "INFO", "request", "client", "method", "host", "path", "status", "bytes", "micros",
-                "agent", "go_get", "module"
+                "INFO",
+                "request",
+                "peer",
+                "forwarded_for",
+                "method",
+                "host",
+                "path",
+                "status",
+                "bytes",
+                "micros",
+                "agent",
+                "go_get",
+                "module"
             ],
             "{line}"
         );
@@ -245,10 +233,9 @@ fn clients_cannot_inject_json_log_lines() {
     assert_eq!(lines.len(), answered, "{lines:#?}");
     for line in &lines {
         let object: Value = serde_json::from_str(line).unwrap();
-        assert_eq!(object.as_object().unwrap().len(), 14, "{line}");
+        assert_eq!(object.as_object().unwrap().len(), 15, "{line}");
         assert!(!line.chars().any(is_dangerous), "{line:?}");
-        let client = object["client"].as_str().unwrap();
-        assert_eq!(client, "127.0.0.1", "garbage names no client");
+        assert_eq!(object["peer"], "127.0.0.1", "{line}");
     }
 }
 
@@ -275,7 +262,7 @@ fn level_does_not_silence_the_access_log() {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
-    assert!(text.contains("request client=\"unix\""), "{text}");
+    assert!(text.contains("request peer=\"unix\""), "{text}");
 }
 
 #[test]

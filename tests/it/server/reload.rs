@@ -221,21 +221,17 @@ fn only_a_regular_file_is_read_again() {
 }
 
 #[test]
-fn sighup_after_a_watched_edit_reloads_once() {
+fn sighup_along_with_a_watched_edit_reloads_once() {
     let mut server = Server::start_with(A, &["-watch"]);
+    for text in [B, A] {
+        write(&server, text);
+        server.signal("HUP");
+        server.wait_for_line("reloaded ");
+    }
+    // The watch reports this edit, and has reported none before.
     write(&server, B);
     server.wait_for_line("the file has changed: reloading");
-    server.signal("HUP");
-    server.wait_for_line("the file has not changed since it was read a moment ago");
-    // A different edit is reported as such, however soon it comes.
-    write(&server, A);
-    server.signal("HUP");
-    server.wait_for_line("SIGHUP: reloading");
     server.wait_for_line("reloaded ");
-    // So is the next signal: no change has been read since.
-    server.signal("HUP");
-    server.wait_for_line("SIGHUP: reloading");
-    server.wait_for_line("nothing changed");
     let lines = server.log.iter();
     let reloads = lines.filter(|line| line.contains("reloaded vanity.yaml "));
     assert_eq!(reloads.count(), 3, "{:#?}", server.log);
