@@ -27,8 +27,9 @@ use prometheus_client::metrics::counter::Counter;
 use tower::service_fn;
 
 use crate::metrics::{Client, Kind, Metrics};
-use crate::page::{CONTENT_SECURITY_POLICY as POLICY, LIST_POLICY, Page};
-use crate::site::{Answer, FoundModule, Site};
+use crate::site::{
+    Answer, CONTENT_SECURITY_POLICY as POLICY, FoundModule, LIST_POLICY, Page, Site,
+};
 use access_log::log_access;
 use host::host;
 
@@ -101,7 +102,7 @@ fn answer(app: &App, request: &Request) -> Response<Body> {
     let serving = app.serving.load();
     let (kind, module, mut response) = serving.respond(request);
     if let (Kind::GoGetHit, Some(module)) = (kind, &module) {
-        serving.go_gets[module.number]
+        serving.go_gets[module.number()]
             .get_or_init(|| app.metrics.go_gets(module.listed_name()))
             .inc();
     }

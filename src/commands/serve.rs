@@ -216,4 +216,3 @@ fn warn_of_unused(flag: &str, addresses: &[ListenAddr], passed: &[Listener]) {
         );
     }
 }
-

@@ -2,7 +2,7 @@
 
 use percent_encoding::{CONTROLS, percent_decode_str, utf8_percent_encode};
 
-use super::render::PKG_GO_DEV;
+use super::module_page::PKG_GO_DEV;
 use super::{Answer, Match, VirtualHost};
 use crate::config::Module;
 use crate::module::{RequestPath, Vcs};

@@ -1,85 +1,175 @@
 //! Lists of the modules below a folder, for browsers.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::fmt;
 
-use memchr::memmem::Finder;
+use askama::{Template, filters};
 
-use super::query::ListQuery;
-use super::{PageKey, VirtualHost};
-use crate::hash::PathTable;
-use crate::module::{Key, Vcs};
-use crate::page::{Entry, ListPage, Page};
+use super::page::{Crumb, Page};
+use super::query::{LONGEST_QUERY, ListQuery};
+use super::{Answer, Site, VirtualHost};
+use crate::config::Index;
+use crate::module::Vcs;
 
 /// The most modules on one page of a list.
 pub(super) const PER_PAGE: usize = 200;
 
-impl VirtualHost {
-    /// Returns the key of a folder's list and the modules on it, or none if the folder has no list.
-    pub(super) fn folder(&self, folder: &str) -> Option<(PageKey, &[u32])> {
-        let below = self.listed_below(folder);
-        let first = self.number(*below.first()?);
-        let length = folder.len() as u32;
-        Some((PageKey::List { first, length }, below))
-    }
+/// One page of the list of the modules below a folder, or of those that a search found.
+#[derive(Template)]
+#[template(path = "list.html")]
+struct ListPage<'a> {
+    /// The folders from the top to this one that have lists.
+    crumbs: Vec<Crumb<'a>>,
+    title: &'a str,
+    description: Option<&'a str>,
+    address: &'a str,
+    /// The address that search engines are to show; none for a search.
+    canonical: Option<String>,
+    /// What was searched for, empty if nothing was; none for a page without a search.
+    query: Option<&'a str>,
+    /// How many modules there are, and which page this is.
+    summary: String,
+    /// The number of the page, from 1.
+    page: usize,
+    entries: Vec<Entry<'a>>,
+    previous: Option<String>,
+    next: Option<String>,
+}
 
-    /// Renders a page of the list of a folder, at `address`. `all` is how many modules are below
-    /// the folder, and `found` are those of them that match the query. A page `for_files` has links
-    /// to files, and no search.
-    pub(super) fn list(
+/// One module of a list, or a pattern.
+struct Entry<'a> {
+    /// Its path without that of the list; for a pattern without the `*`.
+    name: &'a str,
+    /// Its page; none for a pattern.
+    href: Option<&'a str>,
+    description: Option<&'a str>,
+    /// The name of the version control system, or `mod`.
+    vcs: &'a str,
+    repo: &'a str,
+    /// The repository's web page; none for a repository that is not on the web.
+    home: Option<Cow<'a, str>>,
+}
+
+/// Text that is escaped only if needed: escaping takes almost half of the time of a list.
+struct Text<'a>(&'a str);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains(['<', '>', '&', '"', '\'']) {
+            let escaped = filters::escape(self.0, filters::Html);
+            escaped.map_err(|_| fmt::Error)?.fmt(f)
+        } else {
+            f.write_str(self.0)
+        }
+    }
+}
+
+impl filters::HtmlSafe for Text<'_> {}
+
+impl Site {
+    /// Answers a browser's request for a list, or returns none if there is none at this path.
+    pub(super) fn list<'s>(
+        &'s self,
+        host: &'s VirtualHost,
+        path: &str,
+        query: Option<&str>,
+    ) -> Option<Answer<'s>> {
+        let folder = match &self.config.index {
+            Index::None => return None,
+            Index::Redirect(url) if path.is_empty() => {
+                return Some(Answer::Redirect(url.as_str().into()));
+            }
+            Index::At(_) if path.is_empty() => return None,
+            Index::At(list) if list.as_str() == path => "",
+            _ => path,
+        };
+        let below = host.listed_below(folder);
+        if below.is_empty() {
+            return None;
+        }
+        let address = if path.is_empty() { "/" } else { path };
+        let page = ListQuery::parse(query)
+            .and_then(|query| host.list_page(address, folder, below, &query, self.for_files));
+        Some(match page {
+            Some(page) => Answer::List(page),
+            None => Answer::NotFoundPage(host.not_found_page(path, None, Vec::new())),
+        })
+    }
+}
+
+impl VirtualHost {
+    /// Renders a page of the list of a folder, at `address`, or returns none if the list is
+    /// shorter. `below` are the modules below the folder. A page `for_files` has links to files,
+    /// and no search.
+    fn list_page(
         &self,
         address: &str,
         folder: &str,
-        all: usize,
-        found: &[u32],
+        below: &[u32],
         query: &ListQuery,
         for_files: bool,
-    ) -> Page {
+    ) -> Option<Page> {
+        let found = self.search(below, query);
+        let pages = found.len().div_ceil(PER_PAGE).max(1);
+        if query.page >= pages {
+            return None;
+        }
         let on_page = found.chunks(PER_PAGE).nth(query.page).unwrap_or_default();
-        let entries: Vec<_> = on_page.iter().map(|&i| self.entry(folder, i)).collect();
-        let pages = page_count(found);
-        let at = |page| {
+        let prefix = format!("{}{folder}", self.name);
+        let mut title = &*prefix;
+        let mut description = None;
+        if folder.is_empty() {
+            title = self.config.title.as_deref().unwrap_or(title);
+            description = self.config.description.as_deref();
+        }
+        let address_of = |page| {
             if for_files && page > 0 {
                 format!("{}/{}", address.trim_end_matches('/'), page_file(page + 1))
             } else {
                 query.address(address, page)
             }
         };
-        let previous = query.page.checked_sub(1).map(at);
-        let next = (query.page + 1 < pages).then(|| at(query.page + 1));
-        let canonical = || format!("https://{}{}", self.name, at(query.page));
-        let prefix = format!("{}{folder}", self.name);
-        let config = &self.config;
-        let top = folder.is_empty();
-        Page::of(&ListPage {
-            crumbs: &self.crumbs(address.trim_end_matches('/')),
-            title: config.title.as_deref().filter(|_| top).unwrap_or(&prefix),
-            description: config.description.as_deref().filter(|_| top),
+        let mut canonical = None;
+        if query.text.is_empty() {
+            canonical = Some(format!("https://{}{}", self.name, address_of(query.page)));
+        }
+        Some(Page::new(&ListPage {
+            crumbs: self.crumbs(address.trim_end_matches('/')),
+            title,
+            description,
             address,
-            canonical: query.text.is_empty().then(canonical).as_deref(),
+            canonical,
             query: (!for_files).then_some(&query.text),
-            summary: &summary(all, found, query),
+            summary: summary(below.len(), found.len(), pages, query),
             page: query.page + 1,
-            entries: &entries,
-            previous: previous.as_deref(),
-            next: next.as_deref(),
-        })
+            entries: on_page.iter().map(|&i| self.entry(folder, i)).collect(),
+            previous: query.page.checked_sub(1).map(address_of),
+            next: (query.page + 1 < pages).then(|| address_of(query.page + 1)),
+        }))
     }
 
-    /// Returns those of the modules that match a query.
-    pub(super) fn search<'b>(&self, below: &'b [u32], query: &ListQuery) -> Cow<'b, [u32]> {
+    /// Returns those of the modules that have all words of a query in their path or description.
+    fn search<'b>(&self, below: &'b [u32], query: &ListQuery) -> Cow<'b, [u32]> {
         if query.text.is_empty() {
             return below.into();
         }
-        let words = query.words();
-        let words: Vec<_> = words
-            .iter()
-            // Names do not include the host, which would match everywhere.
-            .map(|word| word.strip_prefix(self.name.as_str()).unwrap_or(word))
-            .map(Finder::new)
-            .collect();
-        let matches = |index: &u32| self.search_text.has(*index, &words);
-        below.iter().copied().filter(matches).collect()
+        let query = query.text.to_lowercase();
+        let mut words = Vec::new();
+        for word in query.split_whitespace() {
+            // Paths do not include the host.
+            words.push(word.strip_prefix(self.name.as_str()).unwrap_or(word));
+        }
+        let mut found = Vec::new();
+        for &index in below {
+            let module = &self.modules[index as usize];
+            let star = if module.key.pattern { "/*" } else { "" };
+            let description = module.description.as_deref().unwrap_or_default();
+            let text = format!("{}{star} {description}", module.key.path.as_str()).to_lowercase();
+            if words.iter().all(|word| text.contains(word)) {
+                found.push(index);
+            }
+        }
+        found.into()
     }
 
     fn entry(&self, folder: &str, index: u32) -> Entry<'_> {
@@ -96,10 +186,16 @@ impl VirtualHost {
             home: is_web.then(|| module.repo.web_page()),
         }
     }
+}
 
-    /// Returns the listed modules below `folder`.
-    pub(super) fn listed_below(&self, folder: &str) -> &[u32] {
-        self.folders.below(folder)
+impl Entry<'_> {
+    /// Returns the shortest text that tells the repository.
+    fn shown_repo(&self) -> &str {
+        let Some(home) = &self.home else {
+            return self.repo;
+        };
+        let without_scheme = home.split_once("://");
+        without_scheme.map_or(home, |(_, rest)| rest)
     }
 }
 
@@ -108,73 +204,32 @@ pub(crate) fn page_file(number: usize) -> String {
     format!("page{number}.html")
 }
 
-/// Returns how many pages a list of these modules has. An empty one has one page.
-pub(super) fn page_count(found: &[u32]) -> usize {
-    found.len().div_ceil(PER_PAGE).max(1)
-}
-
 /// Returns a line about how many modules there are, how many of them a search found, and which page
 /// this is.
-fn summary(all: usize, found: &[u32], query: &ListQuery) -> String {
+fn summary(all: usize, found: usize, pages: usize, query: &ListQuery) -> String {
     let noun = if all == 1 { "module" } else { "modules" };
     let all = format!("{} {noun}", grouped(all));
-    let mut text = match found.len() {
-        _ if query.text.is_empty() => all,
-        0 => format!("None of {all} matches"),
-        1 => format!("1 of {all} matches"),
-        found => format!("{} of {all} match", grouped(found)),
+    let mut text = if query.text.is_empty() {
+        all
+    } else {
+        match found {
+            0 => format!("None of {all} matches"),
+            1 => format!("1 of {all} matches"),
+            _ => format!("{} of {all} match", grouped(found)),
+        }
     };
-    let pages = page_count(found);
     if pages > 1 {
         let page = grouped(query.page + 1);
-        text.extend([", page ", &page, " of ", &grouped(pages)]);
+        text.push_str(&format!(", page {page} of {}", grouped(pages)));
     }
     text
 }
 
 /// Writes a number with a comma after each three digits from the right.
 pub(super) fn grouped(number: usize) -> String {
-    match number {
-        1000.. => format!("{},{:03}", grouped(number / 1000), number % 1000),
-        _ => number.to_string(),
-    }
-}
-
-/// The listed modules, and the folders that contain them.
-#[derive(Debug)]
-pub(super) struct Folders {
-    /// Sorted by key, so that what is below a folder is a range.
-    listed: Vec<u32>,
-    by_path: PathTable<Range<usize>>,
-}
-
-impl Folders {
-    /// Finds the folders of a sorted list of modules. A pattern is below the path before its `*`.
-    pub(super) fn new<'a>(listed: Vec<u32>, key: impl Fn(u32) -> &'a Key) -> Self {
-        let mut by_path = PathTable::<Range<usize>>::default();
-        for (at, &index) in listed.iter().enumerate() {
-            let key = key(index);
-            let path = key.path.as_str();
-            let parents = path.match_indices('/').map(|(end, _)| &path[..end]);
-            for folder in parents.chain(key.pattern.then_some(path)) {
-                match by_path.get_mut(folder) {
-                    Some(range) => range.end = at + 1,
-                    None => _ = by_path.insert(folder.into(), at..at + 1),
-                }
-            }
-        }
-        Self { listed, by_path }
-    }
-
-    /// Returns how many modules are listed.
-    pub(super) fn len(&self) -> usize {
-        self.listed.len()
-    }
-
-    /// Returns the listed modules below `folder`.
-    fn below(&self, folder: &str) -> &[u32] {
-        self.by_path
-            .get(folder)
-            .map_or(&[], |range| &self.listed[range.clone()])
+    if number < 1000 {
+        number.to_string()
+    } else {
+        format!("{},{:03}", grouped(number / 1000), number % 1000)
     }
 }

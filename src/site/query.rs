@@ -1,10 +1,11 @@
 //! The query of a list's address: a page number, and what to search for.
 
-use std::cmp::Reverse;
-
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::page::LONGEST_QUERY;
+use crate::text::is_digits;
+
+/// The longest query that a list searches for, in characters.
+pub(super) const LONGEST_QUERY: usize = 100;
 
 /// What a request asks of a list.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,14 +31,6 @@ impl ListQuery {
         Some(parsed)
     }
 
-    /// Returns the words to search for, in lower case, the longest first: it is the rarest.
-    pub(super) fn words(&self) -> Vec<String> {
-        let words = self.text.split_whitespace();
-        let mut words: Vec<_> = words.map(str::to_lowercase).collect();
-        words.sort_by_key(|word| Reverse(word.len()));
-        words
-    }
-
     /// Returns the address of another page of this list, which is at `path`.
     pub(super) fn address(&self, path: &str, page: usize) -> String {
         let mut address = path.to_owned();
@@ -58,21 +51,18 @@ impl ListQuery {
 fn decoded(value: &str) -> String {
     let value = value.replace('+', " ");
     let text = percent_decode_str(&value).decode_utf8_lossy();
-    let words: Vec<_> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     words.join(" ").chars().take(LONGEST_QUERY).collect()
 }
 
 /// Parses a page number. Each page has one address: `01` is none.
 fn page(value: &str) -> Option<usize> {
-    let is_number = value.bytes().all(|b| b.is_ascii_digit()) && !value.starts_with('0');
-    value
-        .parse::<usize>()
-        .ok()
-        .filter(|_| is_number)?
-        .checked_sub(1)
+    if !is_digits(value) || value.starts_with('0') {
+        return None;
+    }
+    let number: usize = value.parse().ok()?;
+    Some(number - 1)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Compares look-ups, lists and suggestions with naive implementations, on input from proptest.
 
 mod naive;
+mod pages;
 
 use std::fmt::Write as _;
 
@@ -8,6 +9,7 @@ use proptest::prelude::*;
 
 use super::list::{PER_PAGE, grouped};
 use super::*;
+use crate::module::Key;
 use crate::testing;
 
 /// Files whose keys are of a small alphabet, so that many are above, below and next to each other.
@@ -61,7 +63,7 @@ proptest! {
     fn list_has_the_modules_below_its_folder(file in file(), folder in request_path()) {
         let site = testing::site(&file);
         for host in site.hosts() {
-            let listed: Vec<_> = host.listed_below(&folder).iter().map(|&index| host.key(index)).collect();
+            let listed: Vec<_> = host.listed_below(&folder).iter().map(|&index| &host.modules[index as usize].key).collect();
             let naive: Vec<_> = host
                 .modules()
                 .filter(|module| !module.hidden && naive::is_below(module, &folder))

@@ -406,10 +406,7 @@ fn switches_in_the_environment() {
         server.get("/gowechat");
         server.signal("TERM");
         server.wait_for_line("stopped");
-        let is_logged = server
-            .log
-            .iter()
-            .any(|line| line.contains("request peer"));
+        let is_logged = server.log.iter().any(|line| line.contains("request peer"));
         assert_eq!(is_logged, is_on, "{value}");
     }
     // As in Go's tools.
