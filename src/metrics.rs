@@ -176,93 +176,35 @@ impl Metrics {
     /// Returns metrics at zero, for a site with this many modules.
     pub fn new(modules: usize) -> Self {
         let mut registry = Registry::with_prefix("govanityurls");
+        // Not of type `info`, which the Prometheus text format does not have.
+        let build = Family::<Label, Gauge>::default();
+        let version = env!("CARGO_PKG_VERSION");
+        build.get_or_create(&[("version", version)]).set(1);
+        registry.register("build_info", "The program, always 1", build);
         let requests = Family::<RequestLabels, Counter>::default();
         for (kind, status) in USUAL {
             for client in Client::ALL {
                 drop(requests.get_or_create(&RequestLabels::new(kind, status, client)));
             }
         }
+        let help = "Requests answered, by kind, status and client";
+        registry.register("http_requests", help, requests.clone());
         let durations = Histogram::new(DURATIONS);
-        let go_gets = Family::<Label<String>, Counter>::default();
-        let connections = Connections {
-            requests: requests.clone(),
-            ..Connections::default()
-        };
-        for reason in ["accept", "timeout", "bad_request"] {
-            drop(connections.refused.get_or_create(&[("reason", reason)]));
-        }
-        let reloads = Reloads::default();
-        for outcome in ["success", "failure"] {
-            drop(reloads.outcomes.get_or_create(&[("outcome", outcome)]));
-        }
-        reloads.read(modules);
-        // Not of type `info`, which the Prometheus text format does not have.
-        let build = Family::<Label, Gauge>::default();
-        let version = env!("CARGO_PKG_VERSION");
-        build.get_or_create(&[("version", version)]).set(1);
-        registry.register("build_info", "The program, always 1", build);
-        registry.register(
-            "http_requests",
-            "Requests answered, by kind, status and client",
-            requests.clone(),
-        );
-        registry.register_with_unit(
-            "http_request_duration",
-            "Time from a request's head to its answer",
-            Unit::Seconds,
-            durations.clone(),
-        );
-        registry.register(
-            "go_gets",
-            "Requests of the go command that found a module, by module",
-            go_gets.clone(),
-        );
-        registry.register(
-            "connections",
-            "Connections that are open",
-            connections.open.clone(),
-        );
-        registry.register(
-            "connections_accepted",
-            "Connections accepted",
-            connections.accepted.clone(),
-        );
-        registry.register(
-            "connections_refused",
-            "Connections given up: not accepted for want of descriptors, cut after 75 s without a \
-             whole request, or no HTTP",
-            connections.refused.clone(),
-        );
-        registry.register("modules", "Modules served", reloads.modules.clone());
-        registry.register(
-            "config_reloads",
-            "Reloads of the configuration, by outcome",
-            reloads.outcomes.clone(),
-        );
-        registry.register_with_unit(
-            "config_last_reload_success_timestamp",
-            "When the configuration that is served was read",
-            Unit::Seconds,
-            reloads.last_success.clone(),
-        );
-        registry.register(
-            "config_last_reload_successful",
-            "Whether the last reload, or else the start, could read the configuration: 1 if so",
-            reloads.last_successful.clone(),
-        );
-        registry.register(
-            "config_file_missing",
-            "Whether the watched file is missing: 1 if so",
-            reloads.file_missing.clone(),
-        );
+        let help = "Time from a request's head to its answer";
+        let name = "http_request_duration";
+        registry.register_with_unit(name, help, Unit::Seconds, durations.clone());
+        let go_gets = Family::default();
+        let help =
+            "Requests of the go command that found a module since the last reload, by module";
+        registry.register("go_gets", help, go_gets.clone());
         Self {
-            registry,
-            requests,
             durations,
             go_gets,
             counted_modules: AtomicUsize::new(0),
-            connections,
-            reloads,
+            connections: Connections::new(&mut registry, requests.clone()),
+            reloads: Reloads::new(&mut registry, modules),
+            requests,
+            registry,
         }
     }
 
@@ -314,6 +256,23 @@ pub struct Connections {
 }
 
 impl Connections {
+    fn new(registry: &mut Registry, requests: Family<RequestLabels, Counter>) -> Self {
+        let new = Self {
+            requests,
+            ..Self::default()
+        };
+        for reason in ["accept", "timeout", "bad_request"] {
+            drop(new.refused.get_or_create(&[("reason", reason)]));
+        }
+        registry.register("connections", "Connections that are open", new.open.clone());
+        let help = "Connections accepted";
+        registry.register("connections_accepted", help, new.accepted.clone());
+        let help = "Connections given up: not accepted for want of descriptors, cut after 75 s \
+                    without a whole request, or no HTTP";
+        registry.register("connections_refused", help, new.refused.clone());
+        new
+    }
+
     /// Counts a connection as open until the result is dropped.
     pub fn opened(&self) -> OpenConnection {
         self.accepted.inc();
@@ -367,6 +326,27 @@ pub struct Reloads {
 }
 
 impl Reloads {
+    fn new(registry: &mut Registry, modules: usize) -> Self {
+        let new = Self::default();
+        for outcome in ["success", "failure"] {
+            drop(new.outcomes.get_or_create(&[("outcome", outcome)]));
+        }
+        new.read(modules);
+        registry.register("modules", "Modules served", new.modules.clone());
+        let help = "Reloads of the configuration, by outcome";
+        registry.register("config_reloads", help, new.outcomes.clone());
+        let name = "config_last_reload_success_timestamp";
+        let help = "When the configuration that is served was read";
+        registry.register_with_unit(name, help, Unit::Seconds, new.last_success.clone());
+        let name = "config_last_reload_successful";
+        let help =
+            "Whether the last reload, or else the start, could read the configuration: 1 if so";
+        registry.register(name, help, new.last_successful.clone());
+        let help = "Whether the watched file is missing: 1 if so";
+        registry.register("config_file_missing", help, new.file_missing.clone());
+        new
+    }
+
     /// Counts a successful reload and sets the number of modules.
     pub fn succeeded(&self, modules: usize) {
         self.outcome("success");

@@ -38,8 +38,9 @@ impl Page {
         let body = render(template);
         let etag = format!("\"{:016x}\"", fnv_1a(body.as_bytes()));
         Self {
-            body: body.into(),
-            etag: etag.into(),
+            // Without spare capacity, which the cache would not count.
+            body: body.into_bytes().into_boxed_slice().into(),
+            etag: etag.into_bytes().into_boxed_slice().into(),
         }
     }
 }

@@ -47,7 +47,7 @@ fn pages() -> [(&'static str, String); 9] {
         ("module_bare", body(&bare, "/m", None)),
         ("list", body(&full, "/", None)),
         ("list_bare", body(&full, "/sdk", Some("q=%22%3Cnone%3E"))),
-        ("not_found", body(&full, "/ab", None)),
+        ("not_found", body(&full, "/sdk/stya", None)),
         ("not_found_bare", body(&bare, "//", None)),
     ]
 }
