@@ -136,11 +136,16 @@ pub enum CheckFormat {
 /// Flags of `verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// The modules to check: /PATH or HOST/PATH [default: all modules of the file]
+    /// The modules to check: /PATH, HOST/PATH, or HOST for all of them [default: all modules of
+    /// the file]; without a file, the import paths of anybody
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
-    /// Print JSON, described by docs/verify.schema.json
-    #[arg(long)]
+    /// Format of the report: text, json (described by docs/verify.schema.json), or prometheus (a
+    /// file for node_exporter's textfile collector)
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    pub format: VerifyFormat,
+    /// The same as -format json
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
     /// Number of checks that run concurrently
     #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -151,6 +156,17 @@ pub struct Verify {
     /// Connect to this address instead of what DNS returns: IP or IP:PORT
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub connect: Option<SocketAddr>,
+}
+
+/// How `verify` prints its report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerifyFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For Prometheus.
+    Prometheus,
 }
 
 /// Flags of `export`.

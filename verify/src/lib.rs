@@ -3,22 +3,19 @@
 //!
 //! Each step is a function from observations to findings, without network access: `names`,
 //! `tls`, `redirects`, `answer`, `repository`, `versions`.
-//! `client` (DNS, TLS, HTTP), `git` and `roots` make the observations.
+//! `client` (DNS, TLS, HTTP) and `git` make the observations.
 //! `walk` runs the checks, those of repositories by `repositories`, and `report` prints the findings. `lookup` only fetches pages, for
 //! `convert`.
 
-mod accept_any;
 mod answer;
 mod client;
 mod git;
 mod lookup;
 mod names;
-mod progress;
 mod redirects;
 mod report;
 mod repositories;
 mod repository;
-mod roots;
 pub mod tags;
 mod text;
 mod tls;
@@ -34,7 +31,7 @@ use tags::GoImport;
 use text::{escaped, masked};
 
 pub use lookup::look_up;
-pub use report::Report;
+pub use report::{Report, error_json, metrics};
 pub use walk::walk;
 
 /// Maximum length of a finding's texts, in characters: servers control parts of them.
@@ -222,6 +219,13 @@ impl Finding {
 
     fn go(mut self, says: impl AsRef<str>) -> Self {
         self.go = Some(sanitized(says.as_ref()));
+        self
+    }
+
+    /// Says that only these addresses of the host have the problem.
+    fn at(mut self, addresses: &[SocketAddr]) -> Self {
+        let addresses: Vec<_> = addresses.iter().map(|addr| addr.ip().to_string()).collect();
+        self.message = format!("at {}: {}", addresses.join(", "), self.message);
         self
     }
 

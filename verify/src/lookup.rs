@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::answer::Response;
-use super::client::{Client, NEW_AGENT, join_all};
+use super::client::{Client, NEW_AGENT};
 use super::redirects::Url;
-use super::sanitized;
-use crate::tags::Head;
+use super::{Options, sanitized};
 
 /// How many requests run at a time.
 const JOBS: usize = 16;
@@ -16,7 +17,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests each import path or URL. Returns the pages that have a go-import tag, or why there is
 /// none, in the order of `names`.
 pub async fn look_up(names: &[&str]) -> Vec<Result<Vec<u8>, String>> {
-    let client = Client::new(Vec::new(), Vec::new(), TIMEOUT);
+    let options = Options {
+        jobs: JOBS,
+        timeout: TIMEOUT,
+        connect: Vec::new(),
+        progress: false,
+        file: None,
+    };
+    let client = Client::new(Vec::new(), &options);
     let mut results = Vec::with_capacity(names.len());
     for names in names.chunks(JOBS) {
         let requests = names.iter().map(|name| async {
@@ -41,19 +49,17 @@ pub async fn look_up(names: &[&str]) -> Vec<Result<Vec<u8>, String>> {
 /// Returns the URL at which the go command asks for an import path, or for that of a URL.
 fn go_get(name: &str) -> Option<Url> {
     let plain = name.split(['?', '#']).next().unwrap_or_default();
-    match plain.contains("://") {
-        true => {
-            let mut url = Url::parse(plain)?;
-            url.target.push_str("?go-get=1");
-            Some(url)
-        }
-        false => Url::parse(&Url::go_get(plain).to_string()),
+    if !plain.contains("://") {
+        return Url::parse(&Url::go_get(plain).to_string());
     }
+    let mut url = Url::parse(plain)?;
+    url.target.push_str("?go-get=1");
+    Some(url)
 }
 
 /// Returns why the go command reads no tag from a response. It reads those of error pages too.
 fn fault(response: &Response) -> Option<String> {
-    let head = Head::parse(&response.body);
+    let head = &response.head;
     if !head.go_imports().is_empty() {
         return None;
     }
@@ -64,7 +70,7 @@ fn fault(response: &Response) -> Option<String> {
         let colon = if line.is_empty() { "" } else { ": " };
         let Response { status, reason, .. } = response;
         format!("answers {status} {reason}{colon}{line}")
-    } else if let Some(error) = head.error {
+    } else if let Some(error) = &head.error {
         format!("has a page that the go command cannot read: {error}")
     } else {
         "has a page without a go-import tag".to_owned()
@@ -74,6 +80,7 @@ fn fault(response: &Response) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tags::Head;
 
     #[test]
     fn look_ups_use_the_urls_that_go_requests() {
@@ -91,8 +98,8 @@ mod tests {
         for bad in [
             "ftp://a.example/x",
             "https:///x",
-            "a.example/x y",
-            "https://a.example/é",
+            "a.exa mple/x",
+            "https://a.example/%zz",
         ] {
             assert!(go_get(bad).is_none(), "{bad}");
         }
@@ -103,6 +110,7 @@ mod tests {
         let fault = |status, body: &str| {
             let mut response = Response {
                 status,
+                head: Head::parse(body.as_bytes()),
                 body: body.into(),
                 ..Response::default()
             };

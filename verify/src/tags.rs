@@ -59,12 +59,14 @@ impl fmt::Display for GoImport {
 }
 
 /// The meta tags in the head of a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
     /// The meta tags, in page order.
     pub metas: Vec<Meta>,
     /// The syntax error that ended parsing, in Go's words; the tags before it are valid.
     pub error: Option<String>,
+    /// Whether Go reads no further than this: at `</head>` or `<body>`.
+    pub ended: bool,
 }
 
 impl Head {
@@ -72,11 +74,13 @@ impl Head {
     pub fn parse(html: &[u8]) -> Self {
         let mut tokens = Tokenizer::new(html);
         let mut metas = Vec::new();
+        let mut ended = false;
         let error = loop {
             match tokens.next() {
                 Ok(Some(Tag::Start(name, attributes))) => {
                     let is = |tag| local(&name).eq_ignore_ascii_case(tag);
                     if is("body") {
+                        ended = true;
                         break None;
                     }
                     let value = |key| {
@@ -92,12 +96,21 @@ impl Head {
                         });
                     }
                 }
-                Ok(Some(Tag::End(name))) if !local(&name).eq_ignore_ascii_case("head") => {}
-                Ok(_) => break None,
+                Ok(Some(Tag::End(name))) => {
+                    if local(&name).eq_ignore_ascii_case("head") {
+                        ended = true;
+                        break None;
+                    }
+                }
+                Ok(None) => break None,
                 Err(error) => break Some(error),
             }
         };
-        Self { metas, error }
+        Self {
+            metas,
+            error,
+            ended,
+        }
     }
 
     /// Returns the go-import tags in page order.

@@ -1,229 +1,387 @@
 //! Runs the checks of all hosts, modules and repositories concurrently.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Write as _, stderr};
+use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tokio::sync::OnceCell;
 
-use super::answer::{self, Response};
+use super::answer::{self, Fetched};
 use super::client::{Client, NEW_AGENT, OLD_AGENT, lock};
-use super::progress::Progress;
 use super::redirects::Url;
-use super::report::{self, HostReport, ModuleReport};
+use super::report::{HostReport, ModuleReport};
 use super::repositories::Repositories;
+use super::tags::GoImport;
 use super::{Code, Finding, Options, Report, Status, Step, Target, repository};
 
 /// A package path that no module has.
 const NO_PACKAGE: &str = "/no-such-package-govanityurls-verify";
 /// Number of timeouts after which a host's other modules are skipped.
 const MAX_TIMEOUTS: usize = 3;
+/// Minimum time between two lines of progress.
+const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Checks the targets until all are done or `stop` completes.
 pub async fn walk(targets: Vec<Target>, options: &Options, stop: impl Future) -> Report {
-    let mut hosts: Vec<String> = Vec::new();
-    let mut host_of = Vec::with_capacity(targets.len());
-    let mut known = HashMap::new();
-    for target in &targets {
-        let index = *known.entry(target.host.clone()).or_insert_with(|| {
-            hosts.push(target.host.clone());
-            hosts.len() - 1
-        });
-        host_of.push(index);
-    }
-    let walk = Arc::new(Walk {
-        client: Client::new(hosts.clone(), options.connect.clone(), options.timeout),
-        options: options.clone(),
-        by_host: Mutex::new(vec![Vec::new(); hosts.len()]),
-        timeouts: hosts.iter().map(|_| AtomicUsize::new(0)).collect(),
-        by_module: Mutex::new(vec![Vec::new(); targets.len()]),
-        repositories: Repositories::new(options),
-        progress: Progress::new(options.progress, hosts.len() + targets.len()),
-        hosts,
-        host_of,
-        targets,
-    });
+    let walk = Walk::new(targets, options);
     let interrupted = tokio::select! {
-        () = walk.clone().run() => false,
+        () = walk.run() => false,
         _ = stop => true,
     };
     walk.progress.clear();
-    let by_host = std::mem::take(&mut *lock(&walk.by_host));
-    let by_module = std::mem::take(&mut *lock(&walk.by_module));
-    let hosts = walk.hosts.iter().zip(by_host);
-    let modules = walk.targets.iter().zip(&walk.host_of).zip(by_module);
-    Report::new(
-        hosts
-            .map(|(name, findings)| HostReport {
-                name: name.clone(),
-                findings,
-            })
-            .collect(),
-        modules
-            .map(|((target, &host), findings)| ModuleReport {
-                host,
-                path: target.path.clone(),
-                findings,
-            })
-            .collect(),
-        interrupted,
-    )
+    walk.report(interrupted)
 }
 
 struct Walk {
     client: Client,
     options: Options,
-    targets: Vec<Target>,
-    hosts: Vec<String>,
-    /// The index of each target's host.
-    host_of: Vec<usize>,
-    by_host: Mutex<Vec<Vec<Finding>>>,
-    by_module: Mutex<Vec<Vec<Finding>>>,
-    /// The number of timeouts of each host.
-    timeouts: Vec<AtomicUsize>,
+    hosts: Vec<Host>,
+    modules: Vec<Module>,
     repositories: Repositories,
     progress: Progress,
 }
 
+struct Host {
+    name: String,
+    /// The addresses that can be asked for pages; empty if the host fails.
+    reached: OnceCell<Vec<SocketAddr>>,
+    findings: Mutex<Vec<Finding>>,
+    /// The number of pages that timed out.
+    timeouts: AtomicUsize,
+}
+
+struct Module {
+    target: Target,
+    /// The index of its host.
+    host: usize,
+    checked: Mutex<Checked>,
+}
+
+/// What is known of a module so far.
+#[derive(Default)]
+struct Checked {
+    findings: Vec<Finding>,
+    /// Whether its page was not requested, because its host fails.
+    is_skipped: bool,
+    /// What Go fetches: the target, or what the page's tag says in place of it.
+    fetches: Option<Target>,
+}
+
 impl Walk {
-    async fn run(self: Arc<Self>) {
+    fn new(targets: Vec<Target>, options: &Options) -> Self {
+        let mut hosts: Vec<Host> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        let mut modules = Vec::with_capacity(targets.len());
+        for target in targets {
+            let host = *known.entry(target.host.clone()).or_insert_with(|| {
+                hosts.push(Host {
+                    name: target.host.clone(),
+                    reached: OnceCell::new(),
+                    findings: Mutex::default(),
+                    timeouts: AtomicUsize::new(0),
+                });
+                hosts.len() - 1
+            });
+            modules.push(Module {
+                target,
+                host,
+                checked: Mutex::default(),
+            });
+        }
+        let names = hosts.iter().map(|host| host.name.clone()).collect();
+        Self {
+            client: Client::new(names, options),
+            options: options.clone(),
+            repositories: Repositories::new(options),
+            progress: Progress::new(options.progress, modules.len()),
+            hosts,
+            modules,
+        }
+    }
+
+    async fn run(&self) {
         let jobs = self.options.jobs;
-        let this = &self;
-        for_each_concurrent(jobs, this.hosts.len(), |index| this.clone().host(index)).await;
+        stream::iter(&self.modules)
+            .for_each_concurrent(jobs, async |module| {
+                self.module(module).await;
+                self.progress.done();
+            })
+            .await;
         // Check these again: another host may have sent the missing issuer's certificate.
-        let is_unknown = |finding: &Finding| finding.code == Some(Code::TlsUnknownAuthority);
-        let again: Vec<_> = (0..this.hosts.len())
-            .filter(|&index| lock(&this.by_host)[index].iter().any(is_unknown))
-            .collect();
-        this.progress.add(again.len());
-        for_each_concurrent(jobs, again.len(), |index| this.clone().host(again[index])).await;
-        for_each_concurrent(jobs, this.targets.len(), |index| this.clone().module(index)).await;
-        let answered = |index: &usize| self.has_usable_page(*index);
-        let answered: Vec<_> = (0..self.targets.len()).filter(answered).collect();
+        let unknown = Some(Code::TlsUnknownAuthority);
+        for host in &self.hosts {
+            if lock(&host.findings).iter().any(|it| it.code == unknown) {
+                let probe = self.client.probe(&host.name).await;
+                *lock(&host.findings) = probe.findings;
+            }
+        }
         // Each repository is fetched once, for all its modules.
-        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for &index in &answered {
-            let target = &self.targets[index];
-            match repository::skipped(target) {
-                Some(finding) => self.add(index, [finding]),
-                None => groups.entry(target.repo.clone()).or_default().push(index),
+        let mut groups: BTreeMap<String, Vec<(&Module, Target)>> = BTreeMap::new();
+        for module in &self.modules {
+            let Some(target) = lock(&module.checked).fetches.take() else {
+                continue;
+            };
+            if let Some(finding) = repository::skipped(&target) {
+                lock(&module.checked).findings.push(finding);
+                continue;
             }
-        }
-        let groups: Arc<Vec<_>> = Arc::new(groups.into_iter().collect());
-        this.progress.add(groups.len());
-        for_each_concurrent(jobs, groups.len(), |index| {
-            let (this, groups) = (this.clone(), groups.clone());
-            async move {
-                let (repo, members) = &groups[index];
-                let targets: Vec<_> = members.iter().map(|&index| &this.targets[index]).collect();
-                let repositories = &this.repositories;
-                let findings = repositories.check(&this.client, repo, &targets).await;
-                for (&index, findings) in members.iter().zip(findings) {
-                    this.add(index, findings);
-                }
-                this.progress.done();
-            }
-        })
-        .await;
-    }
-
-    fn add(&self, module: usize, findings: impl IntoIterator<Item = Finding>) {
-        lock(&self.by_module)[module].extend(findings);
-    }
-
-    async fn host(self: Arc<Self>, index: usize) {
-        let findings = self.client.probe(&self.hosts[index]).await;
-        lock(&self.by_host)[index] = findings;
-        self.progress.done();
-    }
-
-    async fn module(self: Arc<Self>, index: usize) {
-        let findings = self.answer(index).await;
-        self.add(index, findings);
-        self.progress.done();
-    }
-
-    async fn answer(&self, index: usize) -> Vec<Finding> {
-        let target = &self.targets[index];
-        let skip = |why: String| vec![Finding::skip(Step::Answer, why)];
-        if target.pattern {
-            let example = target.path.replace('*', "NAME");
-            return skip(format!(
-                "a pattern; to check a module of it, type: govanityurls verify {example}"
-            ));
-        }
-        let host = self.host_of[index];
-        let failed = lock(&self.by_host)[host]
-            .iter()
-            .find(|finding| finding.status == Status::Fail)
-            .map(|finding| finding.step);
-        if let Some(step) = failed {
-            let step = report::name(step);
-            return skip(format!("not checked: {} fails at step {step}", target.host));
-        }
-        if self.timeouts[host].load(Ordering::Relaxed) >= MAX_TIMEOUTS {
-            return skip(format!(
-                "not checked: {} does not respond in time",
-                target.host
-            ));
-        }
-        let mut findings = match self.client.get(Url::go_get(&target.path), NEW_AGENT).await {
-            Ok(fetched) => answer::check(target, &fetched.hops, &fetched.response),
-            Err(finding) => vec![finding],
-        };
-        if findings
-            .iter()
-            .any(|finding| finding.code == Some(Code::ConnectTimeout))
-        {
-            self.timeouts[host].fetch_add(1, Ordering::Relaxed);
-        }
-        if findings.last().is_some_and(is_usable_page) {
-            if target.owns_subpackages || !target.below.is_empty() {
-                findings.push(self.subpackage(target).await);
+            let key = if target.vcs == "mod" || !target.proxy.is_empty() {
+                target.path.clone()
             } else {
-                let why = "a pattern matches the paths directly below this module";
-                findings.push(Finding::skip(Step::Subpackage, why));
-            }
+                target.repo.clone()
+            };
+            groups.entry(key).or_default().push((module, target));
         }
-        findings
+        self.progress.add(groups.len());
+        stream::iter(groups)
+            .for_each_concurrent(jobs, async |(repo, members)| {
+                let targets: Vec<_> = members.iter().map(|(_, target)| target).collect();
+                let all = self.repositories.check(&self.client, &repo, &targets).await;
+                for ((module, _), mut findings) in members.iter().zip(all) {
+                    let checked = &mut lock(&module.checked).findings;
+                    if checked.iter().any(|it| it.code == Some(Code::TagDiffers)) {
+                        // The tag has to change first.
+                        findings.iter_mut().for_each(|finding| finding.fix = None);
+                    }
+                    checked.extend(findings);
+                }
+                self.progress.done();
+            })
+            .await;
     }
 
-    async fn subpackage(&self, target: &Target) -> Finding {
+    async fn module(&self, module: &Module) {
+        let (target, host) = (&module.target, &self.hosts[module.host]);
+        if target.pattern {
+            let flags = self.options.file.as_ref().map_or("", |file| &file.flags);
+            let example = target.path.replace('*', "NAME");
+            let why = format!(
+                "a pattern; to check a module of it, type: govanityurls verify {example} {flags}"
+            );
+            lock(&module.checked).findings = vec![Finding::skip(Step::Answer, why)];
+            return;
+        }
+        let reached = host.reached.get_or_init(async || {
+            let probe = self.client.probe(&host.name).await;
+            *lock(&host.findings) = probe.findings;
+            probe.reached
+        });
+        let reached = reached.await;
+        let why = if reached.is_empty() {
+            "the host cannot be reached"
+        } else if host.timeouts.load(Ordering::Relaxed) >= MAX_TIMEOUTS {
+            "the host does not respond in time"
+        } else {
+            let checked = self.pages(target, reached).await;
+            let timeout = Some(Code::ConnectTimeout);
+            if checked
+                .findings
+                .iter()
+                .any(|it| it.code == timeout && it.status == Status::Fail)
+            {
+                host.timeouts.fetch_add(1, Ordering::Relaxed);
+            }
+            *lock(&module.checked) = checked;
+            return;
+        };
+        *lock(&module.checked) = Checked {
+            findings: vec![Finding::skip(Step::Answer, format!("not checked: {why}"))],
+            is_skipped: true,
+            fetches: None,
+        };
+    }
+
+    /// Requests a module's page from each address of its host.
+    async fn pages(&self, target: &Target, addresses: &[SocketAddr]) -> Checked {
+        let mut checked = Checked::default();
+        for &addr in addresses {
+            let (findings, fetches) = self.page(target, addr).await;
+            if checked.findings.is_empty() {
+                checked.findings = findings;
+            } else {
+                for finding in findings {
+                    if !checked.findings.contains(&finding) {
+                        checked.findings.push(finding.at(&[addr]));
+                    }
+                }
+            }
+            checked.fetches = checked.fetches.or(fetches);
+        }
+        checked
+    }
+
+    /// Requests a module's page, and a path below it, from one address.
+    async fn page(&self, target: &Target, addr: SocketAddr) -> (Vec<Finding>, Option<Target>) {
+        let file = self.options.file.as_ref();
+        let fetched = match self.get(&target.path, NEW_AGENT, addr).await {
+            Ok(fetched) => fetched,
+            Err(finding) => return (vec![finding], None),
+        };
+        let mut page = answer::check(target, file, &fetched);
+        let Some(tag) = page.tag else {
+            if page.findings.iter().any(|it| it.status == Status::Fail)
+                && let Ok(old) = self.get(&target.path, OLD_AGENT, addr).await
+                && answer::check(target, file, &old).tag.is_some()
+            {
+                page.findings = vec![answer::filtered(target, &fetched.response)];
+            }
+            return (page.findings, None);
+        };
+        let mut findings = page.findings;
+        if fetched.response.took > self.options.timeout {
+            findings.push(answer::slow(target, &fetched.response));
+        }
+        if tag.prefix != target.path {
+            match self.get(&tag.prefix, NEW_AGENT, addr).await {
+                Ok(prefix) => {
+                    if let Some(finding) = answer::check_prefix(target, &tag, &prefix.response) {
+                        findings.push(finding);
+                        return (findings, None);
+                    }
+                }
+                Err(finding) => {
+                    findings.push(finding);
+                    return (findings, None);
+                }
+            }
+        }
+        let fetches = if findings.iter().any(|it| it.code == Some(Code::TagDiffers)) {
+            fetched_by(target, &tag)
+        } else if file.is_none() {
+            module_of(target, &tag)
+        } else {
+            target.clone()
+        };
+        if file.is_some() && !target.owns_subpackages && target.below.is_empty() {
+            let why = "a pattern matches the paths directly below this module";
+            findings.push(Finding::skip(Step::Subpackage, why));
+        } else {
+            let is_file = fetched.response.is_file();
+            findings.push(self.subpackage(&fetches, is_file, addr).await);
+        }
+        (findings, Some(fetches))
+    }
+
+    async fn subpackage(&self, target: &Target, is_file: bool, addr: SocketAddr) -> Finding {
         let below = match &*target.below {
             "" => NO_PACKAGE,
             below => below,
         };
-        let url = Url::go_get(&format!("{}{below}", target.path));
-        let mut responses: Vec<(&str, Option<Response>)> = Vec::new();
+        let path = format!("{}{below}", target.path);
+        let mut responses = Vec::new();
         for agent in [NEW_AGENT, OLD_AGENT] {
-            let fetched = self.client.get(url.clone(), agent).await.ok();
+            let fetched = self.get(&path, agent, addr).await.ok();
             responses.push((agent, fetched.map(|fetched| fetched.response)));
         }
-        answer::check_subpackage(target, below, &responses)
+        let file = self.options.file.as_ref();
+        answer::check_subpackage(target, file, below, is_file, &responses)
     }
 
-    fn has_usable_page(&self, index: usize) -> bool {
-        lock(&self.by_module)[index].iter().any(is_usable_page)
+    async fn get(&self, path: &str, agent: &str, addr: SocketAddr) -> Result<Fetched, Finding> {
+        self.client
+            .get_at(Url::go_get(path), agent, Some(addr))
+            .await
+    }
+
+    fn report(self, interrupted: bool) -> Report {
+        let hosts = self.hosts.into_iter().map(|host| HostReport {
+            name: host.name,
+            findings: host.findings.into_inner().unwrap_or_default(),
+        });
+        let modules = self.modules.into_iter().map(|module| {
+            let checked = module.checked.into_inner().unwrap_or_default();
+            ModuleReport {
+                host: module.host,
+                path: module.target.path,
+                findings: checked.findings,
+                is_skipped: checked.is_skipped,
+            }
+        });
+        Report::new(
+            hosts.collect(),
+            modules.collect(),
+            interrupted,
+            self.options.file.is_some(),
+        )
     }
 }
 
-/// Returns whether a finding is about a page with a tag that Go can use.
-fn is_usable_page(finding: &Finding) -> bool {
-    finding.step == Step::Answer
-        && (finding.status == Status::Pass || finding.code == Some(Code::TagDiffers))
+/// Returns what Go fetches for a module whose tag is not that of the file.
+fn fetched_by(target: &Target, tag: &GoImport) -> Target {
+    let below = target.path.strip_prefix(&tag.prefix).unwrap_or_default();
+    let subdir = format!("{}{below}", tag.subdir);
+    Target {
+        vcs: tag.vcs.clone(),
+        repo: tag.repo.clone(),
+        subdir: subdir.trim_matches('/').to_owned(),
+        proxy: String::new(),
+        ..target.clone()
+    }
 }
 
-/// Runs `job` for each index below `count`, at most `jobs` at a time.
-async fn for_each_concurrent<F>(jobs: usize, count: usize, job: impl Fn(usize) -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let mut running = JoinSet::new();
-    for index in 0..count {
-        if running.len() >= jobs {
-            running.join_next().await;
+/// Returns the module of a tag, for a path that may be one of its packages.
+fn module_of(target: &Target, tag: &GoImport) -> Target {
+    let below = target.path.strip_prefix(&tag.prefix).unwrap_or_default();
+    Target {
+        path: tag.prefix.clone(),
+        below: below.to_owned(),
+        vcs: tag.vcs.clone(),
+        repo: tag.repo.clone(),
+        subdir: tag.subdir.clone(),
+        ..target.clone()
+    }
+}
+
+/// A line on standard error that says how many checks are done. The crates for this link libm,
+/// which would add to the server's memory.
+struct Progress {
+    is_shown: bool,
+    counts: Mutex<Counts>,
+}
+
+struct Counts {
+    done: usize,
+    all: usize,
+    drawn: Instant,
+}
+
+impl Progress {
+    fn new(is_shown: bool, all: usize) -> Self {
+        Self {
+            is_shown,
+            counts: Mutex::new(Counts {
+                done: 0,
+                all,
+                drawn: Instant::now(),
+            }),
         }
-        running.spawn(job(index));
     }
-    while running.join_next().await.is_some() {}
+
+    /// Raises the number of checks to do.
+    fn add(&self, count: usize) {
+        lock(&self.counts).all += count;
+    }
+
+    /// Counts a check as done.
+    fn done(&self) {
+        let mut counts = lock(&self.counts);
+        counts.done += 1;
+        if self.is_shown && counts.drawn.elapsed() >= INTERVAL {
+            counts.drawn = Instant::now();
+            // Write errors are ignored: there is nowhere to report them.
+            let _ = write!(stderr(), "\r{} of {} checks", counts.done, counts.all);
+        }
+    }
+
+    /// Removes the line.
+    fn clear(&self) {
+        if self.is_shown {
+            let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
 }

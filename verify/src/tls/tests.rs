@@ -3,7 +3,7 @@ use rustls::pki_types::pem::PemObject as _;
 use super::*;
 
 /// Reads a certificate from tests/certs.
-pub(crate) fn pem(name: &str) -> Vec<u8> {
+fn pem(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/certs/{name}.pem", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap()
 }
@@ -22,13 +22,12 @@ fn now() -> i64 {
 
 fn verify_at(names: &[&str], host: &str, now: i64) -> Result<Trusted, Code> {
     let chain: Vec<_> = names.iter().map(|name| der(name)).collect();
-    let mut roots = Roots::default();
-    roots.add(&pem("root"));
+    let roots = Roots::new(vec![der("root")]);
     let fault = match verify_chain(&chain, &roots, host, now) {
         Ok(trusted) => return Ok(trusted),
         Err(fault) => fault,
     };
-    Err(distrusted(&fault, host, now, false).code.unwrap())
+    Err(distrusted(&fault, host, now, false, None).code.unwrap())
 }
 
 fn verify(names: &[&str], host: &str) -> Result<Trusted, Code> {
@@ -68,15 +67,14 @@ fn every_fault_has_a_code() {
 #[test]
 fn names_the_missing_issuer_and_its_location() {
     let leaf = [der("leaf-of-intermediate")];
-    let mut roots = Roots::default();
-    roots.add(&pem("root"));
+    let roots = Roots::new(vec![der("root")]);
     let fault = verify_chain(&leaf, &roots, "a.example", now()).unwrap_err();
     let Fault::UnknownAuthority { issuer, aia, .. } = &fault else {
         panic!("{fault:?}");
     };
     assert_eq!(issuer, "Lab R1");
     assert_eq!(aia, &["http://aia.example/i.der"]);
-    let finding = distrusted(&fault, "a.example", now(), true);
+    let finding = distrusted(&fault, "a.example", now(), true, None);
     assert_eq!(finding.code, Some(Code::TlsIncompleteChain));
 }
 

@@ -183,8 +183,10 @@ pub fn add_hosts(lab: &Lab, lines: &str) {
     file.unwrap().write_all(lines.as_bytes()).unwrap();
 }
 
-/// Starts a DNS server that knows no names.
+/// Starts a DNS server that knows the names of the lab's hosts file, unless they start with
+/// `only-here`. It has no addresses for them: getaddrinfo finds those in the file.
 fn resolver(lab: &Lab) {
+    let hosts = lab.dir().join("hosts");
     let file = lab.dir().join("resolv.conf");
     fs::write(&file, "nameserver 127.0.0.1\n").unwrap();
     run(Command::new("mount")
@@ -198,9 +200,25 @@ fn resolver(lab: &Lab) {
             if length < 12 {
                 continue;
             }
-            // Respond with NXDOMAIN and the question section only.
+            let mut name = String::new();
+            let mut rest = &packet[12..length];
+            while let [size, after @ ..] = rest {
+                let Some(label) = after
+                    .get(..usize::from(*size))
+                    .filter(|label| !label.is_empty())
+                else {
+                    break;
+                };
+                name += &format!("{}.", String::from_utf8_lossy(label));
+                rest = &after[label.len()..];
+            }
+            let known = fs::read_to_string(&hosts).unwrap();
+            let mut names = known.split_whitespace();
+            let is_known = !name.starts_with("only-here")
+                && names.any(|known| known == name.trim_end_matches('.'));
+            // Respond with NOERROR or NXDOMAIN, and the question section only.
             packet[2] = 0x81;
-            packet[3] = 0x83;
+            packet[3] = if is_known { 0x80 } else { 0x83 };
             packet[6..12].fill(0);
             let end = 12 + packet[12..length].iter().position(|&b| b == 0).unwrap_or(0) + 5;
             let _ = socket.send_to(&packet[..end.min(length)], peer);
