@@ -87,5 +87,5 @@ pub mod internal {
     pub use crate::config::{Index, MODULE_KEYS, Module, ModuleDocs, SETTINGS};
     pub use crate::module::{Forge, Key, RequestPath, Url, Vcs, is_path_element};
     pub use crate::site::Answer;
-    pub use govanityurls_verify::tags::{GoImport, Head};
+    pub use govanityurls_verify::tags::{GoImport, Head, Meta};
 }

@@ -1,5 +1,7 @@
 //! `govanityurls check`: validates configurations.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::{Failure, print};
@@ -7,13 +9,26 @@ use crate::cli::{Check, CheckFormat, Common};
 use crate::config::{self, Config, ConfigError, Module};
 use crate::module::{Forge, Vcs};
 use crate::terminal::{LABEL, print_styled};
-use crate::text::{counted, counted_by_host, escaped};
+use crate::text::{counted, counted_by_host, escaped, quoted};
 
 /// The modules that a note applies to, and its text.
 type Note = (fn(&Module) -> bool, &'static str);
 
+/// The schemes that the go command considers secure.
+const SECURE: [&str; 4] = ["https", "ssh", "git+ssh", "svn+ssh"];
+
 /// What is valid but does not work for everybody.
-const NOTES: [Note; 6] = [
+const NOTES: [Note; 8] = [
+    (
+        |module| !SECURE.contains(&module.repo.scheme()),
+        "a repository URL that is not encrypted: Go 1.28 refuses it unless GOINSECURE matches; \
+         write `https://` if the host has it",
+    ),
+    (
+        |module| module.repo.scheme().contains("ssh") && !module.hidden,
+        "a repository over ssh: every user needs a key for it, and the public mirror has none; \
+         write `https://`, or `hidden: true` if it is private",
+    ),
     (
         |module| module.subdir.is_some() && module.proxy.is_none() && module.vcs != Vcs::Mod,
         "`subdir`: Go before 1.25 ignores it and finds no module; \
@@ -127,17 +142,6 @@ pub fn run(common: &Common, flags: &Check) -> Result<(), Failure> {
 
 /// Returns a summary of a valid file, and notes about it.
 fn accepted(file: &str, config: &Config) -> String {
-    let mut notes = String::new();
-    for (applies, note) in NOTES {
-        let count = config
-            .modules
-            .iter()
-            .filter(|module| applies(module))
-            .count();
-        if count > 0 {
-            notes += &line(file, &format!("note: {} with {note}", counted(count)));
-        }
-    }
     let modules = match &config.host {
         Some(host) => {
             let mut counts = vec![(host, 0)];
@@ -154,7 +158,67 @@ fn accepted(file: &str, config: &Config) -> String {
             counted(config.modules.len())
         ),
     };
-    line(file, &format!("ok, {modules}")) + &notes
+    let mut text = line(file, &format!("ok, {modules}"));
+    for note in notes(config) {
+        text += &line(file, &format!("note: {note}"));
+    }
+    text
+}
+
+/// Returns what is valid but does not work for everybody, or is of no use.
+pub(super) fn notes(config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (applies, note) in NOTES {
+        let modules = config.modules.iter().filter(|module| applies(module));
+        let count = modules.count();
+        if count > 0 {
+            notes.push(format!("{} with {note}", counted(count)));
+        }
+    }
+    let served: Vec<_> = served_by_others(config).collect();
+    if let Some(first) = served.first() {
+        notes.push(format!(
+            "{} below another with the same repository, which serves it too, such as {}: remove \
+             the lower entry, or write its directory as `subdir` if the upper one has another module",
+            counted(served.len()),
+            quoted(&first.key.to_string())
+        ));
+    }
+    notes
+}
+
+/// Returns the modules whose repository another entry already serves: one at a path above, without
+/// a directory of its own.
+fn served_by_others(config: &Config) -> impl Iterator<Item = &Module> {
+    let mut roots = HashSet::new();
+    for module in config.modules.iter().filter(|module| is_whole(module)) {
+        let Module { key, vcs, .. } = module;
+        roots.insert((
+            key.host.as_ref(),
+            key.path.as_str(),
+            *vcs,
+            repository(module),
+        ));
+    }
+    config.modules.iter().filter(move |module| {
+        let path = module.key.path.as_str();
+        let mut ends = path.match_indices('/').map(|(end, _)| end);
+        is_whole(module)
+            && ends.any(|end| {
+                let host = module.key.host.as_ref();
+                roots.contains(&(host, &path[..end], module.vcs, repository(module)))
+            })
+    })
+}
+
+/// Returns whether a module is all of its repository, as far as the file tells.
+fn is_whole(module: &Module) -> bool {
+    module.subdir.is_none() && module.vcs != Vcs::Mod && !module.key.pattern
+}
+
+fn repository(module: &Module) -> &str {
+    let url = module.repo.as_str().trim_end_matches('/');
+    url.strip_suffix(".git").unwrap_or(url)
 }
 
 fn line(file: &str, text: &str) -> String {

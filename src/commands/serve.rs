@@ -80,6 +80,12 @@ fn prepare_and_serve(
     let read = flags.watch.then(|| FileHash::of(file));
     let config = super::read_config(common)?;
     let host = super::require_host(common, &config)?;
+    let notes = super::check::notes(&config).len();
+    if notes > 0 {
+        let noun = if notes == 1 { "note" } else { "notes" };
+        let source = super::source(common);
+        info!("{source}: {notes} {noun}; `govanityurls check` prints them");
+    }
     let mut app = App::new(Site::new(host, config));
     app.access_log = flags.access_log;
     let app = Arc::new(app);

@@ -256,7 +256,7 @@ pub(super) fn for_text_as_module(text: &str) -> String {
 
 /// Returns the tool that a file belongs to by its keys at the top level; `[]` marks a list.
 pub(super) fn other_tool(keys: &[String]) -> Option<&'static str> {
-    let has = |key: &str| keys.iter().any(|other| other == key);
+    let has = |key: &str| keys.iter().any(|other| other.eq_ignore_ascii_case(key));
     if has("packages") && has("url") {
         Some("a sally.yaml (uber-go/sally)")
     } else if has("domain") && has("repositories[]") {

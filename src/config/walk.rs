@@ -65,7 +65,8 @@ impl<'t> Walk<'t> {
             return;
         };
         self.check_tag(&key);
-        if !under_paths && hints::FOREIGN.contains(&&**name) {
+        let is_its = |foreign: &&str| foreign.eq_ignore_ascii_case(name);
+        if !under_paths && hints::FOREIGN.iter().any(is_its) {
             let is_list = self.text[value.at..].starts_with(['-', '[']);
             let kind = if is_list { "[]" } else { "" };
             self.foreign.push(format!("{name}{kind}"));
@@ -383,7 +384,7 @@ impl<'t> Walk<'t> {
         };
         let message = format!("this is {tool}");
         let file = escaped(self.name);
-        let hint = format!("`govanityurls convert {file}` prints the vanity.yaml for it");
+        let hint = format!("try `govanityurls convert {file}`");
         self.errors.clear();
         self.report(Problem::new(message, hint), 0);
     }

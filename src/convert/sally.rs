@@ -24,8 +24,8 @@ struct Packages<P> {
     packages: BTreeMap<String, P>,
 }
 
-/// Returns the packages with every name as it is spelt, and every value too if all are texts:
-/// `1.10` is not a number here.
+/// Reads the packages with every name as it is spelt, and every value too if all are texts: `1.10`
+/// is not a number here. JSON that is no YAML has no such names.
 fn packages(text: &str) -> serde_yaml::Result<Value> {
     type Texts = BTreeMap<String, Option<String>>;
     if let Ok(file) = serde_yaml::from_str::<Packages<Texts>>(text) {
@@ -41,7 +41,7 @@ pub(super) fn site(file: Fields<'_>, text: &str) -> Result<Site, String> {
     site.notes = file.unknown(&["url", "packages", "godoc"], "sally");
     site.set("host", base.map(|base| split(base).0));
     site.set_docs(docs);
-    let packages = packages(text).map_err(|error| error.to_string())?;
+    let packages = packages(text).unwrap_or_else(|_| file.get("packages").0.clone());
     for (name, package) in Fields(&packages).entries() {
         let made = module(base, name, package);
         site.add(format!("packages.{name}"), made);

@@ -275,6 +275,42 @@ fn notes_what_works_only_for_some_users() {
         ),
         ("/x: {repo: https://h.example/r, forge: gitea}", None),
         (
+            "/x: {repo: http://h.example/r}",
+            Some("not encrypted: Go 1.28 refuses it"),
+        ),
+        (
+            "/x: {repo: git://h.example/r}",
+            Some("not encrypted: Go 1.28 refuses it"),
+        ),
+        ("/x: {repo: git+ssh://git@h.example/r, hidden: true}", None),
+        (
+            "/x: {repo: ssh://git@h.example/r}",
+            Some("a repository over ssh"),
+        ),
+        ("/x: {repo: ssh://git@h.example/r, hidden: true}", None),
+        (
+            "/x: {repo: https://h.example/r}\n/x/y/z: {repo: https://h.example/r.git}",
+            Some(
+                "1 module below another with the same repository, which serves it too, such as `a.example/x/y/z`",
+            ),
+        ),
+        (
+            "/: {repo: https://h.example/r}\n/x: {repo: https://h.example/r/}",
+            Some("such as `a.example/x`"),
+        ),
+        (
+            "/x: {repo: https://h.example/r}\nb.example/x/y: {repo: https://h.example/r}",
+            None,
+        ),
+        (
+            "/x: {repo: https://h.example/r}\n/xy/z: {repo: https://h.example/r}\n/x/*: {repo: https://h.example/r/*}",
+            None,
+        ),
+        (
+            "/x: {repo: https://h.example/r}\n/x/y: {repo: https://h.example/r, vcs: hg}",
+            None,
+        ),
+        (
             "/x: {repo: https://h.example/r, forge: gitea, branch: release-1.x}",
             Some("pkg.go.dev"),
         ),
@@ -311,6 +347,10 @@ fn recognizes_files_of_other_tools() {
         ),
         (
             "{\"domain\": \"go.example.org\", \"repositories\": [{\"url\": \"https://h/a\"}]}",
+            "vangen",
+        ),
+        (
+            "{\"Domain\": \"go.example.org\", \"REPOSITORIES\": [{\"Url\": \"https://h/a\"}]}",
             "vangen",
         ),
     ] {

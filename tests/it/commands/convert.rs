@@ -24,7 +24,7 @@ fn convert(name: &str, text: &str) -> Output {
         .unwrap()
 }
 
-fn converted(name: &str, text: &str) -> String {
+pub(super) fn converted(name: &str, text: &str) -> String {
     let output = convert(name, text);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{stderr}");
@@ -41,7 +41,7 @@ fn refused(text: &str) -> String {
 }
 
 /// Serves the output of `convert` without -host: the file must name the host.
-fn serve(config: &str) -> (Server, tempfile::TempDir) {
+pub(super) fn serve(config: &str) -> (Server, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("vanity.yaml"), config).unwrap();
     let checked = program()
@@ -341,7 +341,7 @@ fn bad_files_end_in_one_short_error() {
 }
 
 /// Runs convert in a directory; returns its status, output and messages.
-fn run(directory: &Path, from: &[&str]) -> (Option<i32>, String, String) {
+pub(super) fn run(directory: &Path, from: &[&str]) -> (Option<i32>, String, String) {
     let output = program()
         .arg("convert")
         .args(from)

@@ -6,5 +6,6 @@ mod cli;
 mod convert;
 mod documents;
 mod export;
+mod moving_in;
 mod nginx;
 mod terminal;

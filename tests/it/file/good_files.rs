@@ -346,9 +346,10 @@ fn a_forge_may_live_on_the_same_host() {
         "ssh://git@tonybai.com/a",
     ] {
         let file = format!("host: tonybai.com\n/a:\n  repo: {repo}\n");
-        assert_eq!(
-            check(&file, &[]),
-            "vanity.yaml: ok, 1 module on tonybai.com\n"
+        let said = check(&file, &[]);
+        assert!(
+            said.starts_with("vanity.yaml: ok, 1 module on tonybai.com\n"),
+            "{said}"
         );
     }
 }
