@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::thread;
 use std::time::Duration;
 
 use anstream::adapter::strip_str;
@@ -23,6 +24,10 @@ const MOST_WAITING: usize = 4096;
 /// How often lost lines are reported.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
 
+/// How long a failed program waits before it ends: journald asks the kernel for the unit of a
+/// process when it reads the entry.
+const BEFORE_END: Duration = Duration::from_millis(100);
+
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -36,7 +41,7 @@ pub enum LogFormat {
 #[derive(Debug)]
 pub struct Logging {
     /// Whether programs read the log: JSON, or the journal.
-    pub is_read_by_programs: bool,
+    is_read_by_programs: bool,
     lost: ErrorCounter,
     _worker: WorkerGuard,
 }
@@ -80,6 +85,16 @@ pub fn start(level: LevelFilter, format: LogFormat) -> Logging {
 }
 
 impl Logging {
+    /// Logs why the program ends, if programs read the log, and nothing else would tell them.
+    pub fn log_failure(&self, why: &impl Display) -> bool {
+        if !self.is_read_by_programs || !tracing::enabled!(Level::ERROR) {
+            return false;
+        }
+        error!("{why}");
+        thread::sleep(BEFORE_END);
+        true
+    }
+
     /// Warns about lines that were lost, for ever.
     pub fn report_lost_lines(&self) -> impl Future<Output = ()> + 'static {
         let lost = self.lost.clone();
@@ -108,6 +123,7 @@ pub fn log_to_journal(message: &impl Display) -> bool {
     // What `check` found has styles.
     let message = strip_str(message.trim_end());
     tracing::subscriber::with_default(registry, || error!("{message}"));
+    thread::sleep(BEFORE_END);
     true
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, geteuid, getrlimit, setrlimit};
 use tokio::signal::unix::Signal;
-use tracing::{Level, error, info, warn};
+use tracing::{info, warn};
 
 use super::Failure;
 use crate::cli::{Common, Serve};
@@ -46,9 +46,7 @@ pub fn run(common: &Common, flags: &Serve) -> Result<(), Failure> {
     };
     let logging = logging::start(flags.log_level, flags.log_format);
     prepare_and_serve(common, flags, handlers, passed, &logging).map_err(|failure| {
-        // A program that reads the log gets nothing else.
-        if logging.is_read_by_programs && tracing::enabled!(Level::ERROR) {
-            error!("{failure}");
+        if logging.log_failure(&failure) {
             return Failure::Logged(failure.status());
         }
         failure
@@ -109,35 +107,18 @@ async fn serve(
     (reload, read): (Signal, Option<FileHash>),
 ) -> Result<(), Failure> {
     let stop = server::stop_signal()?;
-    let mode = flags.socket_mode;
     let PassedSockets {
-        serve: mut listeners,
-        mut admin,
-    } = passed;
-    warn_of_unused("-listen", &flags.listen, &listeners);
-    warn_of_unused("-admin", flags.admin.as_slice(), &admin);
-    // Bind all at once: whether an IPv6 address takes IPv4 as well depends on the others.
-    let mut addresses = Vec::new();
-    if listeners.is_empty() {
-        addresses.extend_from_slice(listen);
-    }
-    let admin_from = addresses.len();
-    if admin.is_empty() {
-        addresses.extend(flags.admin.clone());
-    }
-    let mut bound = Listener::bind_all(&addresses, mode)?;
-    admin.extend(bound.split_off(admin_from));
-    listeners.extend(bound);
+        serve: listeners,
+        admin,
+    } = bind(flags, listen, passed)?;
     let status = app.serving().site.summary();
     let source = super::source(common);
     for listener in &admin {
         info!("admin endpoints on {}", listener.description());
     }
     for listener in &listeners {
-        info!(
-            "serving {status} from {source} on {}",
-            listener.description()
-        );
+        let on = listener.description();
+        info!("serving {status} from {source} on {on}");
     }
     // On a terminal, people serve files of their own, which needs no warning.
     let user = (!io::stderr().is_terminal()).then(|| geteuid().as_raw());
@@ -188,6 +169,29 @@ async fn serve(
     Ok(())
 }
 
+/// Returns the sockets to serve on: those that systemd passed, or else those of the flags.
+fn bind(
+    flags: &Serve,
+    listen: &[ListenAddr],
+    mut sockets: PassedSockets,
+) -> Result<PassedSockets, Failure> {
+    warn_of_unused("-listen", &flags.listen, &sockets.serve);
+    warn_of_unused("-admin", flags.admin.as_slice(), &sockets.admin);
+    // All at once: whether an IPv6 address takes IPv4 as well depends on the others.
+    let mut addresses = Vec::new();
+    if sockets.serve.is_empty() {
+        addresses.extend_from_slice(listen);
+    }
+    let admin_from = addresses.len();
+    if sockets.admin.is_empty() {
+        addresses.extend(flags.admin.clone());
+    }
+    let mut bound = Listener::bind_all(&addresses, flags.socket_mode)?;
+    sockets.admin.extend(bound.split_off(admin_from));
+    sockets.serve.extend(bound);
+    Ok(sockets)
+}
+
 /// Says on SIGHUP that with -repo there is no file to read again.
 async fn refuse_reloads(mut reload: Signal) {
     while reload.recv().await.is_some() {
@@ -207,13 +211,12 @@ fn raise_descriptor_limit() {
 
 /// Warns about addresses that have no effect because systemd passed sockets instead.
 fn warn_of_unused(flag: &str, addresses: &[ListenAddr], passed: &[Listener]) {
-    let is_passed =
-        |address: &&ListenAddr| passed.iter().any(|socket| socket.address() == *address);
-    let unused: Vec<_> = addresses
-        .iter()
-        .filter(|address| !is_passed(address))
-        .map(ToString::to_string)
-        .collect();
+    let mut unused = Vec::new();
+    for address in addresses {
+        if !passed.iter().any(|socket| socket.address() == address) {
+            unused.push(address.to_string());
+        }
+    }
     if !passed.is_empty() && !unused.is_empty() {
         warn!(
             "{flag} {} has no effect: systemd passed a socket, which takes precedence; change \
