@@ -34,6 +34,8 @@ pub(super) struct Response {
     pub(super) truncated: bool,
     /// How long the server took.
     pub(super) took: Duration,
+    /// Whether the server was asked again after a pause.
+    pub(super) retried: bool,
 }
 
 impl Response {
@@ -458,6 +460,9 @@ fn status(target: &Target, file: Option<&File>, url: &Url, response: &Response) 
             file,
             response,
         ),
+        429 if response.retried => {
+            finding("the server limits how fast it is asked").look(shows(url))
+        }
         429 => {
             let mut finding = finding(
                 "the server limits how fast it is asked, so verify cannot tell; try again with -jobs 1",

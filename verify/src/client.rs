@@ -208,6 +208,7 @@ impl Client {
             if is_busy && self.retries.fetch_add(1, Ordering::Relaxed) < MAX_RETRIES {
                 sleep(PAUSE).await;
                 response = self.request(&url, agent, at).await?;
+                response.retried = true;
             }
             let Some(next) = redirects::next(&hops, &response)? else {
                 return Ok(Fetched {
@@ -288,7 +289,7 @@ impl Client {
                 .headers
                 .get(header::CONTENT_ENCODING)
                 .is_some_and(|value| value == "gzip");
-            let page = self.read(body, is_gzip).await?;
+            let page = self.read(body, is_gzip).await;
             hyper::Result::Ok((parts, page))
         };
         let limit = self.options.timeout * PAGE_TIMEOUTS;
@@ -330,24 +331,28 @@ impl Client {
             head: page.head,
             truncated: page.truncated,
             took: start.elapsed(),
+            retried: false,
         };
         // A connection with an unread body cannot be reused.
-        let is_reusable = page.ended && connection.ready().await.is_ok();
+        let is_reusable = page.end == End::Whole && connection.ready().await.is_ok();
         Ok(Some((response, is_reusable.then_some(connection))))
     }
 
     /// Reads a page until its head ends, which is as far as Go reads, or up to the size limit.
-    async fn read(&self, mut body: Incoming, is_gzip: bool) -> hyper::Result<Page> {
+    async fn read(&self, mut body: Incoming, is_gzip: bool) -> Page {
         let mut bytes = Vec::new();
-        let ended = read_until(&mut body, &mut bytes, MAX_BODY).await?;
-        let mut page = Page::parse(&bytes, ended, is_gzip, MAX_BODY);
-        if page.truncated {
-            // An error means that the semaphore is closed, which it never is.
-            let _permit = self.large.acquire().await;
-            page.ended = read_until(&mut body, &mut bytes, MAX_PAGE).await?;
-            page = Page::parse(&bytes, page.ended, is_gzip, MAX_PAGE);
+        let end = read_until(&mut body, &mut bytes, MAX_BODY).await;
+        let page = Page::parse(&bytes, end, is_gzip, MAX_BODY);
+        if !page.truncated {
+            return page;
         }
-        Ok(page)
+        // An error means that the semaphore is closed, which it never is.
+        let _permit = self.large.acquire().await;
+        let end = match end {
+            End::Open => read_until(&mut body, &mut bytes, MAX_PAGE).await,
+            end => end,
+        };
+        Page::parse(&bytes, end, is_gzip, MAX_PAGE)
     }
 
     /// Opens a connection to a URL's host, at an address that is known to work or at any other.
@@ -547,40 +552,56 @@ struct Page {
     head: Head,
     /// Whether the size limit was reached before the head ended.
     truncated: bool,
-    /// Whether the body was read to its end.
-    ended: bool,
+    end: End,
+}
+
+/// How far a body was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// To its end.
+    Whole,
+    /// Up to the size limit.
+    Open,
+    /// Until the connection broke. Like Go, what precedes that is read.
+    CutShort,
 }
 
 impl Page {
-    fn parse(bytes: &[u8], ended: bool, is_gzip: bool, limit: usize) -> Self {
+    fn parse(bytes: &[u8], end: End, is_gzip: bool, limit: usize) -> Self {
         let unzipped;
-        let (bytes, is_whole) = if is_gzip {
+        let (bytes, is_open) = if is_gzip {
             unzipped = unzip(bytes, limit);
-            (&unzipped[..], ended && unzipped.len() < limit)
+            (&unzipped[..], end == End::Open || unzipped.len() >= limit)
         } else {
-            (bytes, ended)
+            (bytes, end == End::Open)
         };
-        let head = Head::parse(bytes);
+        let mut head = Head::parse(bytes);
+        if end == End::CutShort && !head.ended && head.error.is_none() {
+            head.error = Some("unexpected EOF".to_owned());
+        }
         Self {
             start: bytes[..bytes.len().min(MAX_BODY)].to_vec(),
-            truncated: !is_whole && !head.ended,
+            truncated: is_open && !head.ended,
             head,
-            ended,
+            end,
         }
     }
 }
 
-/// Reads on until a body has this many bytes; returns whether it has ended.
-async fn read_until(body: &mut Incoming, bytes: &mut Vec<u8>, limit: usize) -> hyper::Result<bool> {
+/// Reads on until a body has this many bytes.
+async fn read_until(body: &mut Incoming, bytes: &mut Vec<u8>, limit: usize) -> End {
     while bytes.len() < limit {
-        let Some(frame) = body.frame().await else {
-            return Ok(true);
-        };
-        if let Ok(data) = frame?.into_data() {
-            bytes.extend_from_slice(&data);
+        match body.frame().await {
+            None => return End::Whole,
+            Some(Err(_)) => return End::CutShort,
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    bytes.extend_from_slice(&data);
+                }
+            }
         }
     }
-    Ok(false)
+    End::Open
 }
 
 /// Decompresses a body up to the size limit. Like Go, keeps what precedes an error in the data.
@@ -640,22 +661,24 @@ mod tests {
             encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         };
-        let page = |bytes: &[u8], ended| {
-            let page = Page::parse(bytes, ended, true, MAX_BODY);
+        let page = |bytes: &[u8], end| {
+            let page = Page::parse(bytes, end, true, MAX_BODY);
             (page.start, page.truncated)
         };
-        assert_eq!(page(&zip(b"hello"), true), (b"hello".to_vec(), false));
-        let (bytes, truncated) = page(&zip(&vec![b'a'; 64 << 20]), true);
+        assert_eq!(page(&zip(b"hello"), End::Whole), (b"hello".to_vec(), false));
+        let (bytes, truncated) = page(&zip(&vec![b'a'; 64 << 20]), End::Whole);
         assert_eq!((bytes.len(), truncated), (MAX_BODY, true));
-        assert_eq!(page(b"not gzip", true), (Vec::new(), false));
-        assert!(page(&zip(&[b'a'; 100])[..15], false).1);
+        assert_eq!(page(b"not gzip", End::Whole), (Vec::new(), false));
+        assert!(page(&zip(&[b'a'; 100])[..15], End::Open).1);
     }
 
     #[test]
     fn page_is_read_until_its_head_ends() {
-        let page = |text: &str, ended| Page::parse(text.as_bytes(), ended, false, MAX_BODY);
-        assert!(!page("<head></head><body>", false).truncated);
-        assert!(page("<head>", false).truncated);
-        assert!(!page("<head>", true).truncated);
+        let page = |text: &str, end| Page::parse(text.as_bytes(), end, false, MAX_BODY);
+        assert!(!page("<head></head><body>", End::Open).truncated);
+        assert!(page("<head>", End::Open).truncated);
+        assert!(!page("<head>", End::Whole).truncated);
+        let error = page("<head>", End::CutShort).head.error;
+        assert_eq!(error.as_deref(), Some("unexpected EOF"));
     }
 }

@@ -145,8 +145,13 @@ impl Walk {
                 for ((module, _), mut findings) in members.iter().zip(all) {
                     let checked = &mut lock(&module.checked).findings;
                     if checked.iter().any(|it| it.code == Some(Code::TagDiffers)) {
-                        // The tag has to change first.
-                        findings.iter_mut().for_each(|finding| finding.fix = None);
+                        let url = Url::go_get(&module.target.path);
+                        for finding in findings.iter_mut().filter(|it| it.fix.is_some()) {
+                            finding.fix = None;
+                            finding.look = Some(format!(
+                                "curl -s '{url}' | grep go-import    # this tag has to change first"
+                            ));
+                        }
                     }
                     checked.extend(findings);
                 }
