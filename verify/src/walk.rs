@@ -201,21 +201,25 @@ impl Walk {
         };
     }
 
-    /// Requests a module's page from each address of its host.
+    /// Requests a module's page from each address of its host. Findings that not all addresses
+    /// have name the address.
     async fn pages(&self, target: &Target, addresses: &[SocketAddr]) -> Checked {
+        let mut all = Vec::with_capacity(addresses.len());
         let mut checked = Checked::default();
         for &addr in addresses {
             let (findings, fetches) = self.page(target, addr).await;
-            if checked.findings.is_empty() {
-                checked.findings = findings;
-            } else {
-                for finding in findings {
-                    if !checked.findings.contains(&finding) {
-                        checked.findings.push(finding.at(&[addr]));
-                    }
+            all.push((addr, findings));
+            checked.fetches = checked.fetches.or(fetches);
+        }
+        for (addr, findings) in &all {
+            for finding in findings {
+                let is_common = all.iter().all(|(_, others)| others.contains(finding));
+                if !is_common {
+                    checked.findings.push(finding.clone().at(&[*addr]));
+                } else if !checked.findings.contains(finding) {
+                    checked.findings.push(finding.clone());
                 }
             }
-            checked.fetches = checked.fetches.or(fetches);
         }
         checked
     }

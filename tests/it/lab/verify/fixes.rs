@@ -108,7 +108,7 @@ const STALE: &[(&str, &str)] = &[
 
 const SITUATIONS: &[Situation] = &[
     of_site("not-reloaded", "", "", "fail http-status", Prints::Fix),
-    of_site("differs", "", "", "fail tag-differs", Prints::Fix),
+    of_site("differs", "", "", "warn tag-differs", Prints::Fix),
     of_site("no-rules", "location / { return 404; }", "", "fail http-status", Prints::Fix),
     of_site(
         "blog",
