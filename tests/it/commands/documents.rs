@@ -209,11 +209,7 @@ const RUN: &[(&str, &str, &str)] = &[
         "not run: there is no GitLab here",
     ),
     ("docs/static.md", "nginx", LAB),
-    (
-        "docs/verify.md",
-        "govanityurls verify",
-        "tests/it/lab/verify/mod.rs",
-    ),
+    ("docs/verify.md", "govanityurls verify", README_ON_DEBIAN),
 ];
 const HERE: &str = "tests/it/commands/documents.rs";
 const LAB: &str = "tests/it/lab/documents.rs";

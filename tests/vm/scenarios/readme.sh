@@ -117,9 +117,17 @@ serial() { openssl s_client -connect 127.0.0.1:443 -servername example.com </dev
 type_way dist "## Choose your way"
 type_way /etc/govanityurls "### nginx already serves the domain"
 equal "$(curl -sS https://example.com/)" "the blog"
-step "typing: the same in docs/proxies.md"
-(cd /etc/govanityurls && bash -euxc "$(commands docs/proxies.md "## nginx")")
+in_etc() { # FILE HEADING: types commands in the directory of the file
+    local typed
+    typed=$(commands "$@")
+    step "typing: $1, $2"
+    (cd /etc/govanityurls && bash -euxc "$typed")
+}
+in_etc docs/proxies.md "## nginx"
 nginx -t -q
+mkdir -p /var/lib/prometheus/node-exporter
+in_etc docs/verify.md "# govanityurls verify"
+grep -x 'govanityurls_verify_ok 1' /var/lib/prometheus/node-exporter/govanityurls.prom
 
 step "a container instead"
 systemctl stop govanityurls
