@@ -119,29 +119,23 @@ fn import_path(text: &str) -> Result<&str, String> {
         return Ok(text);
     }
     let first = text.split('/').next().unwrap_or_default();
-    if first.contains('@') {
-        let why = "it is a repository\nname the import path, such as `example.com/name`";
-        return Err(why.to_owned());
-    }
-    if first.contains(':') {
-        return Err(format!(
-            "it has no scheme\nwrite http://{text} or https://{text}"
-        ));
-    }
-    if let Some((path, _)) = text.split_once('@') {
-        return Err(format!(
-            "an import path has no version\nwrite {}",
-            quoted(path)
-        ));
-    }
     let ends = [".yaml", ".yml", ".json", ".html", ".htm"];
-    let is_file = ends.iter().any(|end| text.ends_with(end));
-    if is_file || first.starts_with('.') || !first.contains('.') {
-        let why = "there is no such file\n\
-             name a file, a directory of HTML pages, or an import path such as `example.com/name`";
-        return Err(why.to_owned());
-    }
-    Ok(text.trim_end_matches('/'))
+    Err(if first.contains('@') {
+        "it is a repository\nname the import path, such as `example.com/name`".to_owned()
+    } else if first.contains(':') {
+        format!("it has no scheme\nwrite http://{text} or https://{text}")
+    } else if let Some((path, _)) = text.split_once('@') {
+        format!("an import path has no version\nwrite {}", quoted(path))
+    } else if !first.contains('.')
+        || first.starts_with('.')
+        || ends.iter().any(|end| text.ends_with(end))
+    {
+        "there is no such file\n\
+         name a file, a directory of HTML pages, or an import path such as `example.com/name`"
+            .to_owned()
+    } else {
+        return Ok(text.trim_end_matches('/'));
+    })
 }
 
 /// What the arguments name.

@@ -31,6 +31,9 @@ pub struct Page {
     docs: Option<String>,
     redirects: bool,
     maker: Maker,
+    /// The values of named tags that only our own pages have for convert.
+    description: Option<String>,
+    hidden: bool,
 }
 
 /// Who made a page.
@@ -39,11 +42,8 @@ enum Maker {
     /// Another program, or a person.
     Other,
     /// This program, for a module.
-    Us {
-        description: Option<String>,
-        hidden: bool,
-    },
-    /// This program, as 404.html, which repeats the tags of other pages.
+    Us,
+    /// This program, as 404.html, which repeats the tags of other pages and tells nothing else.
     NotFound,
 }
 
@@ -72,28 +72,49 @@ impl Page {
             of_prefix.sort_by_key(|tag| tag.vcs == "mod");
             of_prefix.dedup();
         }
-        let mut sources = HashMap::new();
-        for meta in head.metas.iter().filter(|meta| meta.name == "go-source") {
-            let mut fields = meta.content.split_whitespace();
-            let prefix = fields.next().unwrap_or_default().trim_end_matches('/');
-            let fields: Vec<_> = fields.collect();
-            sources.entry(prefix.to_owned()).or_insert(fields.join(" "));
-        }
-        let mut refreshes = head.metas.iter().filter(|meta| is_refresh(meta));
-        let refresh = refreshes.find_map(|meta| refresh_url(&meta.content));
-        let maker = Maker::of(&head, &html);
-        Ok(Self {
+        let mut page = Self {
             origin: origin.to_owned(),
             path: path.to_owned(),
             tags,
-            sources,
-            redirects: refresh.is_some(),
-            docs: match maker {
-                Maker::Us { .. } => refresh.or_else(|| documentation(&html)),
-                _ => refresh,
-            },
-            maker,
-        })
+            sources: HashMap::new(),
+            docs: None,
+            redirects: false,
+            maker: Maker::Other,
+            description: None,
+            hidden: false,
+        };
+        let is_ours = |meta: &Meta| meta.name == "generator" && meta.content == "govanityurls";
+        if head.metas.iter().any(is_ours) {
+            page.maker = Maker::NotFound;
+            if html.contains("<link rel=\"canonical\"") {
+                page.maker = Maker::Us;
+                page.docs = documentation(&html);
+            }
+        }
+        for meta in head.metas {
+            if meta.http_equiv.eq_ignore_ascii_case("refresh")
+                && !page.redirects
+                && let Some(url) = refresh_url(&meta.content)
+            {
+                page.docs = Some(url);
+                page.redirects = true;
+            }
+            match meta.name.as_str() {
+                "go-source" => page.add_source(&meta.content),
+                "description" if page.maker == Maker::Us => page.description = Some(meta.content),
+                "robots" if page.maker == Maker::Us => page.hidden = true,
+                _ => {}
+            }
+        }
+        Ok(page)
+    }
+
+    fn add_source(&mut self, content: &str) {
+        let mut fields = content.split_whitespace();
+        let prefix = fields.next().unwrap_or_default().trim_end_matches('/');
+        let fields: Vec<_> = fields.collect();
+        let first = self.sources.entry(prefix.to_owned());
+        first.or_insert(fields.join(" "));
     }
 
     /// Ranks the pages with a module's tag: the module's own comes first.
@@ -107,33 +128,13 @@ impl Page {
 
     /// Returns whether it is known that the module has no documentation.
     fn is_without_docs(&self) -> bool {
-        self.docs.is_none() && matches!(self.maker, Maker::Us { .. })
+        self.docs.is_none() && self.maker == Maker::Us
     }
-}
 
-impl Maker {
-    fn of(head: &Head, html: &str) -> Self {
-        let content = |name| {
-            let mut metas = head.metas.iter();
-            metas
-                .find(|meta| meta.name == name)
-                .map(|meta| meta.content.clone())
-        };
-        if content("generator").as_deref() != Some("govanityurls") {
-            Self::Other
-        } else if html.contains("<link rel=\"canonical\"") {
-            Self::Us {
-                description: content("description"),
-                hidden: content("robots").is_some(),
-            }
-        } else {
-            Self::NotFound
-        }
+    /// Returns whether it tells if browsers are redirected.
+    fn tells_redirect(&self) -> bool {
+        self.maker != Maker::NotFound && !self.is_without_docs()
     }
-}
-
-fn is_refresh(meta: &Meta) -> bool {
-    meta.http_equiv.eq_ignore_ascii_case("refresh")
 }
 
 /// Returns the address in the content of a refresh: `0; url=https://…`.
@@ -181,8 +182,11 @@ pub fn convert_pages(name: &str, pages: &[Page], notes: Vec<String>) -> Converte
     }
     let hosts = by_prefix.keys().map(|prefix| split(prefix).0);
     let host = most_common(hosts.filter(|host| Host::parse(host).is_ok()));
-    let first_pages = || by_prefix.iter().map(|(prefix, pages)| (*prefix, pages[0]));
-    let settings = Settings::of(first_pages());
+    let first_pages: Vec<_> = by_prefix
+        .iter()
+        .map(|(prefix, of)| (*prefix, of[0]))
+        .collect();
+    let settings = Settings::of(&first_pages);
     let plural = if pages.len() == 1 { "" } else { "s" };
     let mut site = Site::new(format!("{} page{plural} with tags", pages.len()));
     site.notes = notes.iter().map(|note| masked(note).into()).collect();
@@ -217,27 +221,20 @@ struct Settings<'p> {
 
 impl<'p> Settings<'p> {
     /// Chooses them by the first page of each module.
-    fn of(pages: impl Iterator<Item = (&'p str, &'p Page)>) -> Self {
-        let mut sites = Vec::new();
-        let (mut staying, mut redirecting) = (0, 0);
-        let mut all_without = true;
-        for (prefix, page) in pages {
-            sites.extend(page.docs.as_deref().and_then(|url| site_of(url, prefix)));
-            let is_without = page.is_without_docs();
-            all_without &= is_without;
-            if page.redirects {
-                redirecting += 1;
-            } else if page.maker != Maker::NotFound && !is_without {
-                staying += 1;
-            }
-        }
+    fn of(pages: &[(&'p str, &'p Page)]) -> Self {
+        let sites = pages.iter();
+        let sites = sites.filter_map(|(prefix, page)| site_of(page.docs.as_deref()?, prefix));
+        let all_without = pages.iter().all(|(_, page)| page.is_without_docs());
+        let telling = pages.iter().map(|(_, page)| page);
+        let telling: Vec<_> = telling.filter(|page| page.tells_redirect()).collect();
+        let redirecting = telling.iter().filter(|page| page.redirects).count();
         Self {
-            docs: match most_common(sites.into_iter()) {
+            docs: match most_common(sites) {
                 Some(site) => site,
                 None if all_without => "none",
                 None => DEFAULT_DOCS,
             },
-            redirects: redirecting >= staying,
+            redirects: redirecting * 2 >= telling.len(),
         }
     }
 }
@@ -284,7 +281,6 @@ fn module(prefix: &str, key: String, pages: &[&Page], settings: &Settings<'_>) -
 
 /// Sets where a page leads people to, and what only our own pages tell.
 fn set_docs(module: &mut Module, prefix: &str, page: &Page, settings: &Settings<'_>) {
-    let is_without = page.is_without_docs();
     match &page.docs {
         Some(url) => match site_of(url, prefix) {
             Some(site) if site == settings.docs => {}
@@ -298,25 +294,19 @@ fn set_docs(module: &mut Module, prefix: &str, page: &Page, settings: &Settings<
             }
             None => module.set_valid("docs", Some(url)),
         },
-        None if is_without && settings.docs != "none" => module.set("docs", Some("none")),
+        None if page.is_without_docs() && settings.docs != "none" => {
+            module.set("docs", Some("none"))
+        }
         None => {}
     }
-    if page.redirects != settings.redirects && page.maker != Maker::NotFound && !is_without {
+    if page.tells_redirect() && page.redirects != settings.redirects {
         module.set("redirect", Some(page.redirects));
     }
-    match &page.maker {
-        Maker::Other => {}
-        Maker::Us {
-            description,
-            hidden,
-        } => {
-            module.set_valid("description", description.as_deref());
-            module.set("hidden", hidden.then_some(true));
-        }
-        Maker::NotFound => {
-            module.pattern = prefix.ends_with("/*");
-            module.note("404.html tells only the repository");
-        }
+    module.set_valid("description", page.description.as_deref());
+    module.set("hidden", page.hidden.then_some(true));
+    if page.maker == Maker::NotFound {
+        module.pattern = prefix.ends_with("/*");
+        module.note("404.html tells only the repository");
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) fn host(request: &Request) -> Result<Option<&str>, BadHost> {
     Ok(request.uri().host().or(header))
 }
 
-/// Returns whether a text is a host with an optional port (RFC 3986, section 3.2.2). It may be
-/// empty, which selects the default host.
+/// Returns whether a text is a host with an optional port (RFC 3986, section 3.2.2), as that of an
+/// http URL: not empty.
 fn is_valid_host(text: &str) -> bool {
     let in_name = |b: &u8| {
         matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'%'
@@ -34,6 +34,7 @@ fn is_valid_host(text: &str) -> bool {
     };
     let name_length = text.bytes().take_while(in_name).count();
     let port = match text.strip_prefix('[') {
+        None if name_length == 0 => return false,
         None => &text[name_length..],
         Some(rest) => match rest.split_once(']') {
             Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => port,
@@ -50,7 +51,6 @@ mod tests {
     #[test]
     fn host_is_a_name_or_an_address_with_an_optional_port() {
         for host in [
-            "",
             "a.example",
             "a.example:8080",
             "A_b.example.:",
@@ -62,6 +62,8 @@ mod tests {
             assert!(is_valid_host(host), "{host}");
         }
         for host in [
+            "",
+            ":80",
             "a.example:80:80",
             "a.example:http",
             "a.example/m",

@@ -359,6 +359,7 @@ fn a_request_needs_one_valid_host() {
         (target, "1.1", "Host: tonybai.com/gowechat\r\n"),
         (target, "1.1", "Host: http://tonybai.com\r\n"),
         (target, "1.1", "Host: a b\r\n"),
+        (target, "1.1", "Host:\r\n"),
         (target, "1.1", "Host: me@tonybai.com\r\n"),
         (target, "1.1", "Host: tonybai.com:http\r\n"),
         (target, "1.1", "Host: [::1\r\n"),
