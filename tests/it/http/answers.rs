@@ -333,7 +333,6 @@ fn accepts_http_1_0_and_absolute_targets() {
         "GET /gowechat HTTP/1.0\r\nHost: tonybai.com\r\n\r\n",
         "GET http://tonybai.com/gowechat HTTP/1.1\r\nHost: tonybai.com\r\nConnection: close\r\n\r\n",
         "GET https://other.example/gowechat HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        "GET /gowechat HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n",
         "GET /gowechat HTTP/1.1\r\nhOST: tonybai.com:443\r\nconnection: CLOSE\r\n\r\n",
         "\r\nGET /gowechat HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
     ] {
