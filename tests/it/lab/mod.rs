@@ -248,10 +248,10 @@ impl Lab {
     /// Issues a certificate for a host; returns the path of its files without `.pem` and `.key`.
     pub fn certificate(&self, host: &str) -> String {
         let san = format!("subjectAltName=DNS:{host}");
-        self.openssl(
-            host,
-            &["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", &san],
-        );
+        // Without the last, openssl would make an authority of it, which webpki refuses.
+        let leaf = ["-addext", &san, "-addext", "basicConstraints=CA:FALSE"];
+        let signed = ["-CA", "ca.pem", "-CAkey", "ca.key"];
+        self.openssl(host, &[signed, leaf].concat());
         let path = self.dir.join("certs").join(host);
         path.to_str().unwrap().to_owned()
     }
