@@ -10,17 +10,23 @@
 mod answer;
 mod client;
 mod git;
+mod gomod;
 mod lookup;
+mod module;
 mod names;
+mod proxy;
 mod redirects;
 mod report;
 mod repositories;
 mod repository;
+mod snapshot;
 pub mod tags;
 mod text;
 mod tls;
+mod version;
 mod versions;
 mod walk;
+mod zip;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -167,10 +173,17 @@ pub enum Code {
     RepoNotFound,
     RepoAuth,
     RepoUnreachable,
+    RepoInsecure,
+    VcsDisallowed,
     NoVersions,
     ModulePathMismatch,
     MajorVersionMismatch,
     SubdirMissing,
+    SubdirNewGo,
+    GoModInvalid,
+    LocalReplace,
+    ZipInvalid,
+    ProxyFailed,
 }
 
 /// The outcome of one check. Control characters are escaped, and URLs have no passwords.

@@ -1,6 +1,6 @@
 //! Reads each repository once, for all its modules.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::OnceCell;
@@ -8,9 +8,10 @@ use tokio::sync::OnceCell;
 use super::client::{Client, lock};
 use super::git::Git;
 use super::redirects::Url;
-use super::repository::{self, GitError, Refs};
-use super::versions::{self, Object, Plan};
-use super::{Finding, Options, Step, Target};
+use super::repository::{self, GitError};
+use super::snapshot::{Refs, Snapshot, Unread};
+use super::versions::{Repository, first_revisions};
+use super::{Finding, Options, Step, Target, proxy};
 
 /// Variables with the proxy that git uses.
 const PROXIES: [&str; 5] = [
@@ -46,36 +47,99 @@ impl Repositories {
         repo: &str,
         targets: &[&Target],
     ) -> Vec<Vec<Finding>> {
-        let of_all = |finding: Finding| vec![vec![finding]; targets.len()];
-        if let Err((why, is_first)) = self.reach(client, repo).await {
-            return of_all(if is_first {
-                repository::failed(repo, &GitError::Unreachable(why))
+        let mut all = vec![Vec::new(); targets.len()];
+        let mut by_git = Vec::new();
+        for (index, target) in targets.iter().enumerate() {
+            if let Some(proxy) = repository::proxy(target) {
+                all[index].push(proxy::check(client, target, proxy).await);
+            } else if let Some(finding) = repository::unread(target) {
+                all[index].push(finding);
             } else {
-                Finding::skip(Step::Repository, format!("not checked: {why}"))
-            });
+                by_git.push(index);
+            }
         }
-        let Ok(dir) = tempfile::Builder::new().prefix("govanityurls-").tempdir() else {
-            return of_all(Finding::skip(
-                Step::Repository,
-                "cannot create a temporary directory; set TMPDIR",
-            ));
-        };
-        let git = Git {
-            dir: dir.path(),
-            repo,
-            timeout: self.options.timeout,
-        };
-        let (refs, objects) = match read(&git, targets).await {
-            Ok(read) => read,
-            Err(error) => return of_all(repository::failed(repo, &error)),
-        };
-        let mut all = Vec::with_capacity(targets.len());
-        for target in targets {
-            let mut findings = vec![repository::found(&refs)];
-            findings.extend(versions::check(target, &refs, &objects));
-            all.push(findings);
+        let members: Vec<&Target> = by_git.iter().map(|&index| targets[index]).collect();
+        if !members.is_empty() {
+            let found = self.check_by_git(client, repo, &members).await;
+            for (index, findings) in by_git.into_iter().zip(found) {
+                all[index] = findings;
+            }
         }
         all
+    }
+
+    async fn check_by_git(
+        &self,
+        client: &Client,
+        repo: &str,
+        targets: &[&Target],
+    ) -> Vec<Vec<Finding>> {
+        let failed = |error: &GitError| {
+            let findings = targets
+                .iter()
+                .map(|target| repository::failed(target, error));
+            findings.map(|finding| vec![finding]).collect()
+        };
+        match self.reach(client, repo).await {
+            Ok(()) => {}
+            Err((why, true)) => return failed(&GitError::Unreachable(why)),
+            Err((why, false)) => {
+                let finding = Finding::skip(Step::Repository, format!("not checked: {why}"));
+                return vec![vec![finding]; targets.len()];
+            }
+        }
+        let Ok(mut git) = Git::new(repo, self.options.timeout) else {
+            let why = "cannot create a temporary directory; set TMPDIR";
+            return vec![vec![Finding::skip(Step::Repository, why)]; targets.len()];
+        };
+        let refs = match git.refs().await {
+            Ok(refs) => refs,
+            Err(error) => return failed(&error),
+        };
+        let found = repository::found(&refs);
+        let found = match self.read(&mut git, refs, targets).await {
+            Ok(all) => all
+                .into_iter()
+                .map(|own| [vec![found.clone()], own].concat()),
+            Err(error) => return failed(&error),
+        };
+        let mut all: Vec<Vec<Finding>> = found.collect();
+        for (target, findings) in targets.iter().zip(&mut all) {
+            findings.extend(repository::insecure(target));
+        }
+        all
+    }
+
+    /// Reads what the checks of the repository's modules need, and returns their findings.
+    async fn read(
+        &self,
+        git: &mut Git,
+        refs: Refs,
+        targets: &[&Target],
+    ) -> Result<Vec<Vec<Finding>>, GitError> {
+        let mut unread: BTreeSet<String> = first_revisions(&refs).into_iter().collect();
+        let mut snapshot = Snapshot {
+            refs,
+            ..Snapshot::default()
+        };
+        loop {
+            git.read(&mut snapshot, &unread).await?;
+            unread.clear();
+            let repository = Repository {
+                snapshot: &snapshot,
+                file: self.options.file.as_ref().map_or(&[], |file| &file.modules),
+            };
+            let mut all = Vec::with_capacity(targets.len());
+            for target in targets {
+                match repository.check(target) {
+                    Ok(findings) => all.push(findings),
+                    Err(Unread(names)) => unread.extend(names),
+                }
+            }
+            if unread.is_empty() {
+                return Ok(all);
+            }
+        }
     }
 
     /// Connects to a repository's host, once per host. An error has the reason, and whether
@@ -105,29 +169,4 @@ impl Repositories {
         let result = result.await.clone();
         result.map_err(|why| (why, is_first))
     }
-}
-
-/// Reads the refs, and the objects that the repository's modules need.
-async fn read(
-    git: &Git<'_>,
-    targets: &[&Target],
-) -> Result<(Refs, HashMap<String, Object>), GitError> {
-    let refs = git.refs().await?;
-    let (mut to_fetch, mut to_read) = (Vec::new(), Vec::new());
-    for target in targets {
-        let plan = Plan::new(target, &refs);
-        to_fetch.extend(plan.refs());
-        to_read.extend(plan.objects(target));
-    }
-    for list in [&mut to_fetch, &mut to_read] {
-        list.sort();
-        list.dedup();
-    }
-    to_fetch.retain(|name| name != "HEAD" || refs.has_head);
-    if to_fetch.is_empty() {
-        return Ok((refs, HashMap::new()));
-    }
-    git.fetch(&to_fetch).await?;
-    let objects = git.read(&to_read).await?;
-    Ok((refs, objects))
 }

@@ -1,6 +1,24 @@
 //! Findings about a repository, from git's output.
 
+use super::snapshot::Refs;
 use super::{Code, Finding, Step, Target, plural};
+
+/// What git says if a server wants a password.
+const NEEDS_PASSWORD: [&str; 4] = [
+    "could not read Username",
+    "Authentication failed",
+    "error: 401",
+    "error: 403",
+];
+/// What git says if a server has no such repository.
+const NOT_FOUND: [&str; 4] = [
+    "not found",
+    "does not exist",
+    "error: 404",
+    "does not appear to be a git repository",
+];
+/// Hosts that want a password for repositories that do not exist.
+const HIDES: [&str; 3] = ["//github.com/", "//gitlab.com/", "//bitbucket.org/"];
 
 /// Why git could not read a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,62 +33,75 @@ pub(super) enum GitError {
     Unreachable(String),
 }
 
-/// The refs of a repository that Go uses.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Refs {
-    /// Whether the repository has a commit at HEAD.
-    pub(super) has_head: bool,
-    pub(super) tags: Vec<String>,
+/// Returns the module proxy that Go reads instead of a repository.
+pub(super) fn proxy(target: &Target) -> Option<&str> {
+    if target.vcs == "mod" {
+        return Some(&target.repo);
+    }
+    Some(target.proxy.as_str()).filter(|proxy| !proxy.is_empty())
 }
 
-impl Refs {
-    /// Parses the output of `git ls-remote`.
-    pub(super) fn parse(output: &str) -> Self {
-        let names = output
-            .lines()
-            .filter_map(|line| Some(line.split_once('\t')?.1));
-        let mut refs = Self::default();
-        for name in names {
-            match name.strip_prefix("refs/tags/") {
-                // A name with `^{}` is the commit of an annotated tag.
-                Some(tag) if !tag.ends_with("^{}") => refs.tags.push(tag.to_owned()),
-                Some(_) => {}
-                None => refs.has_head |= name == "HEAD",
-            }
+/// Returns a finding for a repository that verify does not read.
+pub(super) fn unread(target: &Target) -> Option<Finding> {
+    let Target {
+        repo, path, vcs, ..
+    } = target;
+    let scheme = repo.split("://").next().unwrap_or_default();
+    match vcs.as_str() {
+        "git" if scheme.contains("ssh") => {
+            let message = format!(
+                "{repo} uses ssh: only users whose key it accepts can fetch it, and no public proxy"
+            );
+            let finding = Finding::skip(Step::Repository, message);
+            Some(finding.look(format!("git ls-remote {repo}")))
         }
-        refs
+        "git" => None,
+        "hg" => {
+            let message = format!("{repo} uses hg; only git repositories are checked");
+            let finding = Finding::skip(Step::Repository, message);
+            Some(finding.look(format!("hg identify {repo}")))
+        }
+        _ => {
+            let message = format!(
+                "{repo} uses {vcs}, but Go uses only git and hg for paths that are not in GOPRIVATE"
+            );
+            let finding = Finding::fail(Step::Repository, Code::VcsDisallowed, message)
+                .look("go env GOPRIVATE GOVCS    # as each user has them");
+            Some(finding.go(format!("GOVCS disallows using {vcs} for public {path}")))
+        }
     }
 }
 
-/// Returns a finding for a repository that verify does not check.
-pub(super) fn skipped(target: &Target) -> Option<Finding> {
-    let scheme = target.repo.split("://").next().unwrap_or_default();
-    let repo = &target.repo;
-    let why = match target.vcs.as_str() {
-        "mod" => format!(
-            "{repo} is a module proxy; try it with: GOPROXY={repo} go list -m {}@latest",
-            target.path
-        ),
-        "git" if scheme.contains("ssh") => {
-            format!("{repo} uses ssh, which needs a user's key; try it with: git ls-remote {repo}")
-        }
-        "git" => return None,
-        vcs => format!("{repo} uses {vcs}; only git repositories are checked"),
-    };
-    Some(Finding::skip(Step::Repository, why))
+/// Warns of a repository whose connection is not encrypted.
+pub(super) fn insecure(target: &Target) -> Option<Finding> {
+    let (scheme, rest) = target.repo.split_once("://")?;
+    if scheme != "http" && scheme != "git" {
+        return None;
+    }
+    let message = format!(
+        "anyone on the way can change what {scheme}:// sends: Go 1.28 will refuse it, and \
+         proxy.golang.org does not fetch it"
+    );
+    let finding = Finding::warn(Step::Repository, Code::RepoInsecure, message);
+    Some(finding.look(format!("git ls-remote https://{rest}")))
 }
 
 /// Reports a repository that git can read.
 pub(super) fn found(refs: &Refs) -> Finding {
-    let message = match (refs.has_head, refs.tags.len()) {
-        (false, 0) => "readable, but empty".to_owned(),
-        (_, count) => format!("readable, {}", plural(count, "tag")),
-    };
-    Finding::pass(Step::Repository, message)
+    if refs.is_empty() {
+        return Finding::pass(Step::Repository, "readable, but empty");
+    }
+    let tags = plural(refs.tags.len(), "tag");
+    Finding::pass(Step::Repository, format!("readable, {tags}"))
 }
 
-/// Reports a repository that git cannot read.
-pub(super) fn failed(repo: &str, error: &GitError) -> Finding {
+/// Reports a repository that git cannot read, to one of its modules.
+pub(super) fn failed(target: &Target, error: &GitError) -> Finding {
+    let Target { repo, path, .. } = target;
+    let look = format!("git ls-remote {repo}");
+    let unreachable = |message: String| {
+        Finding::fail(Step::Repository, Code::RepoUnreachable, message).look(&look)
+    };
     let stderr = match error {
         GitError::Missing => {
             let missing = "git is not installed, so repositories are not checked";
@@ -79,70 +110,41 @@ pub(super) fn failed(repo: &str, error: &GitError) -> Finding {
             return finding.fix("apt-get install git");
         }
         GitError::TimedOut(seconds) => {
-            return Finding::fail(
-                Step::Repository,
-                Code::RepoUnreachable,
-                format!("git got no response from {repo} within {seconds} s"),
-            )
-            .fix(format!("git ls-remote {repo}"));
+            return unreachable(format!("git did not read {repo} within {seconds} s"));
         }
-        GitError::Unreachable(why) => {
-            return Finding::fail(Step::Repository, Code::RepoUnreachable, why)
-                .fix(format!("git ls-remote {repo}"));
-        }
+        GitError::Unreachable(why) => return unreachable(why.clone()),
         GitError::Failed(stderr) => stderr,
     };
     // The cause; other lines are progress and hints.
     let mut lines = stderr.lines().filter(|line| line.starts_with("fatal: "));
-    let fatal = lines
-        .next()
-        .unwrap_or(stderr.lines().next().unwrap_or_default());
+    let first = stderr.lines().next().unwrap_or_default();
+    let fatal = lines.next().unwrap_or(first);
     let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
-    let (code, message, fix) = if has(&[
-        "could not read Username",
-        "Authentication failed",
-        "error: 401",
-        "error: 403",
-    ]) {
-        let also = match repo.contains("github.com/") || repo.contains("gitlab.com/") {
-            true => " (or does not exist: this host asks for a password in both cases)",
-            false => "",
-        };
-        (
-            Code::RepoAuth,
-            format!("{repo} is private{also}: only users with credentials can fetch it"),
-            format!(
-                "go env -w GOPRIVATE={}    # on each user's machine; see also https://go.dev/doc/faq#git_https",
-                host_of(repo)
-            ),
-        )
-    } else if has(&[
-        "not found",
-        "does not exist",
-        "error: 404",
-        "does not appear to be a git repository",
-    ]) {
-        (
-            Code::RepoNotFound,
-            format!("no repository at {repo}: it was moved, renamed or made private"),
-            "repo: https://…    # the new URL, in vanity.yaml; then: systemctl reload govanityurls"
-                .to_owned(),
-        )
-    } else {
-        (
-            Code::RepoUnreachable,
-            format!("git cannot read {repo}"),
-            format!("git ls-remote {repo}"),
-        )
-    };
-    Finding::fail(Step::Repository, code, message)
-        .go(fatal)
-        .fix(fix)
+    let fail = |code, message: String| Finding::fail(Step::Repository, code, message).go(fatal);
+    if has(&NEEDS_PASSWORD) {
+        if HIDES.iter().any(|host| repo.contains(host)) {
+            let message = format!(
+                "{repo} is private or does not exist: this host asks for a password in both cases"
+            );
+            return fail(Code::RepoAuth, message).look(format!("{look}    # with your password"));
+        }
+        let message = format!("{repo} is private: only users with credentials can fetch it");
+        return fail(Code::RepoAuth, message).fix(format!(
+            "go env -w GOPRIVATE=$(go env GOPRIVATE),{path}    # each user; and a password for {} in ~/.netrc",
+            host_of(repo)
+        ));
+    }
+    if has(&NOT_FOUND) {
+        let message = format!("no repository at {repo}: it was moved, renamed or made private");
+        return fail(Code::RepoNotFound, message).look(look);
+    }
+    fail(Code::RepoUnreachable, format!("git cannot read {repo}")).look(&look)
 }
 
 fn host_of(repo: &str) -> &str {
     let rest = repo.split_once("://").map_or(repo, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or_default()
+    let authority = rest.split('/').next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -152,19 +154,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_refs_that_go_reads() {
-        let output = "1\tHEAD\n2\trefs/heads/main\n3\trefs/tags/v1.0.0\n4\trefs/tags/v1.0.0^{}\n\
-                      5\trefs/pull/1/head\n6\trefs/tags/sub/v1.0.0\n";
-        let refs = Refs::parse(output);
-        assert!(refs.has_head);
-        assert_eq!(refs.tags, ["v1.0.0", "sub/v1.0.0"]);
-        assert_eq!(Refs::parse(""), Refs::default());
-    }
-
-    #[test]
     fn git_messages_map_to_faults() {
         let code = |said: &str| {
-            failed("https://h.example/a", &GitError::Failed(said.into()))
+            failed(&of("https://h.example/a"), &GitError::Failed(said.into()))
                 .code
                 .unwrap()
         };
@@ -189,7 +181,7 @@ mod tests {
         ] {
             assert_eq!(code(said), expected, "{said}");
         }
-        let missing = failed("https://h.example/a", &GitError::Missing);
+        let missing = failed(&of("https://h.example/a"), &GitError::Missing);
         assert_eq!(
             (missing.status, missing.code),
             (Status::Skip, Some(Code::GitMissing))
@@ -199,29 +191,50 @@ mod tests {
     #[test]
     fn passwords_are_not_printed() {
         let said = "fatal: unable to access 'https://bob:hunter2@h.example/a/': no";
-        let finding = failed(
-            "https://bob:hunter2@h.example/a",
-            &GitError::Failed(said.into()),
-        );
+        let target = of("https://bob:hunter2@h.example/a");
+        let finding = failed(&target, &GitError::Failed(said.into()));
         assert!(!format!("{finding:?}").contains("hunter2"), "{finding:?}");
     }
 
     #[test]
-    fn skips_what_git_cannot_fetch_anonymously() {
-        for (vcs, repo, is_skipped) in [
-            ("git", "https://h.example/a", false),
-            ("git", "git://h.example/a", false),
-            ("git", "ssh://git@h.example/a", true),
-            ("git", "git+ssh://git@h.example/a", true),
-            ("hg", "https://h.example/a", true),
-            ("mod", "https://h.example/a", true),
+    fn a_private_repository_keeps_the_list_of_its_users() {
+        let said = GitError::Failed("fatal: could not read Username".into());
+        let fix = failed(&of("https://h.example/a"), &said).fix.unwrap();
+        assert!(
+            fix.contains("GOPRIVATE=$(go env GOPRIVATE),a.example/m "),
+            "{fix}"
+        );
+        let hidden = failed(&of("https://github.com/a/b"), &said);
+        assert!(hidden.fix.is_none() && hidden.look.is_some());
+    }
+
+    #[test]
+    fn other_systems_and_protocols_are_judged() {
+        use Status::{Fail, Skip};
+        for (vcs, repo, status) in [
+            ("git", "https://h.example/a", None),
+            ("git", "ssh://git@h.example/a", Some(Skip)),
+            ("git", "git+ssh://git@h.example/a", Some(Skip)),
+            ("hg", "https://h.example/a", Some(Skip)),
+            ("svn", "https://h.example/a", Some(Fail)),
+            ("bzr", "https://h.example/a", Some(Fail)),
+            ("fossil", "https://h.example/a", Some(Fail)),
         ] {
             let target = Target {
                 vcs: vcs.to_owned(),
-                repo: repo.into(),
-                ..target()
+                ..of(repo)
             };
-            assert_eq!(skipped(&target).is_some(), is_skipped, "{repo}");
+            assert_eq!(unread(&target).map(|it| it.status), status, "{vcs} {repo}");
+        }
+        assert!(insecure(&of("http://h.example/a")).is_some());
+        assert!(insecure(&of("git://h.example/a")).is_some());
+        assert!(insecure(&of("https://h.example/a")).is_none());
+    }
+
+    fn of(repo: &str) -> Target {
+        Target {
+            repo: repo.to_owned(),
+            ..target()
         }
     }
 }

@@ -1,394 +1,878 @@
-//! Finds the version that `go get` selects and checks its go.mod, like `Versions` and `findDir`
-//! of cmd/go/internal/modfetch.
+//! Findings about the modules that a repository has for an entry of the file.
 
-use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use super::repository::Refs;
+use super::gomod::module_path;
+use super::module::{Chosen, Failure, Fault, Module, Stop};
+use super::snapshot::{Read, Refs, Snapshot, Unread, joined};
+use super::version::{Version, matches_major, split_major};
+use super::zip::{BadFile, is_allowed};
 use super::{Code, Finding, Step, Target, plural};
 
 /// The error of `go get` if a module has no usable version.
 const NO_VERSION: &str = "no matching versions for query \"upgrade\"";
+/// The number of modules below another one that a message names.
+const MAX_NAMES: usize = 3;
+/// The number of files that a fix renames.
+const MAX_RENAMES: usize = 10;
 
-/// A tag that Go accepts as a version: canonical, without `+build`.
+/// A module path that a go.mod says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Version {
-    numbers: [u64; 3],
-    pre: String,
+struct Declared {
+    dir: String,
+    revision: String,
 }
 
-impl Version {
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.strip_prefix('v')?;
-        let (release, pre) = text
-            .split_once('-')
-            .map_or((text, None), |(a, b)| (a, Some(b)));
-        let mut numbers = [0; 3];
-        let mut parts = release.split('.');
-        for number in &mut numbers {
-            let part = parts.next()?;
-            let canonical = part == "0" || !part.starts_with('0');
-            let digits = part.bytes().all(|b| b.is_ascii_digit());
-            *number = part.parse().ok().filter(|_| canonical && digits)?;
-        }
-        let is_identifier = |part: &str| {
-            let number = part.bytes().all(|b| b.is_ascii_digit());
-            !part.is_empty()
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                && !(number && part.len() > 1 && part.starts_with('0'))
+/// A repository with the entries of the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repository<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    /// All modules of the file.
+    pub(super) file: &'a [Target],
+}
+
+/// Returns the revisions that most likely matter: HEAD, and the highest tag of each directory and
+/// major version.
+pub(super) fn first_revisions(refs: &Refs) -> Vec<String> {
+    let mut highest: BTreeMap<(&str, String), (bool, Version, &str)> = BTreeMap::new();
+    for tag in refs.tags.keys() {
+        let (dir, name) = tag.rsplit_once('/').unwrap_or(("", tag));
+        let Some(version) = Version::parse(name).filter(|version| !version.is_pseudo()) else {
+            continue;
         };
-        let is_valid =
-            parts.next().is_none() && pre.is_none_or(|pre| pre.split('.').all(is_identifier));
-        is_valid.then(|| Self {
-            numbers,
-            pre: pre.unwrap_or_default().to_owned(),
+        let major = match version.major() {
+            major if major == "v0" => "v1".to_owned(),
+            major => major,
+        };
+        let this = (version.is_release(), version, tag.as_str());
+        let known = highest.entry((dir, major)).or_insert_with(|| this.clone());
+        if *known < this {
+            *known = this;
+        }
+    }
+    let head = refs.head.iter().map(|_| "HEAD".to_owned());
+    head.chain(highest.into_values().map(|(_, _, tag)| tag.to_owned()))
+        .collect()
+}
+
+impl Repository<'_> {
+    /// Checks everything that the repository offers below the path of `target`.
+    pub(super) fn check(&self, target: &Target) -> Read<Vec<Finding>> {
+        let refs = &self.snapshot.refs;
+        if refs.is_empty() {
+            return Ok(vec![empty(target)]);
+        }
+        let own = match self.module(target, &target.path) {
+            Ok(module) => module.get()?,
+            Err(failure) => Err(failure),
+        };
+        let declared = self.declared(target, own.as_ref().ok())?;
+        let below: Vec<&String> = declared
+            .keys()
+            .filter(|path| **path != target.path)
+            .collect();
+        let is_offered = declared.contains_key(&target.path) || below.is_empty();
+
+        let mut findings = Vec::new();
+        let mut names = Vec::new();
+        for path in &below {
+            let found = match self.module(target, path) {
+                Ok(module) => module.get()?,
+                Err(failure) => Err(failure),
+            };
+            match found {
+                Ok(chosen) => {
+                    let version = if chosen.version.is_empty() {
+                        "without a version"
+                    } else {
+                        &chosen.version
+                    };
+                    names.push(format!("{path} {version}"));
+                    if let (true, Ok(module)) =
+                        (chosen.version.is_empty(), self.module(target, path))
+                    {
+                        findings.extend(self.untagged(target, &module));
+                    }
+                }
+                Err(failure) => findings.push(self.explain(target, path, &failure, &declared)?),
+            }
+        }
+        let names = listed(&names);
+        match own {
+            Ok(chosen) => {
+                let place = declared.get(&target.path);
+                let place = place.filter(|_| is_offered && !chosen.has_go_mod);
+                self.works(target, &chosen, is_offered, &names, &mut findings)?;
+                if let Some(place) = place
+                    && let Some(finding) = self.elsewhere(target, place)?
+                {
+                    findings.push(finding);
+                } else if is_offered && !chosen.has_go_mod {
+                    findings.extend(self.without_go_mod(target, &chosen));
+                }
+            }
+            Err(failure) if is_offered => {
+                findings.insert(0, self.explain(target, &target.path, &failure, &declared)?);
+            }
+            Err(_) => {
+                let message = format!("no module at {} itself; below it: {names}", target.path);
+                findings.insert(0, Finding::pass(Step::Versions, message));
+            }
+        }
+        if !target.subdir.is_empty() {
+            let message = "Go before 1.25 ignores subdir and finds no module: it needs a module proxy, as `proxy:`";
+            findings.push(Finding::warn(Step::Versions, Code::SubdirNewGo, message));
+        }
+        Ok(findings)
+    }
+
+    fn module<'b>(&'b self, target: &Target, path: &'b str) -> Result<Module<'b>, Failure> {
+        Module::new(self.snapshot, &target.path, &target.subdir, path)
+    }
+
+    /// Returns the module paths at and below that of `target` that a go.mod says: at HEAD, at the
+    /// chosen version, at the tags of its directory, and at those of its major version.
+    fn declared(
+        &self,
+        target: &Target,
+        chosen: Option<&Chosen>,
+    ) -> Read<BTreeMap<String, Declared>> {
+        let mut declared = BTreeMap::new();
+        let mut unread = Vec::new();
+        let mut places = Vec::new();
+        let chosen = chosen.map(|chosen| chosen.revision.as_str());
+        for revision in ["HEAD"].into_iter().chain(chosen) {
+            match self.snapshot.modules(revision) {
+                Ok(dirs) => places.extend(dirs.into_iter().map(|dir| (revision.to_owned(), dir))),
+                Err(Unread(names)) => unread.extend(names),
+            }
+        }
+        for tag in first_revisions(&self.snapshot.refs) {
+            let (dir, version) = tag.rsplit_once('/').unwrap_or(("", &tag));
+            let (dir, version) = (dir.to_owned(), version.to_owned());
+            let major = version.split('.').next().unwrap_or_default();
+            places.push((tag.clone(), joined(&dir, major)));
+            places.push((tag.clone(), dir));
+        }
+        for (revision, dir) in places {
+            let text = match self.snapshot.go_mod(&revision, &dir) {
+                Ok(text) => text,
+                Err(Unread(names)) => {
+                    unread.extend(names);
+                    continue;
+                }
+            };
+            let path = text.map(module_path).unwrap_or_default();
+            let tag = revision.rsplit('/').next().unwrap_or_default();
+            let has_major = split_major(&path).is_some_and(|(_, major)| {
+                !major.is_empty() && tag.split('.').next() == major.get(1..)
+            });
+            let counts = revision == "HEAD"
+                || Some(revision.as_str()) == chosen
+                || revision.contains('/')
+                || has_major;
+            if counts && self.is_of(target, &path) {
+                declared.entry(path).or_insert(Declared { dir, revision });
+            }
+        }
+        if unread.is_empty() {
+            return Ok(declared);
+        }
+        Err(Unread(unread))
+    }
+
+    /// Returns whether the entry of `target`, and no other of the file, answers for a path.
+    fn is_of(&self, target: &Target, path: &str) -> bool {
+        if path == target.path {
+            return true;
+        }
+        let is_below = |prefix: &str| {
+            let rest = path.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let is_plain = path
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"\"`'".contains(&b));
+        let mut others = self
+            .file
+            .iter()
+            .filter(|other| other.path.len() > target.path.len());
+        let is_others = others.any(|other| {
+            other.path == path || is_below(other.path.strip_suffix("/*").unwrap_or(&other.path))
+        });
+        is_plain && is_below(&target.path) && !is_others
+    }
+
+    /// Adds the findings about a path that `go get` finds.
+    fn works(
+        &self,
+        target: &Target,
+        chosen: &Chosen,
+        is_offered: bool,
+        names: &str,
+        findings: &mut Vec<Finding>,
+    ) -> Read<()> {
+        let below = if names.is_empty() {
+            String::new()
+        } else {
+            format!("; below it: {names}")
+        };
+        let Ok(module) = self.module(target, &target.path) else {
+            return Ok(());
+        };
+        let version = if target.subdir.is_empty() || chosen.version.is_empty() {
+            chosen.version.clone()
+        } else {
+            format!("{}, tag {}", chosen.version, chosen.revision)
+        };
+        if !is_offered {
+            let version = if version.is_empty() {
+                "a pseudo-version"
+            } else {
+                &version
+            };
+            let message = format!(
+                "no go.mod says module {}, so Go takes {version} of the root for it{below}",
+                target.path
+            );
+            findings.insert(0, Finding::pass(Step::Versions, message));
+            return Ok(());
+        }
+        let ignored = self.ignored_major(&module)?;
+        let has_ignored = ignored.is_some();
+        if chosen.version.is_empty() {
+            let finding = if chosen.is_retracted {
+                let count = plural(chosen.count, "version");
+                let message = format!(
+                    "go.mod retracts all of {count}: users get a pseudo-version of the last commit{below}"
+                );
+                Some(Finding::warn(Step::Versions, Code::NoVersions, message))
+            } else if has_ignored {
+                let message = "users get a pseudo-version of the last commit";
+                Some(Finding::pass(Step::Versions, format!("{message}{below}")))
+            } else {
+                self.no_versions(target, &module, &below)
+            };
+            findings.splice(0..0, finding);
+        } else {
+            let count = plural(chosen.count, "version");
+            let message = format!("{version}, {count}{below}");
+            findings.insert(0, Finding::pass(Step::Versions, message));
+        }
+        findings.extend(ignored);
+        Ok(())
+    }
+
+    /// Reports a module without a go.mod, for which Go makes one up.
+    fn without_go_mod(&self, target: &Target, chosen: &Chosen) -> Option<Finding> {
+        // A go.mod would take the users of an incompatible version back to an old one.
+        if chosen.version.ends_with("+incompatible") {
+            return None;
+        }
+        let module = self.module(target, &target.path).ok()?;
+        let revision = &chosen.revision;
+        let message = format!("no go.mod at {revision}: Go generates one, without requirements");
+        let finding = Finding::warn(Step::Versions, Code::ModulePathMismatch, message);
+        Some(finding.fix(init(&module, revision)))
+    }
+
+    /// Reports a module that Go takes from the root, while its go.mod is in a directory.
+    fn elsewhere(&self, target: &Target, place: &Declared) -> Read<Option<Finding>> {
+        let Some((why, fix)) = self.entry(target, &target.path, place)? else {
+            return Ok(None);
+        };
+        let message = format!("no go.mod where the file says, so Go takes the root; {why}");
+        let finding = Finding::warn(Step::Versions, Code::ModulePathMismatch, message);
+        Ok(Some(finding.fix(fix)))
+    }
+
+    /// Reports a higher major version that Go ignores, because its go.mod has another path.
+    fn ignored_major(&self, module: &Module) -> Read<Option<Finding>> {
+        let tagged = module.tagged();
+        let Some(highest) = tagged
+            .iter()
+            .rfind(|version| version.is_release())
+            .or(tagged.last())
+        else {
+            return Ok(None);
+        };
+        if matches_major(highest, "")
+            || split_major(module.path).is_none_or(|(_, own)| !own.is_empty())
+        {
+            return Ok(None);
+        }
+        let (path, major, tag) = (module.path, highest.major(), module.tag(highest));
+        let dirs = [joined(&module.dir, &major), module.dir.clone()];
+        let mut own = String::new();
+        for dir in dirs {
+            let text = self.snapshot.go_mod(&tag, &dir)?;
+            let found = text.map(module_path).unwrap_or_default();
+            if found == format!("{path}/{major}") {
+                return Ok(None);
+            }
+            if !found.is_empty() {
+                own = found;
+            }
+        }
+        if own
+            .strip_prefix(path)
+            .is_none_or(|rest| !rest.is_empty() && !rest.starts_with("/v"))
+        {
+            return Ok(None);
+        }
+        let next = module.tag(&highest.next());
+        let message = format!(
+            "Go ignores {tag}: its go.mod says module {own}, but the path of major version {} must \
+             end in /{major}",
+            &major[1..]
+        );
+        let finding = Finding::warn(Step::Versions, Code::MajorVersionMismatch, message)
+            .fix(moved(&own, &format!("{path}/{major}"), &next));
+        Ok(Some(if own == path {
+            finding.go(format!(
+                "module contains a go.mod file, so module path must match major version \
+                 (\"{path}/{major}\")"
+            ))
+        } else {
+            finding
+        }))
+    }
+
+    /// Reports a module below another one that has versions itself, but none of its own.
+    fn untagged(&self, target: &Target, module: &Module) -> Option<Finding> {
+        let root = self.module(target, &target.path).ok()?;
+        if root.tagged().is_empty() || !module.tagged().is_empty() {
+            return None;
+        }
+        let tag = first_tag(module);
+        let message = format!(
+            "no tag begins with {}/, so users of {} get a pseudo-version of the last commit",
+            module.dir, module.path
+        );
+        Some(Finding::warn(Step::Versions, Code::NoVersions, message).fix(pushed(&tag)))
+    }
+
+    /// Reports a module without versions.
+    fn no_versions(&self, target: &Target, module: &Module, below: &str) -> Option<Finding> {
+        let tags = &self.snapshot.refs.tags;
+        let subdir = target.subdir.trim_matches('/');
+        let why = if subdir.is_empty() {
+            let example = tags
+                .keys()
+                .find(|tag| !tag.contains('/'))
+                .or(tags.keys().next());
+            match example {
+                Some(tag) => format!("no tag is a version of this module (one tag is {tag})"),
+                None => "the repository has no tags".to_owned(),
+            }
+        } else {
+            let versions = tags
+                .keys()
+                .filter(|tag| Version::parse(tag).is_some())
+                .count();
+            match versions {
+                0 => format!("no tag begins with {subdir}/"),
+                count => format!(
+                    "no tag begins with {subdir}/ (the root has {})",
+                    plural(count, "version")
+                ),
+            }
+        };
+        let message = format!("{why}: users get a pseudo-version of the last commit{below}");
+        let fix = self
+            .completed(module)
+            .unwrap_or_else(|| pushed(&first_tag(module)));
+        Some(Finding::warn(Step::Versions, Code::NoVersions, message).fix(fix))
+    }
+
+    /// Returns the commands that repeat the highest tag like `1.2.3` or `v1.2` as a version, if
+    /// that is of the last commit.
+    fn completed(&self, module: &Module) -> Option<String> {
+        let head = self.snapshot.refs.head.as_deref()?;
+        let (_, major) = split_major(module.path)?;
+        let mut best: Option<(Version, &str)> = None;
+        for (tag, commit) in &self.snapshot.refs.tags {
+            let plain = tag.strip_prefix('v').unwrap_or(tag);
+            let Some((version, "")) = Version::parse_any(&format!("v{plain}")) else {
+                continue;
+            };
+            let is_higher = best.as_ref().is_none_or(|(known, _)| *known < version);
+            if module.dir.is_empty()
+                && commit == head
+                && matches_major(&version, major)
+                && is_higher
+            {
+                best = Some((version, tag));
+            }
+        }
+        let (version, tag) = best?;
+        let is_new = !self.snapshot.refs.tags.contains_key(&version.to_string());
+        is_new.then(|| format!("git tag {version} {tag} && git push origin {version}"))
+    }
+
+    /// Explains why `go get PATH` fails, and what to type.
+    fn explain(
+        &self,
+        target: &Target,
+        path: &str,
+        failure: &Failure,
+        declared: &BTreeMap<String, Declared>,
+    ) -> Read<Finding> {
+        let finding = self.cause(target, path, failure, declared)?;
+        if finding.fix.is_some() || finding.look.is_some() {
+            return Ok(finding);
+        }
+        Ok(finding.look(format!("git ls-tree -r --name-only {}", failure.revision)))
+    }
+
+    fn cause(
+        &self,
+        target: &Target,
+        path: &str,
+        failure: &Failure,
+        declared: &BTreeMap<String, Declared>,
+    ) -> Read<Finding> {
+        let (revision, fault) = (&failure.revision, &failure.fault);
+        let file = joined(&failure.dir, "go.mod");
+        let fail = |code, message: String| Finding::fail(Step::Versions, code, message);
+        let Ok(module) = self.module(target, path) else {
+            let message = format!("{path} cannot be the path of a module");
+            return Ok(fail(Code::ModulePathMismatch, message));
+        };
+        // Correct at HEAD, only without a tag.
+        let fixed = match module.check("HEAD") {
+            Ok(text) => {
+                let is_tag = revision != "HEAD" && self.snapshot.refs.head.is_some();
+                let is_right = text.is_some() || matches!(fault, Fault::BadFiles(_));
+                let tag = self.next_tag(&module)?;
+                (is_tag && is_right).then(|| pushed(&tag))
+            }
+            Err(Stop::Failure(_)) => None,
+            Err(Stop::Unread(unread)) => return Err(unread),
+        };
+        let shown = if path == target.path {
+            String::new()
+        } else {
+            format!("{path}: ")
+        };
+        let finding = match fault {
+            Fault::NoCommit => return Ok(self.dangling(target)),
+            Fault::InvalidPath => {
+                let message = format!("{path} cannot be the path of a module in this repository");
+                return Ok(fail(Code::ModulePathMismatch, message));
+            }
+            Fault::NoGoMod | Fault::OtherPath(_) => {
+                return self.misplaced(target, &module, failure, declared, fixed);
+            }
+            Fault::AllRetracted => fail(
+                Code::NoVersions,
+                format!("{shown}go.mod at {revision} retracts every version, and what Go makes of the last commit"),
+            )
+            .go(NO_VERSION),
+            Fault::NoModulePath => {
+                let finding = fail(Code::ModulePathMismatch, format!("{shown}{file} at {revision} has no module line"));
+                let tag = self.next_tag(&module)?;
+                let edit = format!("go mod edit -module {path} && {}", committed("Name the module", &tag));
+                let fix = fixed.unwrap_or_else(|| in_dir(&failure.dir, &edit));
+                return Ok(finding.fix(fix));
+            }
+            Fault::TwoGoMods => fail(
+                Code::ModulePathMismatch,
+                format!("{shown}two go.mod files at {revision} have its major version, in {} and below", shown_dir(&failure.dir)),
+            ),
+            Fault::Incompatible => fail(
+                Code::MajorVersionMismatch,
+                format!("{shown}Go takes {revision} as a version without a go.mod, but it has one"),
+            ),
+            Fault::Syntax(error) => {
+                let look = format!("git show {revision}:{file} | sed -n {}p", error.line);
+                let finding = fail(
+                    Code::GoModInvalid,
+                    format!("{shown}Go cannot parse {file} at {revision}, line {}: {}", error.line, error.message),
+                )
+                .go(&error.message);
+                return Ok(match fixed {
+                    Some(fix) => finding.fix(fix),
+                    None => finding.look(look),
+                });
+            }
+            Fault::BadFiles(files) => {
+                let tag = self.next_tag(&module)?;
+                let finding = bad_files(&shown, revision, files);
+                return Ok(match fixed.or_else(|| renamed(&failure.dir, files, &tag)) {
+                    Some(fix) => finding.fix(fix),
+                    None => finding,
+                });
+            }
+            Fault::LocalReplace(required, version) => fail(
+                Code::LocalReplace,
+                format!(
+                    "{shown}{file} at {revision} requires {required} {version}, which is only a directory \
+                     (replace): users need a version that exists"
+                ),
+            )
+            .look(format!("go list -m -versions {required}")),
+        };
+        Ok(match fixed {
+            Some(fix) => finding.fix(fix),
+            None => finding,
         })
     }
 
-    fn major(&self) -> u64 {
-        self.numbers[0]
-    }
-}
-
-impl Ord for Version {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // Numbers sort before words, and fewer identifiers before more.
-        let identifiers = |pre: &str| -> Vec<(bool, u64, String)> {
-            let parts = pre.split('.').map(|part| match part.parse() {
-                Ok(number) => (false, number, String::new()),
-                Err(_) => (true, 0, part.to_owned()),
-            });
-            parts.collect()
+    /// Explains a go.mod that is missing or has another path.
+    fn misplaced(
+        &self,
+        target: &Target,
+        module: &Module,
+        failure: &Failure,
+        declared: &BTreeMap<String, Declared>,
+        fixed: Option<String>,
+    ) -> Read<Finding> {
+        let (path, revision) = (module.path, &failure.revision);
+        let own = match &failure.fault {
+            Fault::OtherPath(own) => Some(own.as_str()),
+            _ => None,
         };
-        let by_pre = || match (self.pre.is_empty(), other.pre.is_empty()) {
-            (false, false) => identifiers(&self.pre).cmp(&identifiers(&other.pre)),
-            (a, b) => a.cmp(&b),
+        let (_, major) = split_major(path).unwrap_or((path, ""));
+        let mut finding = match own {
+            Some(own) => {
+                let file = joined(&failure.dir, "go.mod");
+                let message = format!(
+                    "{file} at {revision} says module {own}: the go command rejects it as {path}"
+                );
+                let finding = Finding::fail(Step::Versions, Code::ModulePathMismatch, message);
+                // Go compares the major version first.
+                if split_major(own).is_some_and(|(_, found)| found == major) {
+                    finding.go(format!("module declares its path as: {own}"))
+                } else {
+                    finding
+                }
+            }
+            None => self.no_go_mod(target, module, failure)?,
         };
-        self.numbers.cmp(&other.numbers).then_with(by_pre)
-    }
-}
-
-impl PartialOrd for Version {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// Splits off the major version at the end of a module path: `/v2`, or `.v2` on gopkg.in.
-fn split_major(path: &str) -> (&str, Option<u64>) {
-    let stem = path.trim_end_matches(|c: char| c.is_ascii_digit());
-    let number = path[stem.len()..].parse().ok();
-    let prefix = if path.starts_with("gopkg.in/") {
-        stem.strip_suffix(".v")
-    } else {
-        stem.strip_suffix("/v")
-    };
-    match (prefix, number) {
-        (Some(prefix), Some(number)) => (prefix, Some(number)),
-        _ => (path, None),
-    }
-}
-
-/// The tags of a repository that matter for a module.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
-    /// The tag of the version that `go get` selects, or HEAD.
-    pub(super) chosen: String,
-    /// The highest tag whose major version needs another module path, and that major version.
-    pub(super) higher: Option<(String, u64)>,
-    /// The number of the module's versions.
-    count: usize,
-}
-
-impl Plan {
-    /// Selects the version like `@latest`: the highest release, else the highest pre-release,
-    /// else HEAD.
-    pub(super) fn new(target: &Target, refs: &Refs) -> Self {
-        let prefix = match &*target.subdir {
-            "" => String::new(),
-            subdir => format!("{}/", subdir.trim_end_matches('/')),
-        };
-        let major = split_major(&target.path).1;
-        let mut versions: Vec<(Version, &str)> = refs
-            .tags
-            .iter()
-            .filter_map(|tag| Some((Version::parse(tag.strip_prefix(&prefix)?)?, tag.as_str())))
-            .collect();
-        versions.sort();
-        let is_own = |version: &Version| match major {
-            Some(major) => version.major() == major,
-            None => version.major() < 2,
-        };
-        let own = || versions.iter().filter(|(version, _)| is_own(version));
-        let mut releases = own().filter(|(version, _)| version.pre.is_empty());
-        let chosen = releases.next_back().or_else(|| own().next_back());
-        let higher = versions
-            .last()
-            .filter(|(version, _)| major.is_none() && version.major() > 1);
-        Self {
-            chosen: chosen.map_or("HEAD", |(_, tag)| tag).to_owned(),
-            higher: higher.map(|(version, tag)| ((*tag).to_owned(), version.major())),
-            count: own().count(),
+        if let Some(fix) = fixed {
+            return Ok(finding.fix(fix));
         }
-    }
-
-    /// Returns the refs to fetch.
-    pub(super) fn refs(&self) -> Vec<String> {
-        let of = |tag: &str| match tag {
-            "HEAD" => "HEAD".to_owned(),
-            tag => format!("refs/tags/{tag}"),
-        };
-        let higher = self.higher.iter().map(|(tag, _)| of(tag));
-        [of(&self.chosen)].into_iter().chain(higher).collect()
-    }
-
-    /// Returns the names of the objects to read after the fetch.
-    pub(super) fn objects(&self, target: &Target) -> Vec<String> {
-        let own = object(&self.chosen, target, "go.mod");
-        let mut objects = vec![own];
-        if !target.subdir.is_empty() {
-            objects.push(format!("{}:{}", at(&self.chosen), target.subdir));
-        }
-        if let Some((tag, major)) = &self.higher {
-            objects.push(object(tag, target, "go.mod"));
-            objects.push(object(tag, target, &format!("v{major}/go.mod")));
-        }
-        objects
-    }
-}
-
-/// Returns the local ref of a fetched tag.
-fn at(tag: &str) -> String {
-    match tag {
-        "HEAD" => "refs/fetched/HEAD".to_owned(),
-        tag => format!("refs/fetched/refs/tags/{tag}"),
-    }
-}
-
-fn object(tag: &str, target: &Target, file: &str) -> String {
-    let slash = if target.subdir.is_empty() { "" } else { "/" };
-    let subdir = target.subdir.trim_end_matches('/');
-    format!("{}:{subdir}{slash}{file}", at(tag))
-}
-
-/// An object of a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Object {
-    File(String),
-    Directory,
-}
-
-/// Checks the tags and go.mod of a module. `objects` has the contents of `Plan::objects`.
-pub(super) fn check(
-    target: &Target,
-    refs: &Refs,
-    objects: &HashMap<String, Object>,
-) -> Vec<Finding> {
-    let path = &target.path;
-    if !refs.has_head && refs.tags.is_empty() {
-        let message = format!("{} has no commits", target.repo);
-        return vec![
-            Finding::fail(Step::Versions, Code::NoVersions, message)
-                .go(NO_VERSION)
-                .fix("git push origin HEAD"),
-        ];
-    }
-    let plan = Plan::new(target, refs);
-    let file = |name: String| match objects.get(&name) {
-        Some(Object::File(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let go_mod = file(object(&plan.chosen, target, "go.mod"));
-    let has_subdir = || objects.contains_key(&format!("{}:{}", at(&plan.chosen), target.subdir));
-    let mut findings = Vec::new();
-
-    // The module path in the go.mod of the higher major version.
-    let higher = plan.higher.as_ref().and_then(|(tag, major)| {
-        let files = [format!("v{major}/go.mod"), "go.mod".to_owned()];
-        let paths = files.map(|name| file(object(tag, target, &name)).map(module_path));
-        let expected = format!("{path}/v{major}");
-        let has_suffix = paths.iter().flatten().any(|path| *path == expected);
-        let any = paths.into_iter().flatten().next();
-        Some((tag, major, has_suffix, any?))
-    });
-    if let Some((tag, major, false, own)) = &higher
-        && own == path
-    {
-        findings.push(
-            Finding::warn(
-                Step::Versions,
-                Code::MajorVersionMismatch,
-                format!(
-                    "Go ignores {tag}: its go.mod says module {path}, but the path of major version \
-                     {major} must end in /v{major}"
-                ),
-            )
-            .go(format!(
-                "module contains a go.mod file, so module path must match major version \
-                 (\"{path}/v{major}\")"
-            ))
-            .fix(format!("module {path}/v{major}    # in go.mod, before the next tag")),
-        );
-    }
-    // A repository with only v2 and later versions is valid under that path.
-    if let Some((tag, major, true, _)) = &higher
-        && plan.count == 0
-    {
-        let message = format!("{tag}, as {path}/v{major}");
-        findings.push(Finding::pass(Step::Versions, message));
-        return findings;
-    }
-
-    let revision = &plan.chosen;
-    match go_mod.map(module_path) {
-        None if !target.subdir.is_empty() => {
-            let subdir = &target.subdir;
-            let (message, fix) = match has_subdir() {
-                true => (
-                    format!("{subdir} has no go.mod at {revision}"),
-                    format!("cd {subdir} && go mod init {path}"),
-                ),
-                false => (
-                    format!("the repository has no directory {subdir} at {revision}"),
-                    "subdir: …    # in vanity.yaml: the directory of go.mod; no subdir for the root"
-                        .to_owned(),
-                ),
-            };
-            let missing = Finding::fail(Step::Versions, Code::SubdirMissing, message);
-            findings.push(missing.go(NO_VERSION).fix(fix));
-            return findings;
-        }
-        None if split_major(path)
-            .1
-            .is_none_or(|_| path.starts_with("gopkg.in/")) =>
+        if let Some(place) = declared.get(path)
+            && let Some((message, fix)) = self.entry(target, path, place)?
         {
-            findings.push(
-                Finding::warn(
-                    Step::Versions,
-                    Code::ModulePathMismatch,
-                    format!("no go.mod at {revision}: Go generates one, without requirements"),
-                )
-                .fix(format!("go mod init {path} && go mod tidy")),
-            )
+            finding.message = format!("{}; {message}", finding.message);
+            return Ok(finding.fix(fix));
         }
-        None => {
-            let message = format!("no go.mod at {revision}, but {path} needs one");
-            findings.push(
-                Finding::fail(Step::Versions, Code::ModulePathMismatch, message)
-                    .fix(format!("go mod init {path} && go mod tidy")),
+        let next = self.next_tag(module)?;
+        let Some(own) = own else {
+            let has_dir = self.snapshot.has_directory(revision, &failure.dir)?;
+            return Ok(if has_dir {
+                finding.fix(init(module, revision))
+            } else {
+                finding
+            });
+        };
+        if path == target.path && self.file.iter().any(|other| other.path == own) {
+            finding.message = format!(
+                "{}; {own} is another entry: one of the two has the other's repository",
+                finding.message
             );
-            return findings;
+            return Ok(finding.look(format!(
+                "git log --oneline -- {}    # in a clone of {}; then set `repo:` of {} in vanity.yaml",
+                quoted(&joined(&failure.dir, "go.mod")),
+                target.repo,
+                key(path)
+            )));
         }
-        Some(own) if own != *path => {
-            findings.push(mismatch(target, revision, &own, go_mod.unwrap_or_default()));
-            return findings;
-        }
-        Some(_) => {}
-    }
-    if plan.count > 0 {
-        let shown = format!("{revision}, {}", plural(plan.count, "version"));
-        findings.push(Finding::pass(Step::Versions, shown));
-    } else if findings
-        .iter()
-        .all(|finding| finding.code != Some(Code::MajorVersionMismatch))
-    {
-        findings.push(no_versions(target, refs));
-    }
-    findings
-}
-
-/// Reports a go.mod with another module path.
-fn mismatch(target: &Target, revision: &str, own: &str, go_mod: &str) -> Finding {
-    let path = &target.path;
-    let (own_stem, own_major) = split_major(own);
-    let fail = |message: String| {
-        Finding::fail(Step::Versions, Code::ModulePathMismatch, message)
-            .fix(format!("module {path}    # in go.mod; then push a new tag"))
-    };
-    if own.is_empty() {
-        let start: String = go_mod.chars().take(40).collect();
-        return fail(format!("go.mod at {revision} has no module line: {start}"))
-            .go("is missing module path");
-    }
-    // Go compares the major version first.
-    if own_major.unwrap_or(1).max(1) != split_major(path).1.unwrap_or(1).max(1) {
-        let message = format!("go.mod at {revision} says module {own}");
-        return match own_stem == path {
-            true => fail(format!("{message}, but no tag has that major version")).fix(format!(
-                "git tag v{0}.0.0 && git push origin v{0}.0.0",
-                own_major.unwrap_or(2)
-            )),
-            false => fail(message),
+        let renamed = Target {
+            path: own.to_owned(),
+            host: host(own).to_owned(),
+            ..target.clone()
         };
-    }
-    fail(format!(
-        "go.mod at {revision} says module {own}: the go command rejects it as {path}"
-    ))
-    .go(format!("module declares its path as: {own}"))
-}
-
-/// Reports a module without versions.
-fn no_versions(target: &Target, refs: &Refs) -> Finding {
-    let major = split_major(&target.path).1.unwrap_or(0);
-    let subdir = target.subdir.trim_end_matches('/');
-    let others = refs
-        .tags
-        .iter()
-        .filter(|tag| Version::parse(tag).is_some())
-        .count();
-    let (tag, why) = match subdir {
-        "" if !refs.tags.is_empty() => {
-            let mut tags = refs.tags.iter();
-            let example = tags.find(|tag| !tag.contains('/')).or(refs.tags.first());
-            let example = example.map_or("", String::as_str);
-            (
-                format!("v{major}.1.0"),
-                format!("no tag is a version like v1.2.3 (one tag is {example})"),
-            )
+        if path == target.path && host(own) == target.host && self.gets(&renamed)? {
+            let fix = format!(
+                "{}:    # in vanity.yaml, instead of {}; or change go.mod and all imports",
+                key(own),
+                key(path)
+            );
+            return Ok(finding.fix(fix));
         }
-        "" => (
-            format!("v{major}.1.0"),
-            "the repository has no tags".to_owned(),
-        ),
-        _ if others > 0 => (
-            format!("{subdir}/v{major}.1.0"),
+        let next = if revision == "HEAD" && module.tagged().is_empty() {
+            String::new()
+        } else {
+            next
+        };
+        Ok(finding.fix(moved(own, path, &next)))
+    }
+
+    fn no_go_mod(&self, target: &Target, module: &Module, failure: &Failure) -> Read<Finding> {
+        let (path, revision) = (module.path, &failure.revision);
+        let says = if revision == "HEAD" {
+            NO_VERSION.to_owned()
+        } else {
+            format!("missing {path}/go.mod at revision {revision}")
+        };
+        if target.subdir.is_empty() {
+            let message = format!("no go.mod at {revision}, but {path} needs one");
+            return Ok(Finding::fail(
+                Step::Versions,
+                Code::ModulePathMismatch,
+                message,
+            ));
+        }
+        let dir = &failure.dir;
+        let message = if self.snapshot.has_directory(revision, dir)? {
+            format!("{dir} has no go.mod at {revision}")
+        } else {
+            let dirs = self.snapshot.modules(revision)?;
+            let dirs: Vec<_> = dirs.iter().map(|dir| shown_dir(dir).to_owned()).collect();
+            let places = if dirs.is_empty() {
+                String::new()
+            } else {
+                format!("; go.mod is in {}", listed(&dirs))
+            };
+            format!("the repository has no directory {dir} at {revision}{places}")
+        };
+        Ok(Finding::fail(Step::Versions, Code::SubdirMissing, message).go(says))
+    }
+
+    /// Returns what the file must say about a module in another directory.
+    fn entry(
+        &self,
+        target: &Target,
+        path: &str,
+        place: &Declared,
+    ) -> Read<Option<(String, String)>> {
+        let dir = &place.dir;
+        for other in self.file {
+            let is_above = path
+                .strip_prefix(&other.path)
+                .is_some_and(|rest| rest.starts_with('/'));
+            if !is_above || other.pattern || !is_same(&other.repo, &target.repo) {
+                continue;
+            }
+            if let Ok(module) = Module::new(self.snapshot, &other.path, &other.subdir, path)
+                && module.get()?.is_ok()
+            {
+                let message = format!("{} serves it already, from {dir}", other.path);
+                let fix = format!(
+                    "remove {} from vanity.yaml: {} serves it",
+                    key(path),
+                    key(&other.path)
+                );
+                return Ok(Some((message, fix)));
+            }
+        }
+        let placed = Target {
+            path: path.to_owned(),
+            subdir: dir.clone(),
+            ..target.clone()
+        };
+        if !self.gets(&placed)? {
+            return Ok(None);
+        }
+        let message = format!("{} says it", joined(dir, "go.mod"));
+        let fix = if path == target.path && dir.is_empty() {
+            "subdir: \"\"    # in vanity.yaml".to_owned()
+        } else if path == target.path {
+            format!("subdir: {dir}    # in vanity.yaml")
+        } else {
             format!(
-                "no tag begins with {subdir}/ (the root has {})",
-                plural(others, "version")
-            ),
-        ),
-        _ => (
-            format!("{subdir}/v{major}.1.0"),
-            format!("no tag begins with {subdir}/"),
-        ),
-    };
-    Finding::warn(
-        Step::Versions,
-        Code::NoVersions,
-        format!("{why}: users get a pseudo-version of the last commit"),
-    )
-    .fix(format!("git tag {tag} && git push origin {tag}"))
+                "{path}: {{repo: \"{}\", subdir: {dir}}}    # a new entry in vanity.yaml",
+                target.repo
+            )
+        };
+        Ok(Some((message, fix)))
+    }
+
+    /// Returns whether `go get` would work with this entry.
+    fn gets(&self, target: &Target) -> Read<bool> {
+        match self.module(target, &target.path) {
+            Ok(module) => Ok(module.get()?.is_ok()),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Reports a repository whose HEAD names no branch, and that has no version.
+    fn dangling(&self, target: &Target) -> Finding {
+        let refs = &self.snapshot.refs;
+        let message = format!(
+            "HEAD of {} names a branch that does not exist, and no tag is a version",
+            target.repo
+        );
+        let finding = Finding::fail(Step::Versions, Code::NoVersions, message).go(NO_VERSION);
+        let usual = ["main", "master"]
+            .into_iter()
+            .find(|name| refs.branches.contains(*name));
+        let only = refs.branches.first().filter(|_| refs.branches.len() == 1);
+        match usual.or(only.map(String::as_str)) {
+            Some(branch) => finding.fix(format!(
+                "git symbolic-ref HEAD refs/heads/{branch}    # in the repository on the server, or as its default branch"
+            )),
+            None => finding,
+        }
+    }
+
+    /// Returns the tag of the next version, which is not retracted.
+    fn next_tag(&self, module: &Module) -> Read<String> {
+        let tagged = module.tagged();
+        let (_, major) = split_major(module.path).unwrap_or((module.path, ""));
+        let Some(highest) = tagged.iter().rfind(|version| matches_major(version, major)) else {
+            return Ok(first_tag(module));
+        };
+        let mut next = highest.next();
+        for (low, high) in module.retractions(&module.versions()?)? {
+            if low <= next && next <= high {
+                next = high.next();
+            }
+        }
+        Ok(module.tag(&next))
+    }
 }
 
-/// Returns the path in the first module line or an empty string, like `ModulePath` of
-/// golang.org/x/mod/modfile.
-fn module_path(go_mod: &str) -> String {
-    for line in go_mod.lines() {
-        let line = line.split("//").next().unwrap_or_default().trim();
-        let Some(rest) = line.strip_prefix("module") else {
-            continue;
-        };
-        let path = rest.trim();
-        if path.is_empty() || path.len() == rest.len() {
-            continue;
-        }
-        let unquote = |quote| path.strip_prefix(quote)?.strip_suffix(quote);
-        return unquote('"')
-            .or_else(|| unquote('`'))
-            .unwrap_or(path)
-            .to_owned();
+fn empty(target: &Target) -> Finding {
+    let message = format!("{} has no commits: push one with a go.mod", target.repo);
+    let finding = Finding::fail(Step::Versions, Code::NoVersions, message);
+    finding
+        .go(NO_VERSION)
+        .look(format!("git ls-remote {}", target.repo))
+}
+
+fn bad_files(shown: &str, revision: &str, files: &[BadFile]) -> Finding {
+    let names: Vec<_> = files
+        .iter()
+        .map(|file| format!("{:?}", file.path))
+        .collect();
+    let why = files.first().map_or("", |file| &file.why);
+    let message = format!(
+        "{shown}Go makes no zip of {revision}: {why}, in {}",
+        listed(&names)
+    );
+    Finding::fail(Step::Versions, Code::ZipInvalid, message).go("create zip: ")
+}
+
+/// Returns the commands that rename the files, if only their own names are bad.
+fn renamed(dir: &str, files: &[BadFile], tag: &str) -> Option<String> {
+    if files.len() > MAX_RENAMES {
+        return None;
     }
-    String::new()
+    let mut commands = Vec::new();
+    for BadFile { path, .. } in files {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if !super::zip::bad_files(&[(joined(parent, "x"), super::snapshot::Kind::File)], false)
+            .is_empty()
+        {
+            return None;
+        }
+        let (stem, extension) = match name.rsplit_once('.') {
+            Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
+            _ => (name, String::new()),
+        };
+        let plain = |text: &str| text.replace(|c| !is_allowed(c), "_");
+        let new = format!(
+            "{}_2{}",
+            plain(stem),
+            plain(extension.trim_end_matches('.'))
+        );
+        commands.push(format!(
+            "git mv -- {} {}",
+            quoted(&joined(dir, path)),
+            quoted(&joined(dir, &joined(parent, &new)))
+        ));
+    }
+    commands.push(committed("Rename files for Go", tag));
+    Some(commands.join("\n"))
+}
+
+/// Returns the commands that commit all changes, and push them with a tag.
+fn committed(message: &str, tag: &str) -> String {
+    if tag.is_empty() {
+        return format!("git commit -am '{message}' && git push origin HEAD");
+    }
+    format!("git commit -am '{message}' && git tag {tag} && git push origin HEAD {tag}")
+}
+
+fn pushed(tag: &str) -> String {
+    format!("git tag {tag} && git push origin {tag}")
+}
+
+/// Returns the commands that give a module another path, with its imports.
+fn moved(own: &str, path: &str, tag: &str) -> String {
+    let pattern = own.replace('.', "\\.");
+    format!(
+        "grep -rlF '{own}' --include='*.go' --include=go.mod . | xargs sed -i -E 's,{pattern}([/\"[:space:]]|$),{path}\\1,g'\n\
+         {}    # go get {own}@latest fails after that; tell its users",
+        committed(&format!("Move to {path}"), tag)
+    )
+}
+
+/// Returns the commands that add a go.mod.
+fn init(module: &Module, revision: &str) -> String {
+    let tagged = module.tagged();
+    let (_, major) = split_major(module.path).unwrap_or((module.path, ""));
+    let highest = tagged.iter().rfind(|version| matches_major(version, major));
+    let tag = match highest {
+        Some(version) if revision != "HEAD" => module.tag(&version.next()),
+        _ => first_tag(module),
+    };
+    let commands = format!(
+        "go mod init {} && go mod tidy && git add . && {}",
+        module.path,
+        committed("Add go.mod", &tag)
+    );
+    in_dir(&module.dir, &commands)
+}
+
+fn in_dir(dir: &str, commands: &str) -> String {
+    if dir.is_empty() {
+        return commands.to_owned();
+    }
+    format!("cd {} && {commands}", quoted(dir))
+}
+
+/// Returns the tag of a first version.
+fn first_tag(module: &Module) -> String {
+    let (_, major) = split_major(module.path).unwrap_or((module.path, ""));
+    let version = match major.get(1..) {
+        Some(major) => format!("{major}.0.0"),
+        None => "v0.1.0".to_owned(),
+    };
+    joined(&module.dir, &version)
+}
+
+/// Quotes a word for a shell, if it needs quotes.
+fn quoted(word: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./+,".contains(&b);
+    if word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+fn shown_dir(dir: &str) -> &str {
+    if dir.is_empty() { "the root" } else { dir }
+}
+
+/// Lists a few names, and the number of the others.
+fn listed(names: &[String]) -> String {
+    if names.len() <= MAX_NAMES {
+        return names.join(", ");
+    }
+    let others = names.len() - MAX_NAMES;
+    format!("{} and {others} more", names[..MAX_NAMES].join(", "))
+}
+
+/// Returns a path as a key of the file, without its host.
+fn key(path: &str) -> &str {
+    path.find('/').map_or("/", |slash| &path[slash..])
+}
+
+fn host(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
+}
+
+fn is_same(repo: &str, other: &str) -> bool {
+    let plain = |repo: &str| {
+        let repo = repo.trim_end_matches('/');
+        repo.strip_suffix(".git").unwrap_or(repo).to_owned()
+    };
+    plain(repo) == plain(other)
 }
 
 #[cfg(test)]

@@ -126,11 +126,7 @@ impl Walk {
             let Some(target) = lock(&module.checked).fetches.take() else {
                 continue;
             };
-            if let Some(finding) = repository::skipped(&target) {
-                lock(&module.checked).findings.push(finding);
-                continue;
-            }
-            let key = if target.vcs == "mod" || !target.proxy.is_empty() {
+            let key = if repository::proxy(&target).is_some() {
                 target.path.clone()
             } else {
                 target.repo.clone()

@@ -381,31 +381,27 @@ fn distinguishes_repository_faults() {
             "/m https://git.example/v2-only-in-tag.git",
             &["warn major-version-mismatch"],
         ),
-        of_repository(
-            "v2-at-head",
-            "/m https://git.example/v2-at-head.git",
-            &["fail module-path-mismatch"],
-        ),
+        of_repository("v2-at-head", "/m https://git.example/v2-at-head.git", &[]),
         of_repository("v2", "/m https://git.example/v2.git", &[]),
         of_repository(
             "no-subdir",
             "/m https://git.example/no-subdir.git, subdir: sub",
-            &["fail subdir-missing"],
+            &["fail subdir-missing", "warn subdir-new-go"],
         ),
         of_repository(
             "bare-subdir",
             "/m https://git.example/bare-subdir.git, subdir: sub",
-            &["fail subdir-missing"],
+            &["fail subdir-missing", "warn subdir-new-go"],
         ),
         of_repository(
             "root-tags",
             "/m https://git.example/root-tags.git, subdir: sub",
-            &["warn no-versions"],
+            &["warn no-versions", "warn subdir-new-go"],
         ),
         of_repository(
             "subdir",
             "/m https://git.example/subdir.git, subdir: sub",
-            &[],
+            &["warn subdir-new-go"],
         ),
         of_repository(
             "no-tags",
@@ -419,7 +415,11 @@ fn distinguishes_repository_faults() {
         ),
         of_repository("pattern", "/x/* https://git.example/*.git", &[]),
         of_repository("hg", "/m https://git.example/m.hg, vcs: hg", &[]),
-        of_repository("proxy", "/m https://goproxy.example, vcs: mod", &[]),
+        of_repository(
+            "proxy",
+            "/m https://goproxy.example, vcs: mod",
+            &["fail proxy-failed"],
+        ),
         of_repository("healthy", "/m https://git.example/NAME.git", &[]),
     ];
     enter(|mut lab| {
