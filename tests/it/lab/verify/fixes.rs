@@ -661,14 +661,12 @@ impl<'a> Site<'a> {
 
     /// A command that only shows something must run.
     fn look(&self, situation: &Situation, text: &str) -> Result<(), String> {
-        for line in text.lines() {
-            let (ok, output) = self.shell(situation, line);
-            if !ok && output.is_empty() {
-                return Err(format!("`{line}` fails, and prints nothing"));
-            }
-            if output.contains("not found") && output.contains("sh: ") {
-                return Err(format!("`{line}` cannot be run: {output}"));
-            }
+        let (ok, output) = self.shell(situation, text);
+        if !ok && output.is_empty() {
+            return Err(format!("`{text}` fails, and prints nothing"));
+        }
+        if output.contains("not found") && output.contains("sh: ") {
+            return Err(format!("`{text}` cannot be run: {output}"));
         }
         Ok(())
     }
@@ -714,7 +712,10 @@ impl<'a> Site<'a> {
     fn edit_file(&self, edit: impl Fn(&str) -> String) {
         let text = fs::read_to_string(&self.file).unwrap();
         fs::write(&self.file, edit(&text)).unwrap();
-        run(Command::new(self.lab.dir().join("bin/systemctl")).args(["reload", "govanityurls"]));
+        let systemctl = self.lab.dir().join("bin/systemctl");
+        run(Command::new("sh")
+            .arg(systemctl)
+            .args(["reload", "govanityurls"]));
     }
 
     /// Puts a line into the server block of the situation's host, in place of what is wrong there;
