@@ -712,7 +712,7 @@ impl<'a> Site<'a> {
     fn edit_file(&self, edit: impl Fn(&str) -> String) {
         let text = fs::read_to_string(&self.file).unwrap();
         fs::write(&self.file, edit(&text)).unwrap();
-        let systemctl = self.lab.dir().join("bin/systemctl");
+        let systemctl = self.lab.dir().join("services/systemctl");
         run(Command::new("sh")
             .arg(systemctl)
             .args(["reload", "govanityurls"]));
@@ -750,7 +750,7 @@ impl<'a> Site<'a> {
             shell.env(name, value.unwrap_or_default());
         }
         let path = std::env::var("PATH").unwrap();
-        let ours = self.lab.dir().join("bin");
+        let ours = self.lab.dir().join("services");
         shell.env(
             "PATH",
             format!("{}:{}:{path}", ours.display(), go_dir.display()),
@@ -879,7 +879,7 @@ impl Situation {
 
 /// Writes the commands of a machine where the program and nginx are services.
 fn commands(lab: &Lab, pid: u32) {
-    let bin = lab.dir().join("bin");
+    let bin = lab.dir().join("services");
     fs::create_dir_all(&bin).unwrap();
     let nginx = lab.dir().join("nginx");
     let real = run(Command::new("sh").args(["-c", "PATH=$PATH:/usr/sbin command -v nginx"]));

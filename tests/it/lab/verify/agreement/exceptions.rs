@@ -13,29 +13,11 @@ pub struct Exception {
 
 const EXCEPTIONS: &[Exception] = &[];
 
-/// Differences that are known and still to be removed, by a part of a case's labels.
-const PENDING: &[&str] = &[
-    "dumb HTTP",
-    "SHA-256",
-    "odd file",
-    "odd go.mod",
-    "proxy that",
-    "another system",
-    "tags ",
-    "location: ",
-    "transfer: ",
-    "page: ",
-];
-
 /// Returns the exception that allows a difference.
 pub fn of(case: &Case, why: &str) -> Option<&'static Exception> {
     EXCEPTIONS
         .iter()
         .find(|exception| why.contains(exception.what) && has_label(case, exception.label))
-}
-
-pub fn is_pending(case: &Case) -> bool {
-    PENDING.iter().any(|label| has_label(case, label))
 }
 
 fn has_label(case: &Case, part: &str) -> bool {
