@@ -23,7 +23,6 @@ use crate::terminal::colours;
 const MOST_WAITING: usize = 4096;
 /// How often lost lines are reported.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
-
 /// How long a failed program waits before it ends: journald asks the kernel for the unit of a
 /// process when it reads the entry.
 const BEFORE_END: Duration = Duration::from_millis(100);
@@ -95,20 +94,22 @@ impl Logging {
         true
     }
 
-    /// Warns about lines that were lost, for ever.
-    pub fn report_lost_lines(&self) -> impl Future<Output = ()> + 'static {
-        let lost = self.lost.clone();
-        async move {
-            let mut reported = 0;
-            loop {
-                tokio::time::sleep(REPORT_EVERY).await;
-                let lost = lost.dropped_lines();
-                if lost > reported {
-                    // The total: this line may be lost as well.
-                    warn!("{lost} log lines lost since the start: they came too fast");
-                    reported = lost;
-                }
-            }
+    /// Returns the number of lines that were lost, which grows.
+    pub fn lost_lines(&self) -> ErrorCounter {
+        self.lost.clone()
+    }
+}
+
+/// Warns about lines that were lost, for ever.
+pub async fn report_lost_lines(lost: ErrorCounter) {
+    let mut reported = 0;
+    loop {
+        tokio::time::sleep(REPORT_EVERY).await;
+        let lost = lost.dropped_lines();
+        if lost > reported {
+            // The total: this line may be lost as well.
+            warn!("{lost} log lines lost since the start: they came too fast");
+            reported = lost;
         }
     }
 }

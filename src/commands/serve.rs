@@ -90,7 +90,7 @@ fn prepare_and_serve(
 
     let Handlers { runtime, reload } = handlers;
     let within = runtime.enter();
-    tokio::spawn(logging.report_lost_lines());
+    tokio::spawn(logging::report_lost_lines(logging.lost_lines()));
     drop(within);
     let result = runtime.block_on(serve(common, flags, &listen, passed, app, (reload, read)));
     // Do not wait for a reload that is stuck reading its file.
