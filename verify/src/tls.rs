@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, PeerIncompatible,
     RootCertStore, SignatureScheme,
@@ -64,8 +66,7 @@ const KNOWN_ISSUERS: [&str; 12] = [
 #[derive(Debug)]
 pub(super) struct Roots {
     certificates: Vec<CertificateDer<'static>>,
-    /// `None` without any root certificate.
-    verifier: Option<Arc<WebPkiServerVerifier>>,
+    store: RootCertStore,
 }
 
 impl Roots {
@@ -91,11 +92,9 @@ impl Roots {
     fn new(certificates: Vec<CertificateDer<'static>>) -> Self {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(certificates.iter().cloned());
-        let provider = Arc::new(ring::default_provider());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider);
         Self {
             certificates,
-            verifier: verifier.build().ok(),
+            store,
         }
     }
 }
@@ -177,16 +176,30 @@ pub(super) fn verify_chain(
     if leaf.subject() == leaf.issuer() {
         return Err(Fault::SelfSigned);
     }
-    let (Some(verifier), Ok(name)) = (&roots.verifier, ServerName::try_from(host)) else {
-        return Err(unknown_authority(&leaf, intermediates, roots));
-    };
-    let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now.unsigned_abs()));
-    let result = verifier.verify_server_cert(leaf_der, intermediates, &name, &[], time);
+    let parsed = ParsedCertificate::try_from(leaf_der)
+        .map_err(|error| Fault::Unsupported(error.to_string()))?;
+    let result = verify_server_cert_signed_by_trust_anchor(
+        &parsed,
+        &roots.store,
+        intermediates,
+        UnixTime::since_unix_epoch(Duration::from_secs(now.unsigned_abs())),
+        ring::default_provider()
+            .signature_verification_algorithms
+            .all,
+    );
     let Err(rustls::Error::InvalidCertificate(error)) = result else {
         return result
-            .map(|_| trusted)
+            .map(|()| trusted)
             .map_err(|error| Fault::Unsupported(error.to_string()));
     };
+    // webpki refuses a server's own certificate that may sign others; Go does not.
+    if leaf.is_ca() && !is_for_others(&leaf) {
+        return if reaches_root(&leaf, intermediates, roots) {
+            Ok(trusted)
+        } else {
+            Err(unknown_authority(&leaf, intermediates, roots))
+        };
+    }
     Err(match error {
         // Go looks for another chain, and then says that there is none.
         CertificateError::UnknownIssuer
@@ -202,6 +215,46 @@ pub(super) fn verify_chain(
         }
         error => Fault::Unsupported(error.to_string()),
     })
+}
+
+/// Returns whether a certificate says that it is not for servers.
+fn is_for_others(leaf: &X509Certificate<'_>) -> bool {
+    match leaf.extended_key_usage() {
+        Ok(Some(usage)) => !usage.value.server_auth && !usage.value.any,
+        _ => false,
+    }
+}
+
+/// Follows the signatures from a certificate to a root, through what the server sent.
+fn reaches_root(
+    leaf: &X509Certificate<'_>,
+    intermediates: &[CertificateDer<'_>],
+    roots: &Roots,
+) -> bool {
+    let has_signed = |der: &CertificateDer<'_>, child: &X509Certificate<'_>| {
+        parse_x509_certificate(der).is_ok_and(|(_, parent)| {
+            parent.subject() == child.issuer()
+                && parent.is_ca()
+                && parent.validity().is_valid()
+                && child.verify_signature(Some(parent.public_key())).is_ok()
+        })
+    };
+    let mut child = leaf.clone();
+    for _ in 0..=intermediates.len() {
+        if roots
+            .certificates
+            .iter()
+            .any(|root| has_signed(root, &child))
+        {
+            return true;
+        }
+        let parent = intermediates.iter().find(|der| has_signed(der, &child));
+        let Some(Ok((_, parent))) = parent.map(|der| parse_x509_certificate(der)) else {
+            return false;
+        };
+        child = parent;
+    }
+    false
 }
 
 /// Follows the issuers that the server sent, to name the one that is missing.
@@ -228,7 +281,7 @@ fn unknown_authority(
         issuer: display(last.issuer()),
         aia: issuer_urls(last),
         known: is_known(last.issuer()),
-        no_roots: roots.verifier.is_none(),
+        no_roots: roots.store.is_empty(),
     }
 }
 

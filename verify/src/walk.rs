@@ -174,7 +174,7 @@ impl Walk {
         });
         let reached = reached.await;
         let why = if reached.is_empty() {
-            "the host cannot be reached"
+            "the host's own checks do not pass"
         } else if host.timeouts.load(Ordering::Relaxed) >= MAX_TIMEOUTS {
             "the host does not respond in time"
         } else {
