@@ -6,7 +6,7 @@ echo '127.0.0.1 example.com git.example.com' >>/etc/hosts
 ca=/usr/local/share/ca-certificates
 certificate() { # NAME FILE: creates a certificate that the whole machine trusts
     openssl req -x509 -newkey rsa:2048 -nodes -keyout "$2.key" -out "$2.pem" -days 30 \
-        -subj "/CN=$1" -addext "subjectAltName=DNS:$1" 2>/dev/null
+        -subj "/CN=$1" -addext "subjectAltName=DNS:$1" -addext basicConstraints=CA:FALSE 2>/dev/null
     cp "$2.pem" "$ca/$1.crt"
 }
 mkdir /srv/world
