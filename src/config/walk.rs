@@ -29,6 +29,8 @@ pub(super) struct Walk<'t> {
     pub found: usize,
     /// Whether the whole file was read.
     pub is_complete: bool,
+    /// Whether the file may have a tag.
+    has_tags: bool,
     /// Where each setting is.
     settings: [Option<usize>; SETTINGS.len()],
     /// The keys at the top level that another tool's file may have.
@@ -45,6 +47,7 @@ pub(super) fn read<'t>(name: &'t str, text: &'t str) -> Walk<'t> {
         errors: Vec::new(),
         found: 0,
         is_complete: true,
+        has_tags: text.contains('!'),
         foreign: Vec::new(),
         settings: [None; SETTINGS.len()],
     };
@@ -295,6 +298,9 @@ impl<'t> Walk<'t> {
     /// Rejects a tag at or before a key or a value, which would be ignored; returns whether there is
     /// one.
     fn check_tag(&mut self, node: &Node<'_>) -> bool {
+        if !self.has_tags {
+            return false;
+        }
         let before = self.text[..node.at].trim_end_matches(' ');
         let start = before
             .rfind(['\n', ' ', '{', '[', ','])
