@@ -6,8 +6,8 @@
 use std::sync::LazyLock;
 
 use govanityurls::internal::Answer;
-use govanityurls::{Config, Host, Site};
 use govanityurls::internal::{GoImport, Head};
+use govanityurls::{Config, Host, Site};
 use libfuzzer_sys::fuzz_target;
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host::parse("go.example").unwrap());
