@@ -254,7 +254,7 @@ pub struct Common {
     /// The file that maps paths to repositories [default: vanity.yaml]
     #[arg(long, global = true, value_name = "FILE", env = "GOVANITYURLS_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Serve this repository, without a file; with a `*`, as in https://github.com/example/*,
+    /// Serve this repository, without a file; with a `*`, as in `https://github.com/example/*`,
     /// every name is the repository of that name
     #[arg(long, global = true, value_name = "URL", env = "GOVANITYURLS_REPO")]
     pub repo: Option<String>,

@@ -43,7 +43,7 @@ pub fn print(text: &str) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// Those of [`print`].
+/// Those of [`print()`].
 pub fn print_styled(text: &str) -> io::Result<()> {
     let mut stdout = anstream::stdout();
     explain(

@@ -194,7 +194,7 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// Rejects what [`Host::parse`] and [`ModulePath::parse`] reject, and a `*` other than as the
+    /// Rejects what [`Host::parse`] and `ModulePath::parse` reject, and a `*` other than as the
     /// whole last element.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         if text.contains(':')
