@@ -124,9 +124,10 @@ fn answer(app: &App, request: &Request) -> Response<Body> {
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) site: Site,
-    /// The headers of a page, to be cloned, which costs a fraction of inserting them one by one.
-    /// Entity tag and length are placeholders.
-    headers: HeaderMap,
+    /// The headers of a page and of a text, to be cloned, which costs a fraction of inserting them
+    /// one by one. Entity tag and length are placeholders.
+    page_headers: HeaderMap,
+    text_headers: HeaderMap,
     /// One counter per module number, created on the first request by the go command.
     go_gets: Box<[OnceLock<Counter>]>,
 }
@@ -140,7 +141,7 @@ impl Serving {
         let cache_control =
             HeaderValue::try_from(max_age).unwrap_or(HeaderValue::from_static("no-cache"));
         let html = HeaderValue::from_static("text/html; charset=utf-8");
-        let mut headers = HeaderMap::from_iter([
+        let mut page_headers = HeaderMap::from_iter([
             (ETAG, HeaderValue::from_static("")),
             (CONTENT_LENGTH, HeaderValue::from_static("0")),
             (CONTENT_TYPE, html),
@@ -152,10 +153,15 @@ impl Serving {
         // The host is part of the URI that caches key on (RFC 9111, section 2), but nginx leaves it
         // out of its default key. Vary tells it that the answer depends on the host.
         if site.hosts().len() > 1 {
-            headers.insert(VARY, HeaderValue::from_static("Host"));
+            page_headers.insert(VARY, HeaderValue::from_static("Host"));
         }
+        let mut text_headers = page_headers.clone();
+        text_headers.remove(ETAG);
+        text_headers.insert(CONTENT_TYPE, TEXT);
+        text_headers.insert(CACHE_CONTROL, MISS_CACHE_CONTROL);
         Self {
-            headers,
+            page_headers,
+            text_headers,
             go_gets: (0..site.module_count()).map(|_| OnceLock::new()).collect(),
             site,
         }
@@ -164,14 +170,16 @@ impl Serving {
     fn respond(&self, request: &Request) -> Answered<'_> {
         let Ok(host) = host(request) else {
             let text = Bytes::from_static(b"the request needs one valid Host header\n");
-            let mut response = self.text(StatusCode::BAD_REQUEST, NO_STORE, text);
+            let mut response = self.text(StatusCode::BAD_REQUEST, text);
+            response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
             // hyper does the same after a request that it cannot parse.
             response.headers_mut().insert(CONNECTION, CLOSE);
             return (Kind::Other, None, response);
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let text = Bytes::from_static(b"only GET and HEAD are answered here\n");
-            let mut response = self.text(StatusCode::METHOD_NOT_ALLOWED, NO_STORE, text);
+            let mut response = self.text(StatusCode::METHOD_NOT_ALLOWED, text);
+            response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
             let allowed = HeaderValue::from_static("GET, HEAD");
             response.headers_mut().insert(ALLOW, allowed);
             return (Kind::Other, None, response);
@@ -196,19 +204,19 @@ impl Serving {
                 (Kind::List, None, response)
             }
             Answer::Redirect(url) => {
-                let cache_control = self.headers[CACHE_CONTROL].clone();
-                let mut response = self.text(StatusCode::FOUND, cache_control, Bytes::new());
+                let mut response = self.text(StatusCode::FOUND, Bytes::new());
+                let cache_control = self.page_headers[CACHE_CONTROL].clone();
+                response.headers_mut().insert(CACHE_CONTROL, cache_control);
                 if let Ok(url) = HeaderValue::from_str(&url) {
                     response.headers_mut().insert(LOCATION, url);
                 }
                 (Kind::Other, None, response)
             }
-            Answer::Elsewhere(text) => (Kind::Other, None, self.not_found(text)),
+            Answer::Elsewhere(text) => (Kind::Other, None, self.text(StatusCode::NOT_FOUND, text)),
             Answer::NotFoundPage(body) => {
-                let mut response = self.response(StatusCode::NOT_FOUND, body);
-                response.headers_mut().remove(ETAG);
-                let headers = response.headers_mut();
-                headers.insert(CACHE_CONTROL, MISS_CACHE_CONTROL);
+                let mut response = self.text(StatusCode::NOT_FOUND, body);
+                let html = self.page_headers[CONTENT_TYPE].clone();
+                response.headers_mut().insert(CONTENT_TYPE, html);
                 (Kind::Miss, None, response)
             }
             Answer::NotFoundText { text, folder } => {
@@ -217,7 +225,7 @@ impl Serving {
                 } else {
                     Kind::GoGetMiss
                 };
-                (kind, None, self.not_found(text))
+                (kind, None, self.text(StatusCode::NOT_FOUND, text))
             }
         }
     }
@@ -227,8 +235,8 @@ impl Serving {
         // Cannot fail for quoted hexadecimal digits; the fallback, an empty tag, matches nothing.
         let tag =
             HeaderValue::from_maybe_shared(page.etag).unwrap_or(HeaderValue::from_static("\"\""));
-        if !is_known(request, &tag) {
-            let mut response = self.response(StatusCode::OK, page.body);
+        if !is_known(request.headers(), &tag) {
+            let mut response = response(StatusCode::OK, &self.page_headers, page.body);
             response.headers_mut().insert(ETAG, tag);
             return response;
         }
@@ -237,35 +245,25 @@ impl Serving {
         let headers = response.headers_mut();
         headers.insert(ETAG, tag);
         for name in [CACHE_CONTROL, VARY] {
-            if let Some(value) = self.headers.get(&name) {
+            if let Some(value) = self.page_headers.get(&name) {
                 headers.insert(name, value.clone());
             }
         }
         response
     }
 
-    fn not_found(&self, text: Bytes) -> Response<Body> {
-        self.text(StatusCode::NOT_FOUND, MISS_CACHE_CONTROL, text)
+    fn text(&self, status: StatusCode, text: Bytes) -> Response<Body> {
+        response(status, &self.text_headers, text)
     }
+}
 
-    fn text(&self, status: StatusCode, cache_control: HeaderValue, text: Bytes) -> Response<Body> {
-        let mut response = self.response(status, text);
-        let headers = response.headers_mut();
-        headers.remove(ETAG);
-        headers.insert(CONTENT_TYPE, TEXT);
-        headers.insert(CACHE_CONTROL, cache_control);
-        response
-    }
-
-    /// Returns a response with the headers of a page.
-    fn response(&self, status: StatusCode, body: Bytes) -> Response<Body> {
-        let mut headers = self.headers.clone();
-        headers.insert(CONTENT_LENGTH, body.len().into());
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response
-    }
+fn response(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Response<Body> {
+    let mut headers = headers.clone();
+    headers.insert(CONTENT_LENGTH, body.len().into());
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// Returns whether the request is from the go command, which adds `go-get=1` to the query.
@@ -275,8 +273,8 @@ fn is_go_get(query: Option<&str>) -> bool {
 
 /// Returns whether If-None-Match names the tag, by weak comparison (RFC 9110, section 13.1.2): a
 /// cache in between may have weakened our strong tag.
-fn is_known(request: &Request, tag: &HeaderValue) -> bool {
-    for line in request.headers().get_all(IF_NONE_MATCH) {
+fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    for line in headers.get_all(IF_NONE_MATCH) {
         for known in line.as_bytes().split(|&b| b == b',') {
             let known = known.trim_ascii();
             let strong = known.strip_prefix(b"W/").unwrap_or(known);

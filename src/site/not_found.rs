@@ -37,8 +37,9 @@ impl VirtualHost {
         }
         let name = &self.name;
         let Some(path) = path else {
+            let text = format!("no module of {name} has such a path\n");
             return Answer::NotFoundText {
-                text: format!("no module of {name} has such a path\n").into(),
+                text: text.into(),
                 folder: false,
             };
         };
