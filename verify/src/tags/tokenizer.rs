@@ -203,7 +203,8 @@ impl<'a> Tokenizer<'a> {
                 return Err(self.error("invalid UTF-8"));
             }
         }
-        Ok(String::from_utf8_lossy(&out).into_owned())
+        // A long text is not copied.
+        String::from_utf8(out).map_err(|_| self.error("invalid UTF-8"))
     }
 
     /// Decodes the entity after an `&`; leaves an unknown one as it is.
