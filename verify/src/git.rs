@@ -215,7 +215,12 @@ impl Git {
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()?;
-        let mut group = Group { child };
+        let mut group = Group {
+            id: child
+                .id()
+                .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)),
+            child,
+        };
         let child = &mut group.child;
         let stdin = child.stdin.take();
         let write = async {
@@ -269,17 +274,17 @@ impl Git {
     }
 }
 
-/// git and the processes that it has started, killed if they are still running when dropped.
+/// git and the processes that it has started, of which none outlives this.
 struct Group {
+    id: Option<Pid>,
     child: Child,
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
-        if let Some(group) = id.and_then(Pid::from_raw) {
-            // It fails only if all have ended.
-            let _ = kill_process_group(group, Signal::KILL);
+        if let Some(id) = self.id {
+            // It fails if all have ended.
+            let _ = kill_process_group(id, Signal::KILL);
         }
     }
 }
@@ -435,5 +440,25 @@ mod tests {
         fs::write(path.join("x"), "").unwrap();
         drop(git);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn an_unanswered_request_leaves_nothing() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let repo = format!("http://{}/a", silent.local_addr().unwrap());
+        let git = Git::new(&repo, Duration::from_secs(60)).unwrap();
+        let path = git.dir.path().to_owned();
+        let mut asked = Box::pin(git.refs());
+        let mut accepted = Box::pin(tokio::task::spawn_blocking(move || silent.accept()));
+        let connection = tokio::select! {
+            _ = &mut asked => None,
+            connection = &mut accepted => Some(connection.unwrap().unwrap()),
+        };
+        drop(asked);
+        drop(git);
+        assert!(!path.exists());
+        // git's helper has it, and has ended.
+        let (mut stream, _) = connection.unwrap();
+        io::copy(&mut stream, &mut io::sink()).unwrap();
     }
 }
