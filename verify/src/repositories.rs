@@ -125,9 +125,14 @@ impl Repositories {
         loop {
             git.read(&mut snapshot, &unread).await?;
             unread.clear();
-            let repository = Repository {
-                snapshot: &snapshot,
-                file: self.options.file.as_ref().map_or(&[], |file| &file.modules),
+            let file = self.options.file.as_ref();
+            let file = file.map_or(&[][..], |file| &file.modules);
+            let repository = match Repository::new(&snapshot, file) {
+                Ok(repository) => repository,
+                Err(Unread(names)) => {
+                    unread.extend(names);
+                    continue;
+                }
             };
             let mut all = Vec::with_capacity(targets.len());
             for target in targets {

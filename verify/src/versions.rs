@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::gomod::module_path;
 use super::module::{Chosen, Failure, Fault, Module, Stop};
-use super::snapshot::{Read, Refs, Snapshot, Unread, joined};
+use super::snapshot::{Read, Refs, Snapshot, joined};
 use super::version::{Version, matches_major, split_major};
 use super::zip::{BadFile, is_allowed};
 use super::{Code, Finding, Step, Target, plural};
@@ -24,11 +24,13 @@ struct Declared {
 }
 
 /// A repository with the entries of the file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Repository<'a> {
-    pub(super) snapshot: &'a Snapshot,
+    snapshot: &'a Snapshot,
     /// All modules of the file.
-    pub(super) file: &'a [Target],
+    file: &'a [Target],
+    /// The module paths that go.mod files say at HEAD, and at the highest tags of their own.
+    declared: Vec<(String, Declared)>,
 }
 
 /// Returns the revisions that most likely matter: HEAD, and the highest tag of each directory and
@@ -55,7 +57,51 @@ pub(super) fn first_revisions(refs: &Refs) -> Vec<String> {
         .collect()
 }
 
-impl Repository<'_> {
+/// Returns the module paths that the go.mod files of a revision say.
+fn at_revision(snapshot: &Snapshot, revision: &str) -> Read<Vec<(String, Declared)>> {
+    let mut declared = Vec::new();
+    for dir in snapshot.modules(revision)? {
+        let text = snapshot.go_mod(revision, &dir)?;
+        let revision = revision.to_owned();
+        let path = text.map(module_path).unwrap_or_default();
+        declared.push((path, Declared { dir, revision }));
+    }
+    Ok(declared)
+}
+
+/// Returns the module paths that go.mod files say at a tag: in the tag's directory, and of the
+/// tag's major version.
+fn at_tag(snapshot: &Snapshot, tag: &str) -> Read<Vec<(String, Declared)>> {
+    let (dir, version) = tag.rsplit_once('/').unwrap_or(("", tag));
+    let major = version.split('.').next().unwrap_or_default();
+    let mut declared = Vec::new();
+    for dir in [joined(dir, major), dir.to_owned()] {
+        let text = snapshot.go_mod(tag, &dir)?;
+        let path = text.map(module_path).unwrap_or_default();
+        let has_major = split_major(&path).is_some_and(|(_, own)| own.get(1..) == Some(major));
+        if tag.contains('/') || has_major {
+            let revision = tag.to_owned();
+            declared.push((path, Declared { dir, revision }));
+        }
+    }
+    Ok(declared)
+}
+
+impl<'a> Repository<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, file: &'a [Target]) -> Read<Self> {
+        let mut declared = at_revision(snapshot, "HEAD")?;
+        for tag in first_revisions(&snapshot.refs) {
+            if tag != "HEAD" {
+                declared.extend(at_tag(snapshot, &tag)?);
+            }
+        }
+        Ok(Self {
+            snapshot,
+            file,
+            declared,
+        })
+    }
+
     /// Checks everything that the repository offers below the path of `target`.
     pub(super) fn check(&self, target: &Target) -> Read<Vec<Finding>> {
         let refs = &self.snapshot.refs;
@@ -130,55 +176,25 @@ impl Repository<'_> {
         Module::new(self.snapshot, &target.path, &target.subdir, path)
     }
 
-    /// Returns the module paths at and below that of `target` that a go.mod says: at HEAD, at the
-    /// chosen version, at the tags of its directory, and at those of its major version.
+    /// Returns the module paths at and below that of `target` that a go.mod says.
     fn declared(
         &self,
         target: &Target,
         chosen: Option<&Chosen>,
     ) -> Read<BTreeMap<String, Declared>> {
-        let mut declared = BTreeMap::new();
-        let mut unread = Vec::new();
         let mut places = Vec::new();
-        let chosen = chosen.map(|chosen| chosen.revision.as_str());
-        for revision in ["HEAD"].into_iter().chain(chosen) {
-            match self.snapshot.modules(revision) {
-                Ok(dirs) => places.extend(dirs.into_iter().map(|dir| (revision.to_owned(), dir))),
-                Err(Unread(names)) => unread.extend(names),
+        if let Some(chosen) = chosen
+            && chosen.revision != "HEAD"
+        {
+            places = at_revision(self.snapshot, &chosen.revision)?;
+        }
+        let mut declared = BTreeMap::new();
+        for (path, place) in self.declared.iter().chain(&places) {
+            if self.is_of(target, path) && !declared.contains_key(path) {
+                declared.insert(path.clone(), place.clone());
             }
         }
-        for tag in first_revisions(&self.snapshot.refs) {
-            let (dir, version) = tag.rsplit_once('/').unwrap_or(("", &tag));
-            let (dir, version) = (dir.to_owned(), version.to_owned());
-            let major = version.split('.').next().unwrap_or_default();
-            places.push((tag.clone(), joined(&dir, major)));
-            places.push((tag.clone(), dir));
-        }
-        for (revision, dir) in places {
-            let text = match self.snapshot.go_mod(&revision, &dir) {
-                Ok(text) => text,
-                Err(Unread(names)) => {
-                    unread.extend(names);
-                    continue;
-                }
-            };
-            let path = text.map(module_path).unwrap_or_default();
-            let tag = revision.rsplit('/').next().unwrap_or_default();
-            let has_major = split_major(&path).is_some_and(|(_, major)| {
-                !major.is_empty() && tag.split('.').next() == major.get(1..)
-            });
-            let counts = revision == "HEAD"
-                || Some(revision.as_str()) == chosen
-                || revision.contains('/')
-                || has_major;
-            if counts && self.is_of(target, &path) {
-                declared.entry(path).or_insert(Declared { dir, revision });
-            }
-        }
-        if unread.is_empty() {
-            return Ok(declared);
-        }
-        Err(Unread(unread))
+        Ok(declared)
     }
 
     /// Returns whether the entry of `target`, and no other of the file, answers for a path.
@@ -190,17 +206,16 @@ impl Repository<'_> {
             let rest = path.strip_prefix(prefix);
             rest.is_some_and(|rest| rest.starts_with('/'))
         };
-        let is_plain = path
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"\"`'".contains(&b));
-        let mut others = self
-            .file
-            .iter()
-            .filter(|other| other.path.len() > target.path.len());
-        let is_others = others.any(|other| {
-            other.path == path || is_below(other.path.strip_suffix("/*").unwrap_or(&other.path))
-        });
-        is_plain && is_below(&target.path) && !is_others
+        let is_plain = |b: u8| b.is_ascii_graphic() && !b"\"`'".contains(&b);
+        if !is_below(&target.path) || !path.bytes().all(is_plain) {
+            return false;
+        }
+        let mut others = self.file.iter();
+        !others.any(|other| {
+            let prefix = other.path.strip_suffix("/*").unwrap_or(&other.path);
+            let is_longer = other.path.len() > target.path.len();
+            is_longer && (other.path == path || is_below(prefix))
+        })
     }
 
     /// Adds the findings about a path that `go get` finds.

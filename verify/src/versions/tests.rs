@@ -51,10 +51,7 @@ fn snapshot(revisions: &[Revision]) -> Snapshot {
 
 fn check_in(file: &[Target], target: &Target, revisions: &[Revision]) -> Vec<Finding> {
     let snapshot = snapshot(revisions);
-    let repository = Repository {
-        snapshot: &snapshot,
-        file,
-    };
+    let repository = Repository::new(&snapshot, file).unwrap();
     repository.check(target).unwrap()
 }
 
@@ -173,10 +170,7 @@ fn every_fault_has_a_code() {
     let mut snapshot = snapshot(&[("HEAD", &[OWN])]);
     snapshot.refs.head = None;
     let file = &[];
-    let repository = Repository {
-        snapshot: &snapshot,
-        file,
-    };
+    let repository = Repository::new(&snapshot, file).unwrap();
     let findings = repository.check(&target()).unwrap();
     let fix = findings[0].fix.clone().unwrap();
     assert!(
