@@ -428,16 +428,8 @@ const SITUATIONS: &[Situation] = &[
     ),
 ];
 
-/// Situations whose fixes are known to be wrong, and still to be mended.
-const PENDING: &[&str] = &[
-    "no-rules",
-    "blog",
-    "script",
-    "exact-rule",
-    "to-http",
-    "drops-query",
-    "second-host",
-];
+/// Situations of machines whose nginx has the program's http part already.
+const HAVE_HTTP_PART: &[&str] = &["blog", "exact-rule"];
 
 #[test]
 #[ignore = "needs nginx, git and go; tests/run runs it"]
@@ -448,11 +440,7 @@ fn fixes_work_as_printed() {
         for situation in SITUATIONS {
             let mut notes = String::new();
             if let Err(why) = site.check(situation, &mut notes) {
-                let text = format!("\n=== {}: {why}\n{notes}", situation.name);
-                println!("{text}");
-                if !PENDING.contains(&situation.name) {
-                    wrong.push_str(&text);
-                }
+                let _ = writeln!(wrong, "\n=== {}: {why}\n{notes}", situation.name);
             }
         }
         assert!(wrong.is_empty(), "{wrong}");
@@ -464,6 +452,8 @@ struct Site<'a> {
     lab: &'a Lab,
     file: PathBuf,
     go: Go,
+    /// nginx.conf before any fix.
+    nginx: String,
 }
 
 impl<'a> Site<'a> {
@@ -531,16 +521,23 @@ impl<'a> Site<'a> {
         let http = server(lab, "locked-git.example", &locked);
         let password = run(Command::new("openssl").args(["passwd", "-apr1", "secret"]));
         fs::write(nginx.join("passwords"), format!("bob:{password}")).unwrap();
+        let http = format!("include conf.d/*.conf;\n{http}");
         lab.nginx_with(Scheme::Https, &http, &hosts);
         let [go, _] = lab.go_commands();
         let file = lab.dir().join("govanityurls/vanity.yaml");
         commands(lab, pid);
-        Self { lab, file, go }
+        Self {
+            lab,
+            file,
+            go,
+            nginx: fs::read_to_string(nginx.join("nginx.conf")).unwrap(),
+        }
     }
 
     /// Checks what verify prints in a situation, and applies it.
     fn check(&self, situation: &Situation, notes: &mut String) -> Result<(), String> {
         let host = situation.host();
+        self.clean_nginx(situation);
         if let Some((_, old)) = STALE.iter().find(|(name, _)| *name == situation.name) {
             self.make_stale(situation, old);
         }
@@ -593,6 +590,24 @@ impl<'a> Site<'a> {
             return Err(format!("after the fix, verify still says {left:#?}"));
         }
         Ok(())
+    }
+
+    /// Takes back what the fixes of other situations wrote for nginx, so that no fix needs another.
+    fn clean_nginx(&self, situation: &Situation) {
+        let nginx = Path::new("/etc/nginx");
+        fs::write(nginx.join("nginx.conf"), &self.nginx).unwrap();
+        for dir in ["conf.d", "snippets"] {
+            for entry in fs::read_dir(nginx.join(dir)).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_name().to_string_lossy().contains("govanityurls") {
+                    fs::remove_file(entry.path()).unwrap();
+                }
+            }
+        }
+        if HAVE_HTTP_PART.contains(&situation.name) {
+            let http = self.lab.printed(&["-part", "http"]);
+            fs::write(nginx.join("conf.d/own-govanityurls.conf"), http).unwrap();
+        }
     }
 
     /// Lets the program read an old entry, and changes the file after that.
@@ -853,17 +868,24 @@ impl Situation {
 fn commands(lab: &Lab, pid: u32) {
     let bin = lab.dir().join("services");
     fs::create_dir_all(&bin).unwrap();
-    let nginx = lab.dir().join("nginx");
+    let dir = lab.dir().join("nginx");
     let real = run(Command::new("sh").args(["-c", "PATH=$PATH:/usr/sbin command -v nginx"]));
     let nginx = format!(
         "exec {} -p {} -c nginx.conf \"$@\"\n",
         real.trim(),
-        nginx.display()
+        dir.display()
+    );
+    // A single process cannot reload its configuration: it is started again.
+    let restart = format!(
+        "nginx -s stop && cd {} && while test -e nginx.pid; do sleep 0.05; done\n\
+         nginx >>reload.log 2>&1 </dev/null &\n\
+         while ! test -s nginx.pid; do kill -s 0 $! || exit 1; sleep 0.05; done",
+        dir.display()
     );
     let systemctl = format!(
         "case \"$*\" in\n\
          're'*' govanityurls') kill -s HUP {pid} ;;\n\
-         're'*' nginx' | 'start nginx') nginx -s reload ;;\n\
+         're'*' nginx') {restart} ;;\n\
          status*) echo active ;;\n\
          *) echo \"systemctl $*: not in the lab\" >&2; exit 1 ;;\nesac\n"
     );
