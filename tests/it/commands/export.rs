@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::lab::modules::{self, PATHS, PRINTED, PROGRAM, VANITY};
-use crate::lab::{self, Commit, Go, Lab, Scheme, enter};
+use crate::lab::{Commit, Go, Lab, Scheme, enter};
 use crate::support::{SEED, Server, program, wait_until};
 use govanityurls::internal::Head;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A directory with a vanity.yaml to export from.
 struct Place(tempfile::TempDir);
@@ -487,14 +488,15 @@ fn a_killed_export_leaves_the_old_files() {
     let place = Place::new(SEED);
     place.export("site");
     let before = files(&place.path("site"));
-    for signal in ["INT", "KILL"] {
-        let many = (0..5_000).map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"));
+    for signal in [Signal::INT, Signal::KILL] {
+        // So many that it does not end before the signal comes.
+        let many = (0..20_000).map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"));
         place.config(&many.collect::<String>());
         let mut command = place.command("site");
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let first = place.path(".site.new/index.html");
         wait_until("it writes", || first.exists().then_some(()));
-        lab::run(Command::new("kill").args(["-s", signal, &child.id().to_string()]));
+        kill_process(Pid::from_child(&child), signal).unwrap();
         let status = wait_until("it ends", || child.try_wait().unwrap());
         assert_eq!(status.code(), None, "it was too fast");
         assert_eq!(files(&place.path("site")), before);

@@ -38,6 +38,8 @@ pub fn program() -> Command {
         "JOURNAL_STREAM",
         "NO_COLOR",
         "CLICOLOR_FORCE",
+        // There, anstream colours whatever TERM says.
+        "CI",
     ] {
         command.env_remove(name);
     }
