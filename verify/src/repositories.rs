@@ -80,13 +80,8 @@ impl Repositories {
                 .map(|target| repository::failed(target, error));
             findings.map(|finding| vec![finding]).collect()
         };
-        match self.reach(client, repo).await {
-            Ok(()) => {}
-            Err((why, true)) => return failed(&GitError::Unreachable(why)),
-            Err((why, false)) => {
-                let finding = Finding::skip(Step::Repository, format!("not checked: {why}"));
-                return vec![vec![finding]; targets.len()];
-            }
+        if let Err(why) = self.reach(client, repo).await {
+            return failed(&GitError::Unreachable(why));
         }
         let Ok(mut git) = Git::new(repo, self.options.timeout) else {
             let why = "cannot create a temporary directory; set TMPDIR";
@@ -147,9 +142,8 @@ impl Repositories {
         }
     }
 
-    /// Connects to a repository's host, once per host. An error has the reason, and whether
-    /// this call made the attempt.
-    async fn reach(&self, client: &Client, repo: &str) -> Result<(), (String, bool)> {
+    /// Connects to a repository's host, once per host. An error has the reason.
+    async fn reach(&self, client: &Client, repo: &str) -> Result<(), String> {
         let url = repo.replacen("git://", "http://", 1);
         let Some(url) = Url::parse(&url) else {
             return Ok(());
@@ -166,12 +160,7 @@ impl Repositories {
         }
         let key = (url.host().to_owned(), port);
         let cell = lock(&self.reached).entry(key).or_default().clone();
-        let mut is_first = false;
-        let result = cell.get_or_init(|| {
-            is_first = true;
-            client.reach(url.host(), port)
-        });
-        let result = result.await.clone();
-        result.map_err(|why| (why, is_first))
+        let result = cell.get_or_init(|| client.reach(url.host(), port));
+        result.await.clone()
     }
 }

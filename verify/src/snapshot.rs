@@ -100,7 +100,7 @@ impl Snapshot {
     /// Returns the tree at a path; an empty name if there is none.
     fn directory(&self, revision: &str, path: &str) -> Read<&str> {
         let mut tree = self.root(revision)?;
-        for name in path.split('/').filter(|name| !name.is_empty()) {
+        for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
             let entry = self.entries(tree).iter().find(|entry| entry.name == name);
             tree = match entry {
                 Some(entry) if entry.kind == Kind::Directory => &entry.id,
