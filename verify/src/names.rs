@@ -33,8 +33,8 @@ pub(super) fn lookup_failed(host: &str, why: Option<&str>, server: Option<&str>)
             format!("the DNS lookup of {host} failed: {why}"),
         )
         .go(format!("lookup {host}"))
-        .fix(format!(
-            "dig {host}    # on this machine; see /etc/resolv.conf"
+        .look(format!(
+            "dig {host}    # on this machine: SERVFAIL: its zone is wrong; no answer: see /etc/resolv.conf"
         )),
     }
 }
@@ -131,7 +131,10 @@ pub(super) fn connected(
                     "nginx -T 2>/dev/null | grep -n -B3 -A3 'listen.*{port}'    # port 80 answers, so the web server runs{print}"
                 ))
             } else {
-                finding.fix("systemctl start nginx")
+                finding.look(format!(
+                    "ss -ltnp 'sport = :{port}'    # on the server: no line: start its web server (systemctl start nginx); \
+                     otherwise it is not the server that `dig +short {host}` prints, or listens at another address"
+                ))
             }
         }
         ConnectError::TimedOut => Finding::fail(

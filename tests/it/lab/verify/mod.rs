@@ -62,6 +62,7 @@ fn distinguishes_network_and_tls_faults() {
         of_host("incomplete", "", &["fail tls-incomplete-chain"]),
         of_host("incomplete-too", "", &["fail tls-incomplete-chain"]),
         of_host("complete", "", &[]),
+        of_host("authority", "", &[]),
         of_host("unknown-ca", "", &["fail tls-unknown-authority"]),
         of_host("old-tls", "", &["fail tls-failed"]),
         of_host("plain-http", "", &["fail tls-failed"]),
@@ -106,6 +107,9 @@ fn distinguishes_network_and_tls_faults() {
             certificate(&lab, name, "intermediate", &san(name), None);
         }
         append(&certs.join("intermediate.pem"), &certs.join("complete.pem"));
+        // Go accepts a server's certificate that may sign others.
+        let extensions = format!("{}\n{ca}", san("authority"));
+        certificate(&lab, "authority", "ca", &extensions, None);
         certificate(&lab, "other-ca", "other-ca", ca, None);
         certificate(&lab, "unknown-ca", "other-ca", &san("unknown-ca"), None);
         certificate(&lab, "old-tls", "ca", &san("old-tls"), None);
@@ -130,6 +134,7 @@ fn distinguishes_network_and_tls_faults() {
             ("incomplete", ""),
             ("incomplete-too", ""),
             ("complete", PROGRAM),
+            ("authority", PROGRAM),
             ("unknown-ca", ""),
         ] {
             let file = certs.join(name).display().to_string();
@@ -180,7 +185,24 @@ fn distinguishes_network_and_tls_faults() {
              fd00::3 dead-ipv6.example\n",
         );
         add_hosts(&lab, &hosts);
-        check(&lab, CASES, &[], &lab.go_commands());
+        let go_commands = lab.go_commands();
+        check(&lab, CASES, &[], &go_commands);
+        for go in &go_commands {
+            for name in ["complete", "authority", "healthy"] {
+                go.get(&format!("{name}.example/m"));
+            }
+        }
+        // So do the look-ups of convert.
+        let mut convert = support::program();
+        convert
+            .args(["convert", "authority.example/m"])
+            .env("SSL_CERT_FILE", lab.ca())
+            .env("SSL_CERT_DIR", "/nowhere");
+        let converted = run(&mut convert);
+        assert!(
+            converted.contains("repo: https://git.example/authority.git"),
+            "{converted}"
+        );
         drop(silent);
     });
 }
