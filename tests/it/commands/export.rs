@@ -488,7 +488,7 @@ fn a_killed_export_leaves_the_old_files() {
     let place = Place::new(SEED);
     place.export("site");
     let before = files(&place.path("site"));
-    for signal in [Signal::INT, Signal::KILL] {
+    for signal in [Signal::TERM, Signal::KILL] {
         // So many that it does not end before the signal comes.
         let many = (0..20_000).map(|n| format!("/m{n}:\n  repo: https://h.example/m{n}\n"));
         place.config(&many.collect::<String>());

@@ -33,7 +33,8 @@ if [ "$VM_BOOT" = 1 ]; then
 
     step "man and completions"
     man govanityurls | cat >/vm/out/man.txt
-    grep -q 'govanityurls check \[FILE\]' /vm/out/man.txt
+    grep -q 'govanityurls-check(1)' /vm/out/man.txt
+    man govanityurls-check | grep -q 'Validate the configuration'
     bash -ic 'source /usr/share/bash-completion/bash_completion; _completion_loader govanityurls || :
         COMP_WORDS=(govanityurls che); COMP_CWORD=1; _govanityurls govanityurls che govanityurls
         echo "${COMPREPLY[@]}"' 2>/dev/null | grep -x check

@@ -79,6 +79,21 @@ server {
 N
 systemctl reload nginx
 
+# nginx reloads in the background, which takes seconds on an emulated machine.
+cat >/usr/local/bin/systemctl <<'N'
+#!/bin/bash
+workers() { pgrep -f 'nginx: worker process$' | sort; }
+before=$(workers)
+/usr/bin/systemctl "$@" || exit
+if [ "$*" = "reload nginx" ]; then
+    for _ in {1..300}; do
+        [ -n "$(comm -12 <(echo "$before") <(workers))" ] || exit 0
+        sleep 0.2
+    done
+fi
+N
+chmod +x /usr/local/bin/systemctl
+
 # Answers yes to apt's question.
 echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
 # In place of an editor: the domain is already right, but the repository is on the local server.
