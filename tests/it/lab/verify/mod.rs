@@ -790,6 +790,7 @@ fn hostile_servers_do_no_harm() {
             !text.contains("\\u001b") && !text.contains('\x1b'),
             "{text}"
         );
+        println!("peak memory: {peak} kB");
         assert!(peak < 64 << 10, "{peak} kB");
         let sent = sent.load(Ordering::Relaxed);
         assert!(sent < 64 << 20, "{sent} bytes of a body were taken");
