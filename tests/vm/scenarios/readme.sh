@@ -23,7 +23,7 @@ PEBBLE_VA_NOSLEEP=1 PEBBLE_AUTHZREUSE=0 PEBBLE_WFE_NONCEREJECT=0 \
 wait_until curl -skf -o $ca/acme-root.crt https://localhost:15000/roots/0
 update-ca-certificates >/dev/null 2>&1
 mkdir -p /etc/letsencrypt
-printf 'server = https://localhost:14000/dir\nemail = me@example.com\nagree-tos = true\nnon-interactive = true\n' \
+printf 'server = https://localhost:14000/dir\nemail = me@example.com\nagree-tos = true\nnon-interactive = true\nno-random-sleep-on-renew = true\n' \
     >/etc/letsencrypt/cli.ini
 # By default, certbot uses its own list of root certificates.
 export REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
