@@ -171,5 +171,6 @@ wait_until renewed
 go_get "go get example.com/gowechat"
 
 type_commands docs/operations.md "## Metrics and alerts"
-curl -sSf http://127.0.0.1:9090/metrics | grep -q govanityurls_requests
+curl -sSf http://127.0.0.1:9090/metrics >/vm/out/metrics.txt
+grep -q govanityurls_http_requests_total /vm/out/metrics.txt
 systemctl --failed --no-legend
